@@ -1,0 +1,32 @@
+/**
+ * Runs the tests: unit tests, pins and the architecture in one process, which is quick; those that
+ * start servers and processes in a process per file. Arguments are file patterns that replace all.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+
+const SEPARATE = ['test/e2e/**/*.test.ts', 'test/cli/**/*.test.ts']
+
+const separate = globSync(SEPARATE)
+const together = globSync('test/**/*.test.ts').filter((file) => !separate.includes(file))
+const chosen = process.argv.slice(2)
+
+function run(files: readonly string[], ...flags: readonly string[]): boolean {
+  if (files.length === 0) return true
+  const { status } = spawnSync(
+    process.execPath,
+    ['--test', '--test-reporter=spec', ...flags, ...files.toSorted()],
+    { stdio: 'inherit' },
+  )
+  return status === 0
+}
+
+const passed =
+  chosen.length > 0
+    ? run(chosen)
+    : [
+        run(together, '--test-isolation=none'),
+        run(separate, '--test-concurrency=2', '--test-timeout=120000'),
+      ].every(Boolean)
+process.exit(passed ? 0 : 1)

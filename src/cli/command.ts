@@ -1,0 +1,20 @@
+/** What every command gets from the composition root, so that none touches the process itself. */
+
+import type { Clock } from '../core/clock.ts'
+
+export interface CommandContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  readonly clock: Clock
+  /** Writes to standard output, as it is. */
+  out(text: string): void
+  /** Writes to standard error, as it is. */
+  err(text: string): void
+  /** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
+  readonly stopped: Promise<NodeJS.Signals>
+  /** What the terminal can show; undefined when standard output is no terminal. */
+  readonly terminal: { readonly columns: () => number; readonly rows: () => number } | undefined
+}
+
+/** Exit codes, as documented in docs/cli.md. */
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const

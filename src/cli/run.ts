@@ -1,0 +1,147 @@
+/** `sidelight run`: the sidecar itself. */
+
+import { readFile } from 'node:fs/promises'
+import { formatProblems, parseConfig, validateConfig, type ConfigResult } from '../config/load.ts'
+import { printConfig } from '../config/print.ts'
+import type { Config } from '../config/schema.ts'
+import { readTelemetryEnv } from '../telemetry/env.ts'
+import { EXIT, type CommandContext } from './command.ts'
+import type { FlagValues } from './flags.ts'
+import { createLog } from './log-writer.ts'
+import { startSidecar, type Sidecar, type StartFailure } from './sidecar.ts'
+
+/** Runs until it is told to stop. Resolves to the exit code. */
+export async function runCommand(flags: FlagValues, context: CommandContext): Promise<number> {
+  const source = await readSource(flags, context)
+  if (typeof source === 'string') {
+    context.err(`${source}\n`)
+    return EXIT.usage
+  }
+  if (source.result.kind === 'invalid') {
+    context.err(`${formatProblems(source.name, source.result.problems)}\n`)
+    return EXIT.usage
+  }
+  const { config } = source.result
+  if (flags['print-config'] === true) {
+    context.out(printConfig(config))
+    return EXIT.ok
+  }
+  return serve(config, context)
+}
+
+async function serve(config: Config, context: CommandContext): Promise<number> {
+  const telemetry = readTelemetryEnv(context.env)
+  if ('kind' in telemetry) {
+    context.err(`sidelight: ${telemetry.message}\n`)
+    return EXIT.usage
+  }
+  const { clock, version } = context
+  const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
+  for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
+  const sidecar = await startSidecar({ config, telemetry: telemetry.settings, version, clock, log })
+  if ('kind' in sidecar) {
+    context.err(`${describeStartFailure(sidecar)}\n`)
+    return EXIT.failed
+  }
+  announce(sidecar, config, context, (body, fields) =>
+    log.write('info', 'sidecar.started', body, fields),
+  )
+  await context.stopped
+  await sidecar.drain()
+  return EXIT.ok
+}
+
+function announce(
+  sidecar: Sidecar,
+  config: Config,
+  context: CommandContext,
+  write: (body: string, fields: Record<string, string>) => void,
+): void {
+  write('Sidelight is running', {
+    version: context.version,
+    data: sidecar.dataUrl,
+    admin: sidecar.adminUrl ?? 'off',
+    upstreams: Object.keys(config.upstreams).join(','),
+  })
+}
+
+/** What could not be listened on, why, and which flag changes it. */
+export function describeStartFailure(failure: StartFailure): string {
+  const flag = failure.what === 'data' ? '--listen' : '--admin'
+  const key = failure.what === 'data' ? 'listen.data' : 'listen.admin'
+  const why = LISTEN_FAILURES[failure.code] ?? `cannot be listened on (${failure.code})`
+  return `sidelight: ${failure.address} ${why}; choose another with ${flag} ADDRESS (or ${key} in the file)`
+}
+
+const LISTEN_FAILURES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is already in use',
+  EACCES: 'needs more rights than this process has',
+  EADDRNOTAVAIL: 'is no address of this machine',
+  ENOTFOUND: 'names no known host',
+}
+
+interface Source {
+  /** What problems are said to be in: the file, or the flags. */
+  readonly name: string
+  readonly result: ConfigResult
+}
+
+async function readSource(flags: FlagValues, context: CommandContext): Promise<Source | string> {
+  const { config: file, upstream } = flags
+  if ((file === undefined) === (upstream === undefined)) {
+    return 'sidelight run: give either --upstream URL or --config FILE'
+  }
+  if (typeof file === 'string') {
+    const text = await readConfigFile(file)
+    if ('kind' in text) return text.message
+    const parsed = parseConfig(text.source, context.env)
+    return {
+      name: file,
+      result: parsed.kind === 'config' ? override(parsed.config, flags) : parsed,
+    }
+  }
+  const upstreams = toUpstreams(Array.isArray(upstream) ? upstream : [])
+  if (typeof upstreams === 'string') return upstreams
+  return { name: 'flags', result: override({ upstreams }, flags) }
+}
+
+/** The file's text, or what is wrong with the file. */
+export async function readConfigFile(
+  file: string,
+): Promise<{ readonly source: string } | { readonly kind: 'failed'; readonly message: string }> {
+  try {
+    return { source: await readFile(file, 'utf8') }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`
+    return { kind: 'failed', message: `sidelight: ${file}: ${why}` }
+  }
+}
+
+/** `URL` alone is the upstream `default`; several need names. */
+function toUpstreams(values: readonly string[]): Record<string, { url: string }> | string {
+  const upstreams: Record<string, { url: string }> = {}
+  for (const value of values) {
+    const match = /^([a-z0-9][a-z0-9_-]*)=(.+)$/.exec(value)
+    const name = match?.[1] ?? 'default'
+    if (Object.hasOwn(upstreams, name)) {
+      return `sidelight run: two upstreams are named "${name}"; give each its own: --upstream NAME=URL`
+    }
+    upstreams[name] = { url: match?.[2] ?? value }
+  }
+  return upstreams
+}
+
+/** Flags win over the file. */
+function override(config: object, flags: FlagValues): ConfigResult {
+  const { listen, log } = config as Partial<Config>
+  return validateConfig({
+    ...config,
+    listen: { ...listen, ...given('data', flags['listen']), ...given('admin', flags['admin']) },
+    log: { ...log, ...given('level', flags['log-level']), ...given('format', flags['log-format']) },
+  })
+}
+
+function given(key: string, value: unknown): Record<string, unknown> {
+  return value === undefined ? {} : { [key]: value }
+}

@@ -1,0 +1,29 @@
+/** The effective configuration as YAML, with secrets masked. */
+
+import { stringify } from 'yaml'
+import type { Config } from './schema.ts'
+
+const MASK = '********'
+
+export function printConfig(config: Config): string {
+  return stringify(maskSecrets(config))
+}
+
+/** Header values may be credentials, and so may a URL's query: neither is ever shown. */
+export function maskSecrets(config: Config): Config {
+  const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => [
+    name,
+    { ...upstream, url: maskUrl(upstream.url), headers: maskValues(upstream.headers) },
+  ])
+  return { ...config, upstreams: Object.fromEntries(upstreams) }
+}
+
+function maskUrl(text: string): string {
+  const url = new URL(text)
+  if (url.search === '') return text
+  return `${url.origin}${url.pathname}?${MASK}`
+}
+
+function maskValues(values: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.keys(values).map((key) => [key, MASK]))
+}

@@ -1,0 +1,189 @@
+/**
+ * The configuration: every key, its unit, its default and what it is for.
+ *
+ * docs/configuration.md and the JSON Schema for editors are generated from here.
+ */
+
+import * as z from 'zod/mini'
+import { parseAddress, parseDuration, parseSize } from './units.ts'
+
+/** What each key is for; read by the documentation and the JSON Schema. */
+export const descriptions = z.registry<{ description: string }>()
+
+function about<T extends z.core.$ZodType>(schema: T, description: string): T {
+  descriptions.add(schema, { description })
+  return schema
+}
+
+const text = (expected: string, accepts: (value: string) => boolean): z.ZodMiniString =>
+  z
+    .string({ error: `expected ${expected}` })
+    .check(z.refine((value) => accepts(value), { error: `expected ${expected}` }))
+
+const duration = text(
+  'a duration such as 30s or 500ms',
+  (value) => parseDuration(value) !== undefined,
+)
+const size = text('a size such as 16MiB or 64KiB', (value) => parseSize(value) !== undefined)
+const count = z.int().check(z.gte(1))
+const address = text(
+  'an address such as 127.0.0.1:8420',
+  (value) => parseAddress(value) !== undefined,
+)
+
+export const UPSTREAM_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+const headerValue = z.string().check(
+  z.regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, {
+    error: 'expected a header value without line breaks',
+  }),
+)
+
+const upstream = z.strictObject({
+  url: about(
+    text('an http:// or https:// URL without credentials or fragment', isUpstreamUrl),
+    'Where the MCP server is: its Streamable HTTP endpoint.',
+  ),
+  path: z.optional(
+    about(
+      text('a path such as /mcp', (value) => /^\/[^?#*:{}\s]*$/.test(value)),
+      'A further path of the data listener that stands for this upstream, besides `/<name>/mcp`.',
+    ),
+  ),
+  host: about(
+    z._default(z.enum(['upstream', 'preserve']), 'upstream'),
+    "What `Host` says: the upstream's own, or what the client sent (for a sidecar beside the server, so that OAuth audiences and DPoP stay valid).",
+  ),
+  headers: about(
+    z._default(
+      z.record(
+        z.string().check(z.regex(HEADER_NAME, { error: 'expected a header name' })),
+        headerValue,
+      ),
+      {},
+    ),
+    "Headers set on every request to the upstream in place of the client's, such as its credential. Use `${NAME}` to take a value from the environment; values are never printed.",
+  ),
+  connectTimeout: about(z._default(duration, '5s'), 'Longest wait for a connection.'),
+  connections: about(
+    z._default(count, 256),
+    'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
+  ),
+})
+
+function isUpstreamUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const url = new URL(value)
+  const web = url.protocol === 'http:' || url.protocol === 'https:'
+  return web && url.username === '' && url.password === '' && url.hash === ''
+}
+
+const listen = z.strictObject({
+  data: about(z._default(address, '127.0.0.1:8420'), 'The data plane: MCP and nothing else.'),
+  admin: about(
+    z._default(z.union([z.literal('off'), address]), '127.0.0.1:9464'),
+    'The admin plane: health and metrics; `off` for none.',
+  ),
+  allowedHosts: about(
+    z._default(z.array(z.string()), []),
+    'Host names accepted besides loopback names and, off loopback, address literals.',
+  ),
+  allowedOrigins: about(
+    z._default(z.array(z.string()), []),
+    'Origins accepted besides loopback ones, such as `https://app.example`; `*` accepts any.',
+  ),
+})
+
+const limits = z.strictObject({
+  body: about(z._default(size, '16MiB'), 'Largest request body; a larger one is answered 413.'),
+  headers: about(z._default(size, '32KiB'), 'Largest head of a request (431) or of a reply (502).'),
+  depth: about(z._default(count, 512), 'Deepest nesting of a message.'),
+  batch: about(z._default(count, 100), 'Most messages in a batch (revision 2025-03-26).'),
+  connections: about(z._default(count, 10_000), 'Most client connections per listener.'),
+  streams: about(
+    z._default(count, 10_000),
+    'Most exchanges with upstreams at a time, open streams included.',
+  ),
+  suspendedCalls: about(
+    z._default(count, 1_000),
+    'Most calls whose answer is still to be fetched on another stream (revision 2025-11-25).',
+  ),
+  suspendedWait: about(z._default(duration, '5m'), 'How long such a call is waited for.'),
+  requestTimeout: about(
+    z._default(duration, '60s'),
+    'Longest time for a client to send one request whole; replies may take as long as they like.',
+  ),
+})
+
+const shutdown = z.strictObject({
+  drainTimeout: about(
+    z._default(duration, '10s'),
+    'How long calls under way may take to finish after SIGTERM.',
+  ),
+  flushTimeout: about(
+    z._default(duration, '3s'),
+    'How long waiting telemetry may take to be sent after that.',
+  ),
+})
+
+const telemetry = z.strictObject({
+  propagateMeta: about(
+    z._default(z.boolean(), true),
+    'Write trace context into `params._meta` of requests to upstreams (SEP-414).',
+  ),
+  propagateHeaders: about(
+    z._default(z.boolean(), true),
+    'Write trace context into the HTTP headers of requests to upstreams.',
+  ),
+})
+
+const log = z.strictObject({
+  level: about(
+    z._default(z.enum(['debug', 'info', 'warn', 'error']), 'info'),
+    'Least level that is written; `debug` writes every call.',
+  ),
+  format: about(
+    z._default(z.enum(['json', 'text']), 'json'),
+    'JSON lines in the shape of OpenTelemetry log records, or lines for people. Both go to standard error.',
+  ),
+})
+
+export const configSchema = z.strictObject({
+  listen: z.prefault(listen, {}),
+  upstreams: about(
+    z
+      .record(
+        z.string().check(
+          z.regex(UPSTREAM_NAME, {
+            error:
+              'expected an upstream name of lower-case letters, digits, - and _, at most 63 long',
+          }),
+        ),
+        upstream,
+      )
+      .check(
+        z.refine((value) => Object.keys(value).length > 0, {
+          error: 'expected at least one upstream',
+        }),
+      ),
+    'The MCP servers, by the name under which clients reach them: `/<name>/mcp`.',
+  ),
+  limits: z.prefault(limits, {}),
+  rejections: about(
+    z._default(z.enum(['mcp', 'http']), 'mcp'),
+    'How a refused request is answered: as a tool result or JSON-RPC error in HTTP 200, or as an HTTP status.',
+  ),
+  telemetry: z.prefault(telemetry, {}),
+  shutdown: z.prefault(shutdown, {}),
+  log: z.prefault(log, {}),
+})
+
+/** A valid configuration with every default filled in; durations and sizes still as text. */
+export type Config = z.output<typeof configSchema>
+
+/** JSON Schema (draft 2020-12) of the file, for editors. */
+export function configJsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(configSchema, { io: 'input', metadata: descriptions })
+  return { ...schema, title: 'Sidelight configuration' }
+}

@@ -1,0 +1,57 @@
+/**
+ * One HTTP exchange with a client, and the calls in it.
+ *
+ * An exchange carries one call almost always; a 2025-03-26 batch carries several, a GET stream or
+ * a DELETE none. Outcomes belong to calls; an exchange without calls has one of its own.
+ */
+
+import type { Message } from './message.ts'
+import type { Outcome } from './outcome.ts'
+
+export type ExchangeKind =
+  /** POST: JSON-RPC messages of the client. */
+  | 'message'
+  /** GET: the stream on which a server speaks first. */
+  | 'stream'
+  /** DELETE: the client ends its session. */
+  | 'end_session'
+  /** Any other method, passed through unread. */
+  | 'other'
+
+export type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>
+
+export interface Exchange {
+  readonly kind: ExchangeKind
+  readonly httpMethod: string
+  /** "1.1" or "1.0". */
+  readonly httpVersion: string
+  /** The upstream that the path names; it need not exist. */
+  readonly upstreamName: string
+  /** The query with its `?`, or empty. */
+  readonly query: string
+  /** Names and values in turn, exactly as received. */
+  readonly rawHeaders: readonly string[]
+  /** The same by lower-case name. */
+  readonly headers: HeaderRecord
+  /** The body exactly as received. Forwarded as it is, never re-serialised. */
+  readonly body: Buffer
+  readonly clientAddress: string | undefined
+  readonly clientPort: number | undefined
+  /** Monotonic instant at which the request's head was read. */
+  readonly receivedAtMs: number
+  calls: readonly Call[]
+}
+
+/** One JSON-RPC request or notification of a client on its way through the sidecar. */
+export interface Call {
+  readonly exchange: Exchange
+  readonly message: Message
+  /** Set exactly once. */
+  outcome: Outcome | undefined
+}
+
+/** A single value of a header that may be sent once only; repeated values are joined as HTTP says. */
+export function headerOf(headers: HeaderRecord, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' || value === undefined ? value : value.join(', ')
+}

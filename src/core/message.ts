@@ -1,0 +1,73 @@
+/** What the sidecar needs to know of a JSON-RPC message, and no more. */
+
+/** A JSON-RPC id. 0, "", "1" and 1 are four different ids. */
+export interface JsonRpcId {
+  /** The id's JSON text exactly as the client wrote it, for our own answers. */
+  readonly raw: string
+  /** Equal for equal ids however they are spelled (`1` and `1.0`, `"a"` and `"\u0061"`). */
+  readonly key: string
+}
+
+export type MessageKind = 'request' | 'notification' | 'response'
+
+/** W3C Trace Context as found in `params._meta` (MCP SEP-414), unvalidated. */
+export interface TraceFields {
+  readonly traceparent: string | undefined
+  readonly tracestate: string | undefined
+}
+
+/** Where a `_meta` member can be written into the message's bytes. Offsets count from the body's start. */
+export interface SplicePoints {
+  /** The `{` that opens the message. */
+  readonly message: ObjectSpan
+  /** `params`, when it is an object; `absent` when there is none; `other` when it is no object. */
+  readonly params: ObjectSpan | 'absent' | 'other'
+  readonly meta: ObjectSpan | 'absent' | 'other'
+  readonly traceparent: ValueSpan | undefined
+  readonly tracestate: ValueSpan | undefined
+}
+
+export interface ObjectSpan {
+  /** Offset of the first byte after `{`. */
+  readonly inside: number
+  readonly empty: boolean
+}
+
+export interface ValueSpan {
+  readonly start: number
+  readonly end: number
+}
+
+/** One JSON-RPC message of the client. Every field is always there, so that the shape never changes. */
+export interface Message {
+  readonly kind: MessageKind
+  /** Undefined for notifications. */
+  readonly id: JsonRpcId | undefined
+  /** Empty for responses. */
+  readonly method: string
+  /** The `jsonrpc` member; "2.0" in every MCP message that is well formed. */
+  readonly jsonrpc: string | undefined
+  /** `params.name` of tools/call and prompts/get. */
+  readonly target: string | undefined
+  /** `params.uri` of the resources methods. */
+  readonly resourceUri: string | undefined
+  /** The value that `Mcp-Name` must carry for this method in 2026-07-28; undefined for most methods. */
+  readonly mirroredName: string | undefined
+  /** `_meta["io.modelcontextprotocol/protocolVersion"]`, or what `initialize` asks for. */
+  readonly protocolVersion: string | undefined
+  /** True when `protocolVersion` stands in `_meta`: the message claims the stateless era. */
+  readonly claimsModern: boolean
+  /** True when the request asks to be run as a 2025-11-25 task. */
+  readonly asksTask: boolean
+  /** JSON text of `_meta.progressToken`. */
+  readonly progressToken: string | undefined
+  readonly trace: TraceFields
+  readonly splice: SplicePoints
+}
+
+/** What one HTTP request body holds: one message, or a batch of them (2025-03-26). */
+export interface Envelope {
+  readonly kind: 'envelope'
+  readonly batch: boolean
+  readonly messages: readonly Message[]
+}

@@ -1,0 +1,96 @@
+/**
+ * What wants to know about calls: telemetry now; audit and statistics later.
+ *
+ * An observer never delays, changes or fails a call. It is told of each thing once, in order.
+ */
+
+import type { Call, Exchange } from './exchange.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Trace context to write into a request on its way out. */
+export interface Injection {
+  readonly traceparent: string
+  /** Empty when there is none. */
+  readonly tracestate: string
+}
+
+/** The upstream that an attempt goes to. */
+export interface AttemptTarget {
+  readonly upstreamName: string
+  readonly address: string
+  readonly port: number
+}
+
+export interface CallObserver {
+  /** A call has been read. Returns what follows it to its end, or undefined when nobody cares. */
+  begin(call: Call): CallFollower | undefined
+  /** An exchange has ended; its calls, if it had any, have all been told before. */
+  exchangeEnded(exchange: Exchange, outcome: Outcome): void
+  /** A limit was hit: a body too large, a table full. `limit` is a static name. */
+  limitHit(limit: LimitName): void
+}
+
+export interface CallFollower {
+  /** One attempt to reach the upstream starts now. Returns what to inject, if anything. */
+  attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined
+  /** The attempt under way has ended; `ended` follows unless another attempt starts. */
+  attemptEnded(outcome: Outcome, atMs: number): void
+  /** The call has ended; told exactly once. `atMs` is monotonic. */
+  ended(outcome: Outcome, atMs: number): void
+}
+
+/** The limits that can be hit, for `sidelight.limit.hits`. */
+export type LimitName =
+  | 'body'
+  | 'headers'
+  | 'connections'
+  | 'streams'
+  | 'request_timeout'
+  | 'nesting'
+  | 'label_values'
+  | 'metric_series'
+
+export const LIMIT_NAMES: readonly LimitName[] = [
+  'body',
+  'headers',
+  'connections',
+  'streams',
+  'request_timeout',
+  'nesting',
+  'label_values',
+  'metric_series',
+]
+
+/** One observer that tells several. The first injection wins. */
+export function combineObservers(observers: readonly CallObserver[]): CallObserver {
+  const only = observers[0]
+  if (observers.length === 1 && only !== undefined) return only
+  return {
+    begin: (call) => combineFollowers(observers.map((observer) => observer.begin(call))),
+    exchangeEnded: (exchange, outcome) => {
+      for (const observer of observers) observer.exchangeEnded(exchange, outcome)
+    },
+    limitHit: (limit) => {
+      for (const observer of observers) observer.limitHit(limit)
+    },
+  }
+}
+
+function combineFollowers(followers: readonly (CallFollower | undefined)[]): CallFollower {
+  return {
+    attemptStarted: (target, attempt, atMs) => {
+      let injection: Injection | undefined
+      for (const follower of followers) {
+        const own = follower?.attemptStarted(target, attempt, atMs)
+        injection ??= own
+      }
+      return injection
+    },
+    attemptEnded: (outcome, atMs) => {
+      for (const follower of followers) follower?.attemptEnded(outcome, atMs)
+    },
+    ended: (outcome, atMs) => {
+      for (const follower of followers) follower?.ended(outcome, atMs)
+    },
+  }
+}

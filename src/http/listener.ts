@@ -1,0 +1,110 @@
+/** One HTTP listener with its limits. */
+
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { LimitName } from '../core/observer.ts'
+
+export interface ListenerOptions {
+  readonly host: string
+  readonly port: number
+  readonly headerBytesMax: number
+  readonly connectionsMax: number
+  /** Longest time for a client to send one whole request; the reply may take as long as it likes. */
+  readonly requestTimeoutMs: number
+  readonly onLimit: (limit: LimitName) => void
+}
+
+export interface Listener {
+  readonly host: string
+  /** The port in use, also when 0 was asked for. */
+  readonly port: number
+  /** Takes no more connections; idle ones are closed, and each other after its reply. */
+  stop(): void
+  /** Breaks every connection that is left. */
+  destroy(): Promise<void>
+}
+
+/** A listener that did not come up: the error code of the operating system, such as EADDRINUSE. */
+export interface ListenFailure {
+  readonly kind: 'failed'
+  readonly code: string
+}
+
+/** Idle client connections are kept longer than common clients keep theirs, so that they close first. */
+const KEEP_ALIVE_MS = 65_000
+
+export function listen(
+  handler: RequestListener,
+  options: ListenerOptions,
+): Promise<Listener | ListenFailure> {
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: options.requestTimeoutMs,
+      headersTimeout: Math.min(60_000, options.requestTimeoutMs),
+      maxHeaderSize: options.headerBytesMax,
+      noDelay: true,
+    },
+    handler,
+  )
+  // Replies end when they end; only requests have a time limit.
+  server.timeout = 0
+  server.maxConnections = options.connectionsMax
+  server.on('drop', () => options.onLimit('connections'))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    answerClientError(error.code ?? '', socket, options.onLimit)
+  })
+  return new Promise((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      resolve({ kind: 'failed', code: error.code ?? 'unknown' })
+    })
+    server.listen(options.port, options.host, () => resolve(toListener(server, options.host)))
+  })
+}
+
+function toListener(server: Server, host: string): Listener {
+  const address = server.address()
+  return {
+    host,
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    stop: () => {
+      server.close()
+      server.closeIdleConnections()
+    },
+    destroy: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** What Node's parser could not accept is answered in plain HTTP, and the connection closed. */
+function answerClientError(
+  code: string,
+  socket: Duplex,
+  onLimit: (limit: LimitName) => void,
+): void {
+  if (code === 'HPE_HEADER_OVERFLOW') onLimit('headers')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') onLimit('request_timeout')
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const [status, text] = CLIENT_ERRORS[code] ?? [
+    '400 Bad Request',
+    'This is not a valid HTTP request.',
+  ]
+  const body = `${text}\n`
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    '431 Request Header Fields Too Large',
+    'The request head is larger than limits.headers allows.',
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    '408 Request Timeout',
+    'The request did not arrive within limits.requestTimeout.',
+  ],
+}

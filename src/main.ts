@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/** The composition root: the only file that touches the process's arguments, environment and signals. */
+
+import { readFileSync } from 'node:fs'
+import { checkCommand } from './cli/check.ts'
+import { EXIT, type CommandContext } from './cli/command.ts'
+import { helpText, parseCommandLine } from './cli/flags.ts'
+import { systemClock } from './core/clock.ts'
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  const manifest: unknown = JSON.parse(text)
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : '0.0.0'
+}
+
+/** Resolves at the first signal to stop; the second ends the process at once. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let signalled = false
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (signalled) process.exit(128 + (signal === 'SIGINT' ? 2 : 15))
+      signalled = true
+      resolve(signal)
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+  })
+}
+
+function createContext(): CommandContext {
+  const { stdout } = process
+  let stopped: Promise<NodeJS.Signals> | undefined
+  return {
+    env: process.env,
+    version: readVersion(),
+    clock: systemClock,
+    out: (text) => void stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    // Signals are taken only by commands that wait for them.
+    get stopped() {
+      stopped ??= firstSignal()
+      return stopped
+    },
+    terminal: stdout.isTTY ? { columns: () => stdout.columns, rows: () => stdout.rows } : undefined,
+  }
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const context = createContext()
+  const invocation = parseCommandLine(argv)
+  switch (invocation.kind) {
+    case 'help':
+      context.out(helpText(invocation.name))
+      return EXIT.ok
+    case 'version':
+      context.out(`sidelight ${context.version}\n`)
+      return EXIT.ok
+    case 'usage_error':
+      context.err(`${invocation.message}\n`)
+      return EXIT.usage
+    case 'command':
+      break
+  }
+  const { name, flags, positionals } = invocation
+  if (name === 'check') return checkCommand(flags, positionals, context)
+  // The larger commands are loaded when they are needed.
+  if (name === 'demo') {
+    const { demoCommand } = await import('./cli/demo.ts')
+    return demoCommand(flags, context)
+  }
+  const { runCommand } = await import('./cli/run.ts')
+  return runCommand(flags, context)
+}
+
+/** What may still hold the process, such as an export that hangs, gets this long after the end. */
+const LINGER_MS = 250
+
+process.exitCode = await main(process.argv.slice(2))
+setTimeout(() => process.exit(), LINGER_MS).unref()

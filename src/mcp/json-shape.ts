@@ -1,0 +1,84 @@
+/** Which members of a JSON message the scanner should report; everything else is passed over. */
+
+export interface ShapeSpec {
+  /** Where the value is reported; none when the value is only a way to its members. */
+  readonly slot?: number
+  /** Longest JSON text kept of a scalar, in bytes. A longer one is reported as truncated. */
+  readonly bytesMax?: number
+  readonly members?: Readonly<Record<string, ShapeSpec>>
+}
+
+export interface ShapeNode {
+  readonly slot: number
+  readonly bytesMax: number
+  readonly members: ReadonlyMap<string, ShapeNode> | undefined
+  /** Every slot at or below this node: all are cleared when the member appears again (last wins). */
+  readonly slots: readonly number[]
+}
+
+const BYTES_MAX_DEFAULT = 1024
+
+export function compileShape(spec: ShapeSpec): ShapeNode {
+  const members = new Map<string, ShapeNode>()
+  const slots: number[] = spec.slot === undefined ? [] : [spec.slot]
+  for (const [name, member] of Object.entries(spec.members ?? {})) {
+    const node = compileShape(member)
+    members.set(name, node)
+    slots.push(...node.slots)
+  }
+  return {
+    slot: spec.slot ?? -1,
+    bytesMax: spec.bytesMax ?? BYTES_MAX_DEFAULT,
+    members: members.size === 0 ? undefined : members,
+    slots,
+  }
+}
+
+/** The longest member name of any shape, in bytes of JSON text; a longer key matches nothing. */
+export const KEY_BYTES_MAX = 256
+
+export type ValueType =
+  | 'none'
+  | 'string'
+  | 'number'
+  | 'true'
+  | 'false'
+  | 'null'
+  | 'object'
+  | 'array'
+
+/** What the scanner found of one member. Offsets count from the first byte ever written. */
+export class Slot {
+  type: ValueType = 'none'
+  start = 0
+  end = 0
+  /** For objects: true when it has no members. */
+  empty = false
+  /** JSON text of a scalar; undefined for containers and for text over the limit. */
+  raw: string | undefined = undefined
+
+  clear(): void {
+    this.type = 'none'
+    this.start = 0
+    this.end = 0
+    this.empty = false
+    this.raw = undefined
+  }
+
+  /** The decoded string; undefined when the value is no string, or was too long to keep. */
+  text(): string | undefined {
+    if (this.type !== 'string' || this.raw === undefined) return undefined
+    if (!this.raw.includes('\\')) return this.raw.slice(1, -1)
+    return decodeString(this.raw)
+  }
+}
+
+/** Decodes JSON string text. Undefined when it is none (a lenient scan does not check escapes). */
+export function decodeString(raw: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(raw)
+    return typeof value === 'string' ? value : undefined
+  } catch {
+    return undefined
+  }
+}

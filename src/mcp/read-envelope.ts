@@ -1,0 +1,224 @@
+/**
+ * Reads what we need of a client's message: one bounded, strict pass over its bytes.
+ *
+ * The bytes themselves go on unchanged; nothing here is ever written back.
+ */
+
+import { headerOf, type HeaderRecord } from '../core/exchange.ts'
+import type { Envelope, JsonRpcId, Message, ObjectSpan, SplicePoints } from '../core/message.ts'
+import { reject, type Rejection } from '../core/outcome.ts'
+import type { Slot } from './json-shape.ts'
+import { JsonScanner, type ScanEnd } from './json-scanner.ts'
+import { namesAPrompt, namesAResource, namesATool } from './methods.ts'
+import { findHeaderMismatch } from './mirrored-headers.ts'
+import { ID_BYTES_MAX, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
+
+export interface EnvelopeLimits {
+  /** Deepest nesting of objects and arrays in a message. */
+  readonly depthMax: number
+  /** Most messages in one batch. */
+  readonly batchMax: number
+}
+
+export type ReadEnvelope = (headers: HeaderRecord, body: Buffer) => Envelope | Rejection
+
+/**
+ * Makes a reader. It is not re-entrant, and need not be: reading is synchronous.
+ * A body that is no JSON-RPC comes back as a `malformed` rejection, one whose headers contradict
+ * it as `header_mismatch`, one that is compressed or not JSON by its type as `unsupported_media`.
+ */
+export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
+  let messages: Message[] = []
+  let fault: string | undefined
+  const scanner = new JsonScanner(REQUEST_SHAPE, {
+    strict: true,
+    depthMax: limits.depthMax,
+    onMessage: (slots) => {
+      const message = messages.length < limits.batchMax ? toMessage(slots) : TOO_MANY
+      if (typeof message === 'string') fault ??= message
+      else messages.push(message)
+    },
+  })
+
+  return (headers, body) => {
+    const media = checkMedia(headers)
+    if (media !== undefined) return media
+    messages = []
+    fault = undefined
+    scanner.reset()
+    scanner.write(body)
+    const end = scanner.end()
+    if (end !== 'complete') return reject('malformed', describeEnd(end, body, limits))
+    if (fault !== undefined) return reject('invalid_request', fault)
+    return finish(headers, body, messages)
+  }
+}
+
+const TOO_MANY = 'the batch holds more messages than limits.batch allows'
+
+function finish(
+  headers: HeaderRecord,
+  body: Buffer,
+  messages: readonly Message[],
+): Envelope | Rejection {
+  const first = messages[0]
+  const batch = isArray(body)
+  if (first === undefined) {
+    return reject(
+      'invalid_request',
+      batch ? 'the batch is empty' : 'a message must be a JSON object',
+    )
+  }
+  if (!batch) {
+    const mismatch = findHeaderMismatch(headers, first)
+    if (mismatch !== undefined) return reject('header_mismatch', mismatch.message)
+  }
+  return { kind: 'envelope', batch, messages }
+}
+
+function checkMedia(headers: HeaderRecord): Rejection | undefined {
+  const encoding = headerOf(headers, 'content-encoding')
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') {
+    return reject(
+      'unsupported_media',
+      'send the message uncompressed: Content-Encoding is not read',
+    )
+  }
+  return isJsonType(headerOf(headers, 'content-type'))
+    ? undefined
+    : reject('unsupported_media', 'Content-Type must be application/json')
+}
+
+/** True for `application/json` and `application/*+json`, with or without parameters. */
+export function isJsonType(contentType: string | undefined): boolean {
+  if (contentType === 'application/json') return true
+  const essence = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  return essence === 'application/json' || /^application\/[\w.-]+\+json$/.test(essence)
+}
+
+function describeEnd(end: ScanEnd, body: Buffer, limits: EnvelopeLimits): string {
+  if (body.length === 0) return 'the body is empty; expected one JSON-RPC message'
+  if (end === 'too_deep') return `the message nests deeper than ${limits.depthMax} levels`
+  return end === 'incomplete'
+    ? 'the body ends before its JSON does'
+    : 'the body is not valid JSON; expected one JSON-RPC message'
+}
+
+function isArray(body: Buffer): boolean {
+  for (const byte of body) {
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte === 0x5b
+  }
+  return false
+}
+
+/** The message that the scanner has just passed, or what is wrong with it. */
+function toMessage(slots: readonly Slot[]): Message | string {
+  const at = (index: number): Slot => slots[index] ?? EMPTY_SLOT
+  const id = readId(at(REQUEST.id))
+  if (typeof id === 'string') return id
+  const methodSlot = at(REQUEST.method)
+  if (methodSlot.type === 'none') return toResponse(slots, id)
+  const method = methodSlot.text()
+  if (method === undefined) return `"method" must be a string of at most ${NAME_BYTES_MAX} bytes`
+  const metaVersion = at(REQUEST.metaVersion).text()
+  return {
+    kind: id === undefined ? 'notification' : 'request',
+    id,
+    method,
+    jsonrpc: at(REQUEST.jsonrpc).text(),
+    target: namesATool(method) || namesAPrompt(method) ? at(REQUEST.name).text() : undefined,
+    resourceUri: namesAResource(method) ? at(REQUEST.uri).text() : undefined,
+    mirroredName: mirroredName(method, at),
+    protocolVersion:
+      metaVersion ?? (method === 'initialize' ? at(REQUEST.initializeVersion).text() : undefined),
+    claimsModern: metaVersion !== undefined,
+    asksTask: at(REQUEST.task).type === 'object',
+    progressToken: at(REQUEST.progressToken).raw,
+    trace: {
+      traceparent: at(REQUEST.traceparent).text(),
+      tracestate: at(REQUEST.tracestate).text(),
+    },
+    splice: splicePoints(at),
+  }
+}
+
+function toResponse(slots: readonly Slot[], id: JsonRpcId | undefined): Message | string {
+  const at = (index: number): Slot => slots[index] ?? EMPTY_SLOT
+  if (at(REQUEST.result).type === 'none' && at(REQUEST.error).type === 'none') {
+    return 'the message has none of "method", "result" and "error"'
+  }
+  return {
+    kind: 'response',
+    id,
+    method: '',
+    jsonrpc: at(REQUEST.jsonrpc).text(),
+    target: undefined,
+    resourceUri: undefined,
+    mirroredName: undefined,
+    protocolVersion: undefined,
+    claimsModern: false,
+    asksTask: false,
+    progressToken: undefined,
+    trace: NO_TRACE,
+    splice: splicePoints(at),
+  }
+}
+
+/** SEP-2243: which member `Mcp-Name` repeats depends on the method. */
+function mirroredName(method: string, at: (index: number) => Slot): string | undefined {
+  if (namesATool(method) || namesAPrompt(method)) return at(REQUEST.name).text()
+  if (method === 'resources/read') return at(REQUEST.uri).text()
+  return method.startsWith('tasks/') ? at(REQUEST.taskId).text() : undefined
+}
+
+function splicePoints(at: (index: number) => Slot): SplicePoints {
+  return {
+    message: inside(at(REQUEST.message)),
+    params: objectOr(at(REQUEST.params)),
+    meta:
+      isScalar(at(REQUEST.traceparent)) && isScalar(at(REQUEST.tracestate))
+        ? objectOr(at(REQUEST.meta))
+        : 'other',
+    traceparent: valueSpan(at(REQUEST.traceparent)),
+    tracestate: valueSpan(at(REQUEST.tracestate)),
+  }
+}
+
+function isScalar(slot: Slot): boolean {
+  return slot.type !== 'object' && slot.type !== 'array'
+}
+
+function inside(slot: Slot): ObjectSpan {
+  return { inside: slot.start + 1, empty: slot.empty }
+}
+
+function objectOr(slot: Slot): ObjectSpan | 'absent' | 'other' {
+  if (slot.type === 'none') return 'absent'
+  return slot.type === 'object' ? inside(slot) : 'other'
+}
+
+function valueSpan(slot: Slot): { start: number; end: number } | undefined {
+  return slot.type === 'none' ? undefined : { start: slot.start, end: slot.end }
+}
+
+/** The id, undefined when there is none, or what is wrong with it. */
+export function readId(slot: Slot): JsonRpcId | undefined | string {
+  if (slot.type === 'none') return undefined
+  if (slot.type === 'null') return { raw: 'null', key: 'null' }
+  if (slot.type !== 'number' && slot.type !== 'string') return '"id" must be a string or a number'
+  if (slot.raw === undefined) return `"id" is longer than ${ID_BYTES_MAX} bytes`
+  if (slot.type === 'number') return { raw: slot.raw, key: `n${Number(slot.raw)}` }
+  const text = slot.text()
+  return text === undefined ? '"id" is no valid string' : { raw: slot.raw, key: `s${text}` }
+}
+
+const NO_TRACE = { traceparent: undefined, tracestate: undefined }
+const EMPTY_SLOT: Slot = Object.freeze({
+  type: 'none',
+  start: 0,
+  end: 0,
+  empty: false,
+  raw: undefined,
+  clear: () => {},
+  text: () => undefined,
+}) satisfies Slot

@@ -1,0 +1,260 @@
+/**
+ * Passes one reply through to the client, byte for byte, while a copy is watched.
+ *
+ * It ends once: when the body has ended and its outcomes are known, when the upstream failed, or
+ * when the client left. The permit is held until then.
+ */
+
+import type { Exchange } from '../core/exchange.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Client } from '../core/reply.ts'
+import type { Permit } from '../resilience/limiter.ts'
+import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
+import type { Stoppable } from './in-flight.ts'
+import type { Ledger } from './ledger.ts'
+import { answerRefusal } from './refuse.ts'
+import type { Suspended } from './resumptions.ts'
+import type { DecodeTee, ReplyWatch, Stages, Upstream } from './stages.ts'
+
+export interface DeliveryParts {
+  readonly exchange: Exchange
+  readonly client: Client
+  readonly stages: Stages
+  readonly upstream: Upstream
+  readonly permit: Permit
+  readonly ledger: Ledger
+}
+
+const OK: Outcome = { kind: 'ok' }
+const CANCELLED: Outcome = { kind: 'cancelled' }
+
+/** A second try is made at most once, and only when nothing was sent. */
+const ATTEMPTS_MAX = 2
+
+/** Signed messages (RFC 9421, RFC 9530) must not be changed. */
+const SIGNATURE_HEADERS: readonly string[] = ['signature', 'content-digest', 'digest']
+
+export class Delivery implements ReplySink, Stoppable {
+  readonly #parts: DeliveryParts
+  #flight: Flight | undefined
+  #attempt = 0
+  #headSent = false
+  #over = false
+  #status = 0
+  #watch: ReplyWatch | undefined
+  #tee: DecodeTee | undefined
+  #clientBehind = false
+  #teeBehind = false
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts
+  }
+
+  get longLived(): boolean {
+    const { exchange, stages } = this.#parts
+    if (exchange.kind === 'stream') return true
+    return exchange.calls.some((call) => stages.isLongLived(call.message.method))
+  }
+
+  start(): void {
+    const { client, stages } = this.#parts
+    stages.inFlight.add(this)
+    client.onGone(() => this.#clientGone())
+    client.onDrain(() => {
+      this.#clientBehind = false
+      this.#resume()
+    })
+    try {
+      this.#send()
+    } catch (error) {
+      this.#finish({ kind: 'internal' })
+      throw error
+    }
+  }
+
+  #send(): void {
+    const { exchange, stages, upstream, ledger } = this.#parts
+    this.#attempt += 1
+    const injections = ledger.attemptStarted(upstream.target, this.#attempt)
+    const writesBody = upstream.propagate.meta && injections.length > 0 && !isSigned(exchange)
+    this.#flight = upstream.transport.send(
+      {
+        httpMethod: exchange.httpMethod,
+        query: exchange.query,
+        rawHeaders: exchange.rawHeaders,
+        injection: upstream.propagate.headers ? injections[0]?.injection : undefined,
+        body: writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body,
+      },
+      this,
+    )
+  }
+
+  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+    this.#headSent = true
+    this.#status = status
+    this.#watchBody(status, rawHeaders)
+    this.#parts.client.head(status, statusMessage, rawHeaders)
+  }
+
+  data(chunk: Buffer): boolean {
+    if (!this.#parts.client.write(chunk)) this.#clientBehind = true
+    if (this.#tee !== undefined) {
+      if (!this.#tee.write(chunk)) this.#teeBehind = true
+    } else this.#observe(chunk)
+    return !this.#clientBehind && !this.#teeBehind
+  }
+
+  end(): void {
+    this.#parts.client.end()
+    if (this.#tee === undefined) {
+      this.#observeEnd()
+      this.#finish(outcomeOfStatus(this.#status))
+      return
+    }
+    this.#tee.end((readable) => {
+      if (readable) this.#observeEnd()
+      this.#finish(outcomeOfStatus(this.#status))
+    })
+  }
+
+  failed(failure: TransportFailure): void {
+    if (this.#over) return
+    const { exchange, client, ledger, stages, upstream } = this.#parts
+    const outcome: Outcome = {
+      kind: 'upstream_failed',
+      reason: failure.reason,
+      sent: failure.sent,
+    }
+    if (!this.#headSent && failure.stale && !failure.sent && this.#attempt < ATTEMPTS_MAX) {
+      ledger.attemptFailed(outcome)
+      this.#send()
+      return
+    }
+    if (stages.log.enabled('warn')) {
+      stages.log.write('warn', 'upstream.failed', 'An upstream did not answer as it should', {
+        upstream: upstream.name,
+        reason: failure.reason,
+        detail: failure.detail,
+        sent: failure.sent,
+      })
+    }
+    if (this.#headSent) client.abort()
+    else client.answer(answerRefusal(exchange, outcome, stages.rejections))
+    this.#finish(outcome)
+  }
+
+  stop(): void {
+    this.#flight?.abort()
+    this.#tee?.drop()
+    if (this.#headSent) this.#parts.client.end()
+    else this.#parts.client.abort()
+    this.#finish(OK)
+  }
+
+  abort(): void {
+    this.#flight?.abort()
+    this.#tee?.drop()
+    this.#parts.client.abort()
+    this.#finish({ kind: 'internal' })
+  }
+
+  #watchBody(status: number, rawHeaders: readonly string[]): void {
+    const { exchange, stages, ledger } = this.#parts
+    const contentType = findHeader(rawHeaders, 'content-type')
+    const watched = exchange.kind === 'stream' ? stages.resumptions.waitingFor(exchange) : undefined
+    if (watched === undefined ? exchange.calls.length === 0 : watched.length === 0) return
+    const messages = watched ?? exchange.calls
+    this.#watch = stages.watchReply(
+      { status, contentType },
+      messages.map((entry) => entry.message),
+      watched === undefined
+        ? (index, outcome) => {
+            if (outcome === 'suspended') ledger.suspendCall(index)
+            else ledger.endCall(index, outcome)
+          }
+        : (index, outcome) => settleResumed(watched[index], outcome),
+    )
+    this.#decode(findHeader(rawHeaders, 'content-encoding'))
+  }
+
+  #decode(contentEncoding: string | undefined): void {
+    const tee = this.#parts.stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
+    if (tee === 'unreadable') this.#watch = undefined
+    else if (tee !== undefined) {
+      this.#tee = tee
+      tee.onDrain(() => {
+        this.#teeBehind = false
+        this.#resume()
+      })
+    }
+  }
+
+  /** A defect in watching must not harm the reply that is watched. */
+  #observe(chunk: Buffer): void {
+    try {
+      this.#watch?.write(chunk)
+    } catch (error) {
+      this.#watchFailed(error)
+    }
+  }
+
+  #observeEnd(): void {
+    try {
+      this.#watch?.end()
+    } catch (error) {
+      this.#watchFailed(error)
+    }
+  }
+
+  #watchFailed(error: unknown): void {
+    this.#watch = undefined
+    this.#parts.stages.log.write('error', 'sidecar.defect', 'A reply could not be watched', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+  }
+
+  #resume(): void {
+    if (!this.#clientBehind && !this.#teeBehind && !this.#over) this.#flight?.resume()
+  }
+
+  #clientGone(): void {
+    if (this.#over) return
+    this.#flight?.abort()
+    this.#tee?.drop()
+    this.#finish(CANCELLED)
+  }
+
+  #finish(outcome: Outcome): void {
+    if (this.#over) return
+    this.#over = true
+    const { ledger, permit, stages } = this.#parts
+    stages.inFlight.remove(this)
+    ledger.endAll(outcome)
+    permit.settle(ledger.outcome(outcome))
+  }
+}
+
+/** An answer found on a resumed stream settles the call that waited for it; an end without one does not. */
+function settleResumed(suspended: Suspended | undefined, outcome: Outcome | 'suspended'): void {
+  if (outcome === 'suspended' || outcome.kind === 'upstream_failed') return
+  if (outcome.kind === 'upstream_status') return
+  suspended?.settle(outcome)
+}
+
+/** What the status says of an exchange without calls, or whose body could not be read. */
+function outcomeOfStatus(status: number): Outcome {
+  if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
+  return status >= 300 ? { kind: 'upstream_status', status } : OK
+}
+
+function isSigned(exchange: Exchange): boolean {
+  return SIGNATURE_HEADERS.some((name) => exchange.headers[name] !== undefined)
+}
+
+function findHeader(rawHeaders: readonly string[], name: string): string | undefined {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const key = rawHeaders[i] ?? ''
+    if (key.length === name.length && key.toLowerCase() === name) return rawHeaders[i + 1]
+  }
+  return undefined
+}

@@ -1,0 +1,69 @@
+/**
+ * The path of one exchange.
+ *
+ * Read this function top to bottom to know everything that happens to a message, in order. A stage
+ * answers with a value; only a bug throws. What follows the last line is the reply passing through:
+ * see deliver.ts.
+ */
+
+import type { Call, Exchange } from '../core/exchange.ts'
+import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
+import type { Client } from '../core/reply.ts'
+import { Delivery } from './deliver.ts'
+import { Ledger } from './ledger.ts'
+import { answerInternal, answerRefusal } from './refuse.ts'
+import type { Stages } from './stages.ts'
+
+export function handle(exchange: Exchange, client: Client, stages: Stages): void {
+  const ledger = new Ledger(exchange, stages)
+  const refuse = (rejection: Rejection): void => {
+    client.answer(answerRefusal(exchange, rejection, stages.rejections))
+    ledger.endAll(rejection)
+  }
+
+  if (exchange.kind === 'message') {
+    const envelope = stages.readEnvelope(exchange.headers, exchange.body)
+    if (envelope.kind === 'rejected') return refuse(envelope)
+    exchange.calls = envelope.messages.map((message): Call => ({
+      exchange,
+      message,
+      outcome: undefined,
+    }))
+    ledger.begin(envelope.batch)
+  }
+
+  const draining = stages.drainRejection()
+  if (draining !== undefined) return refuse(draining)
+
+  const upstream = stages.findUpstream(exchange.upstreamName)
+  if (upstream === undefined) return refuse(unknownUpstream(exchange.upstreamName, stages))
+
+  const permit = upstream.admit()
+  if (permit.kind === 'rejected') return refuse(permit)
+
+  new Delivery({ exchange, client, stages, upstream, permit, ledger }).start()
+}
+
+/** Answers an exchange whose body was never read, or that a defect ended. */
+export function refuseUnread(
+  exchange: Exchange,
+  client: Client,
+  outcome: Rejection | Extract<Outcome, { kind: 'internal' }>,
+  stages: Stages,
+): void {
+  client.answer(
+    outcome.kind === 'internal'
+      ? answerInternal()
+      : answerRefusal(exchange, outcome, stages.rejections),
+  )
+  stages.observer.exchangeEnded(exchange, outcome)
+}
+
+function unknownUpstream(name: string, stages: Stages): Rejection {
+  const names = stages.upstreamNames()
+  const known = names.length === 0 ? 'none is configured' : `configured: ${names.join(', ')}`
+  return reject(
+    'unknown_upstream',
+    `There is no upstream named ${JSON.stringify(name.slice(0, 64))}; ${known}`,
+  )
+}

@@ -1,0 +1,65 @@
+/** What the pipeline needs from the rest of the sidecar. Each field is one stage or one source. */
+
+import type { Clock } from '../core/clock.ts'
+import type { HeaderRecord } from '../core/exchange.ts'
+import type { Log } from '../core/log.ts'
+import type { Envelope, Message } from '../core/message.ts'
+import type { AttemptTarget, CallObserver, Injection } from '../core/observer.ts'
+import type { Outcome, Rejection } from '../core/outcome.ts'
+import type { Permit } from '../resilience/limiter.ts'
+import type { Transport } from '../upstream/transport.ts'
+import type { InFlight } from './in-flight.ts'
+import type { Resumptions } from './resumptions.ts'
+
+export interface Stages {
+  readonly clock: Clock
+  readonly log: Log
+  readonly observer: CallObserver
+  readonly resumptions: Resumptions
+  readonly inFlight: InFlight
+  /** How refusals of requests are put: as MCP results and errors, or as HTTP statuses. */
+  readonly rejections: 'mcp' | 'http'
+  /** A rejection while the sidecar is shutting down. */
+  drainRejection(): Rejection | undefined
+  readEnvelope(headers: HeaderRecord, body: Buffer): Envelope | Rejection
+  findUpstream(name: string): Upstream | undefined
+  /** Names of all upstreams, for the message that says which exist. */
+  upstreamNames(): readonly string[]
+  /** True for requests that stay open as long as the client listens. */
+  isLongLived(method: string): boolean
+  watchReply(
+    head: { readonly status: number; readonly contentType: string | undefined },
+    messages: readonly Message[],
+    onOutcome: (index: number, outcome: Outcome | 'suspended') => void,
+  ): ReplyWatch
+  decodeTee(
+    contentEncoding: string | undefined,
+    onData: (chunk: Buffer) => void,
+  ): DecodeTee | undefined | 'unreadable'
+  spliceMeta(
+    body: Buffer,
+    injections: readonly { readonly message: Message; readonly injection: Injection }[],
+  ): Buffer
+}
+
+export interface ReplyWatch {
+  write(chunk: Buffer): void
+  end(): void
+}
+
+export interface DecodeTee {
+  write(chunk: Buffer): boolean
+  end(done: (readable: boolean) => void): void
+  onDrain(resume: () => void): void
+  drop(): void
+}
+
+export interface Upstream {
+  readonly name: string
+  readonly target: AttemptTarget
+  readonly transport: Transport
+  /** Which carriers of trace context are written on the way out. */
+  readonly propagate: { readonly meta: boolean; readonly headers: boolean }
+  /** Everything that may say no before a byte is sent. */
+  admit(): Permit | Rejection
+}

@@ -1,0 +1,192 @@
+/**
+ * The OpenTelemetry environment variables that steer us
+ * (OpenTelemetry specification, "Environment Variable Specification").
+ *
+ * As the specification asks, a value that means nothing is reported and the default used. A value
+ * that means something Sidelight cannot do refuses the start: telemetry that silently goes nowhere
+ * is worse than none. `OTEL_EXPORTER_OTLP_*` are read by OpenTelemetry's own exporters.
+ */
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+export type ExporterName = 'otlp' | 'console' | 'none'
+export type OtlpProtocol = 'http/protobuf' | 'http/json'
+
+export type SamplerName =
+  | 'always_on'
+  | 'always_off'
+  | 'traceidratio'
+  | 'parentbased_always_on'
+  | 'parentbased_always_off'
+  | 'parentbased_traceidratio'
+
+export interface TelemetrySettings {
+  readonly disabled: boolean
+  readonly tracesExporter: ExporterName
+  readonly metricsExporter: ExporterName
+  readonly tracesProtocol: OtlpProtocol
+  readonly metricsProtocol: OtlpProtocol
+  readonly sampler: SamplerName
+  /** Between 0 and 1. */
+  readonly samplerRatio: number
+  /** True when W3C Trace Context is read and written. */
+  readonly traceContext: boolean
+  readonly batch: {
+    readonly scheduledDelayMillis: number
+    readonly exportTimeoutMillis: number
+    readonly maxQueueSize: number
+    readonly maxExportBatchSize: number
+  }
+  readonly metricIntervalMs: number
+  readonly metricTimeoutMs: number
+  readonly attributeValueLengthMax: number
+  readonly attributeCountMax: number
+}
+
+export interface SettingsFailure {
+  readonly kind: 'failed'
+  readonly message: string
+}
+
+const SAMPLERS: readonly SamplerName[] = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+]
+
+class Reader {
+  readonly #env: Env
+  readonly warnings: string[] = []
+  failure: string | undefined
+
+  constructor(env: Env) {
+    this.#env = env
+  }
+
+  /** The value, or undefined when unset or empty (the specification treats both alike). */
+  text(name: string): string | undefined {
+    const value = this.#env[name]?.trim()
+    return value === undefined || value === '' ? undefined : value
+  }
+
+  number(name: string, otherwise: number, min = 0): number {
+    const text = this.text(name)
+    if (text === undefined) return otherwise
+    const value = Number(text)
+    if (Number.isFinite(value) && value >= min) return value
+    this.warnings.push(`${name}: expected a number of at least ${min}; using ${otherwise}`)
+    return otherwise
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[], otherwise: T): T {
+    const text = this.text(name)?.toLowerCase()
+    if (text === undefined) return otherwise
+    const value = values.find((candidate) => candidate === text)
+    if (value === undefined) {
+      this.warnings.push(`${name}: expected one of ${values.join(', ')}; using ${otherwise}`)
+    }
+    return value ?? otherwise
+  }
+
+  refuse(name: string, message: string): void {
+    this.failure ??= `${name}: ${message}`
+  }
+}
+
+export function readTelemetryEnv(
+  env: Env,
+):
+  | { readonly settings: TelemetrySettings; readonly warnings: readonly string[] }
+  | SettingsFailure {
+  const read = new Reader(env)
+  if (read.text('OTEL_CONFIG_FILE') !== undefined) {
+    read.refuse(
+      'OTEL_CONFIG_FILE',
+      'declarative configuration is not supported yet; use the other OTEL_* variables',
+    )
+  }
+  const ratio = read.number('OTEL_TRACES_SAMPLER_ARG', 1)
+  const settings: TelemetrySettings = {
+    disabled: read.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true',
+    tracesExporter: readExporter(read, 'OTEL_TRACES_EXPORTER'),
+    metricsExporter: readExporter(read, 'OTEL_METRICS_EXPORTER'),
+    tracesProtocol: readProtocol(read, 'TRACES'),
+    metricsProtocol: readProtocol(read, 'METRICS'),
+    sampler: read.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
+    samplerRatio: Math.min(1, ratio),
+    traceContext: readPropagators(read),
+    batch: {
+      scheduledDelayMillis: read.number('OTEL_BSP_SCHEDULE_DELAY', 5_000),
+      exportTimeoutMillis: read.number('OTEL_BSP_EXPORT_TIMEOUT', 30_000),
+      maxQueueSize: read.number('OTEL_BSP_MAX_QUEUE_SIZE', 2_048, 1),
+      maxExportBatchSize: read.number('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512, 1),
+    },
+    metricIntervalMs: read.number('OTEL_METRIC_EXPORT_INTERVAL', 60_000, 1),
+    metricTimeoutMs: read.number('OTEL_METRIC_EXPORT_TIMEOUT', 30_000, 1),
+    attributeValueLengthMax: readLimit(read, 'ATTRIBUTE_VALUE_LENGTH_LIMIT', Infinity),
+    attributeCountMax: readLimit(read, 'ATTRIBUTE_COUNT_LIMIT', 128),
+  }
+  const temporality = read.text('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE')?.toLowerCase()
+  if (temporality !== undefined && temporality !== 'cumulative') {
+    read.warnings.push(
+      'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: only cumulative is supported; using it',
+    )
+  }
+  return read.failure === undefined
+    ? { settings, warnings: read.warnings }
+    : { kind: 'failed', message: read.failure }
+}
+
+function readExporter(read: Reader, name: string): ExporterName {
+  const metrics = name === 'OTEL_METRICS_EXPORTER'
+  const names = (read.text(name) ?? 'otlp')
+    .toLowerCase()
+    .split(',')
+    .map((part) => part.trim())
+  const known: readonly string[] = ['otlp', 'console', 'none', ...(metrics ? ['prometheus'] : [])]
+  const unknown = names.find((part) => !known.includes(part))
+  if (unknown !== undefined) {
+    read.refuse(name, `${JSON.stringify(unknown)} is not supported; use one of ${known.join(', ')}`)
+  }
+  // Prometheus needs no exporter of its own: /metrics of the admin listener is always there.
+  if (names.includes('otlp')) return 'otlp'
+  return names.includes('console') ? 'console' : 'none'
+}
+
+function readProtocol(read: Reader, signal: 'TRACES' | 'METRICS'): OtlpProtocol {
+  const own = `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`
+  const name = read.text(own) === undefined ? 'OTEL_EXPORTER_OTLP_PROTOCOL' : own
+  const value = read.text(name)?.toLowerCase() ?? 'http/protobuf'
+  if (value === 'grpc') {
+    read.refuse(name, 'grpc is not supported; use http/protobuf (collectors take it on port 4318)')
+  }
+  if (value === 'http/json') return 'http/json'
+  if (value !== 'http/protobuf' && value !== 'grpc') {
+    read.warnings.push(`${name}: expected http/protobuf or http/json; using http/protobuf`)
+  }
+  return 'http/protobuf'
+}
+
+function readPropagators(read: Reader): boolean {
+  const name = 'OTEL_PROPAGATORS'
+  const names = (read.text(name) ?? 'tracecontext,baggage')
+    .toLowerCase()
+    .split(',')
+    .map((part) => part.trim())
+  const unknown = names.find((part) => !['tracecontext', 'baggage', 'none'].includes(part))
+  if (unknown !== undefined) {
+    read.refuse(
+      name,
+      `${JSON.stringify(unknown)} is not supported; use tracecontext, baggage or none`,
+    )
+  }
+  // Baggage always passes through unchanged, so there is nothing to switch for it.
+  return names.includes('tracecontext')
+}
+
+function readLimit(read: Reader, name: string, otherwise: number): number {
+  return read.number(`OTEL_SPAN_${name}`, read.number(`OTEL_${name}`, otherwise))
+}

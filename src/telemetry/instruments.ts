@@ -1,0 +1,45 @@
+/** The metrics of the sidecar, ready to be recorded. */
+
+import type { LimitName } from '../core/observer.ts'
+import { LIMIT_NAMES } from '../core/observer.ts'
+import { METRICS } from './names.ts'
+import { CounterFamily, GaugeFamily, HistogramFamily, type MetricFamily } from './series.ts'
+
+export interface InstrumentSources {
+  readonly version: string
+  /** Exchanges with upstreams under way. */
+  inFlight(): number
+}
+
+export class Instruments {
+  readonly serverOperationDuration: HistogramFamily
+  readonly clientOperationDuration: HistogramFamily
+  readonly calls: CounterFamily
+  readonly exchanges: CounterFamily
+  readonly #limitHits: CounterFamily
+  readonly families: readonly MetricFamily[]
+
+  constructor(sources: InstrumentSources) {
+    const onOverflow = (): void => this.limitHit('metric_series')
+    this.serverOperationDuration = new HistogramFamily(METRICS.serverOperationDuration, onOverflow)
+    this.clientOperationDuration = new HistogramFamily(METRICS.clientOperationDuration, onOverflow)
+    this.calls = new CounterFamily(METRICS.calls, onOverflow)
+    this.exchanges = new CounterFamily(METRICS.exchanges, onOverflow)
+    this.#limitHits = new CounterFamily(METRICS.limitHits, () => {})
+    this.families = [
+      this.serverOperationDuration,
+      this.clientOperationDuration,
+      this.calls,
+      this.exchanges,
+      new GaugeFamily(METRICS.inFlight, () => [{ values: [], value: sources.inFlight() }]),
+      this.#limitHits,
+      new GaugeFamily(METRICS.buildInfo, () => [{ values: [sources.version], value: 1 }]),
+    ]
+    // A counter that is born at 1 shows no increase; these exist from the start.
+    for (const limit of LIMIT_NAMES) this.#limitHits.add([limit], 0)
+  }
+
+  limitHit(limit: LimitName): void {
+    this.#limitHits.add([limit], 1)
+  }
+}

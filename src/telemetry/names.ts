@@ -1,0 +1,130 @@
+/**
+ * Every name that Sidelight's telemetry shows: the one place for attributes, metrics, units and
+ * buckets.
+ *
+ * `mcp.*`, `gen_ai.*`, `jsonrpc.*`, `rpc.*`, `error.*`, `network.*`, `server.*` and `client.*` are
+ * OpenTelemetry's (semantic conventions for MCP, development status); `sidelight.*` are ours.
+ */
+
+/** The conventions' schema; no tagged release exists yet, so this is what instrumentations name. */
+export const SCHEMA_URL = 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev'
+export const SCOPE_NAME = 'sidelight'
+
+export const ATTR = {
+  methodName: 'mcp.method.name',
+  protocolVersion: 'mcp.protocol.version',
+  sessionId: 'mcp.session.id',
+  resourceUri: 'mcp.resource.uri',
+  toolName: 'gen_ai.tool.name',
+  promptName: 'gen_ai.prompt.name',
+  operationName: 'gen_ai.operation.name',
+  requestId: 'jsonrpc.request.id',
+  jsonrpcVersion: 'jsonrpc.protocol.version',
+  rpcStatusCode: 'rpc.response.status_code',
+  errorType: 'error.type',
+  networkTransport: 'network.transport',
+  networkProtocolName: 'network.protocol.name',
+  networkProtocolVersion: 'network.protocol.version',
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+  clientAddress: 'client.address',
+  clientPort: 'client.port',
+  upstreamName: 'sidelight.upstream.name',
+  outcome: 'sidelight.outcome',
+  outcomeReason: 'sidelight.outcome.reason',
+  attempt: 'sidelight.attempt',
+  exchangeKind: 'sidelight.exchange.kind',
+  limit: 'sidelight.limit',
+  version: 'sidelight.version',
+} as const
+
+/** Value of a bounded attribute whose real value is not one of the known ones. */
+export const OTHER = '_OTHER'
+
+export interface MetricDefinition {
+  readonly name: string
+  readonly kind: 'histogram' | 'counter' | 'gauge'
+  /** UCUM. */
+  readonly unit: string
+  readonly description: string
+  /** In the order in which series are keyed. */
+  readonly attributes: readonly string[]
+  /** Upper bounds, for histograms. */
+  readonly buckets?: readonly number[]
+}
+
+/** Bucket boundaries that the MCP conventions give for all duration histograms, in seconds. */
+export const MCP_DURATION_BUCKETS: readonly number[] = [
+  0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300,
+]
+
+const OPERATION_ATTRIBUTES: readonly string[] = [
+  ATTR.methodName,
+  ATTR.upstreamName,
+  ATTR.toolName,
+  ATTR.promptName,
+  ATTR.operationName,
+  ATTR.errorType,
+  ATTR.rpcStatusCode,
+  ATTR.protocolVersion,
+  ATTR.networkTransport,
+  ATTR.networkProtocolName,
+  ATTR.networkProtocolVersion,
+]
+
+export const METRICS = {
+  serverOperationDuration: {
+    name: 'mcp.server.operation.duration',
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'Duration of an MCP request or notification as its receiver sees it: from its arrival at Sidelight to the end of its answer.',
+    attributes: OPERATION_ATTRIBUTES,
+    buckets: MCP_DURATION_BUCKETS,
+  },
+  clientOperationDuration: {
+    name: 'mcp.client.operation.duration',
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'Duration of one attempt of an MCP request or notification as its sender sees it: from Sidelight to the upstream and back.',
+    attributes: [...OPERATION_ATTRIBUTES, ATTR.serverAddress, ATTR.serverPort],
+    buckets: MCP_DURATION_BUCKETS,
+  },
+  calls: {
+    name: 'sidelight.calls',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'MCP requests and notifications that ended, by outcome.',
+    attributes: [ATTR.upstreamName, ATTR.methodName, ATTR.outcome, ATTR.outcomeReason],
+  },
+  exchanges: {
+    name: 'sidelight.exchanges',
+    kind: 'counter',
+    unit: '{exchange}',
+    description:
+      'HTTP exchanges with clients that ended, by outcome; also those that never became a call.',
+    attributes: [ATTR.upstreamName, ATTR.exchangeKind, ATTR.outcome, ATTR.outcomeReason],
+  },
+  inFlight: {
+    name: 'sidelight.exchanges.active',
+    kind: 'gauge',
+    unit: '{exchange}',
+    description: 'HTTP exchanges with upstreams that are under way, open streams included.',
+    attributes: [],
+  },
+  limitHits: {
+    name: 'sidelight.limit.hits',
+    kind: 'counter',
+    unit: '{hit}',
+    description: 'Times that a configured limit was hit, by limit.',
+    attributes: [ATTR.limit],
+  },
+  buildInfo: {
+    name: 'sidelight.build.info',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Always 1; the version of Sidelight is an attribute.',
+    attributes: [ATTR.version],
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>

@@ -1,0 +1,229 @@
+/**
+ * Puts the OpenTelemetry SDK together. No other file imports it.
+ *
+ * `sdk-trace` and `sdk-metrics` are composed by hand: `sdk-node` costs a second of start and 40 MB
+ * (docs in ARCHITECTURE.md, "Telemetry"). Nothing here is registered globally except the logger for
+ * the SDK's own complaints.
+ */
+
+import { diag, DiagLogLevel, type DiagLogger, type Tracer } from '@opentelemetry/api'
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  resourceFromAttributes,
+  type Resource,
+} from '@opentelemetry/resources'
+import {
+  ConsoleMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+  type MetricProducer,
+  type PushMetricExporter,
+} from '@opentelemetry/sdk-metrics'
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ConsoleSpanExporter,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+  type Sampler,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace'
+import type { Clock } from '../core/clock.ts'
+import type { Log } from '../core/log.ts'
+import type { CallObserver } from '../core/observer.ts'
+import { CallTelemetry } from './call-telemetry.ts'
+import { createCallDescriber, type Vocabulary } from './describe-call.ts'
+import type { TelemetrySettings } from './env.ts'
+import { Epoch } from './epoch.ts'
+import { Instruments } from './instruments.ts'
+import { LabelGuard } from './label-guard.ts'
+import { SCHEMA_URL, SCOPE_NAME } from './names.ts'
+import { createMetricProducer } from './otlp-metrics.ts'
+import { renderPrometheus } from './prometheus.ts'
+
+export interface TelemetryOptions {
+  readonly settings: TelemetrySettings
+  readonly version: string
+  /** `service.instance.id` when the environment names none. */
+  readonly instanceId: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly vocabulary: Vocabulary
+  readonly inFlight: () => number
+  readonly isLongLived: (method: string) => boolean
+}
+
+export interface Telemetry {
+  readonly observer: CallObserver
+  /** Prometheus text format 0.0.4. */
+  renderMetrics(): string
+  /** Sends what is waiting and ends; never later than `timeoutMs`, whatever the collector does. */
+  shutdown(timeoutMs: number): Promise<void>
+}
+
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { settings, clock, log } = options
+  const epoch = new Epoch(clock)
+  const instruments = new Instruments({ version: options.version, inFlight: options.inFlight })
+  const guard = new LabelGuard(() => instruments.limitHit('label_values'))
+  if (!settings.disabled) reportComplaints(log, clock)
+  const resource = createResource(options)
+  const tracing = await startTracing(settings, resource)
+  const producer = createMetricProducer({
+    families: instruments.families,
+    resource,
+    version: options.version,
+    startTime: epoch.now(),
+    now: () => epoch.now(),
+  })
+  const metrics = await startMetrics(settings, resource, producer)
+  return {
+    observer: new CallTelemetry({
+      tracer: tracing.tracer(options.version),
+      instruments,
+      guard,
+      epoch,
+      propagates: settings.traceContext && !settings.disabled,
+      upstreams: options.vocabulary.upstreams,
+      describe: createCallDescriber(options.vocabulary),
+      isLongLived: options.isLongLived,
+    }),
+    renderMetrics: () => renderPrometheus(instruments.families),
+    shutdown: (timeoutMs) =>
+      withinTime(Promise.allSettled([tracing.shutdown(), metrics.shutdown()]), timeoutMs),
+  }
+}
+
+function createResource(options: TelemetryOptions): Resource {
+  const own = resourceFromAttributes({
+    'service.name': 'sidelight',
+    'service.version': options.version,
+    'service.instance.id': options.instanceId,
+  })
+  return defaultResource()
+    .merge(own)
+    .merge(detectResources({ detectors: [envDetector] }))
+}
+
+interface Tracing {
+  tracer(version: string): Tracer
+  shutdown(): Promise<void>
+}
+
+async function startTracing(settings: TelemetrySettings, resource: Resource): Promise<Tracing> {
+  if (settings.disabled) {
+    const silent = new TracerProvider({ sampler: new AlwaysOffSampler() })
+    return { tracer: (version) => silent.getTracer(SCOPE_NAME, version), shutdown: async () => {} }
+  }
+  const exporter = await createSpanExporter(settings)
+  const provider = new TracerProvider({
+    resource,
+    sampler: createSampler(settings),
+    spanLimits: {
+      attributeValueLengthLimit: settings.attributeValueLengthMax,
+      attributeCountLimit: settings.attributeCountMax,
+    },
+    spanProcessors:
+      exporter === undefined ? [] : [new BatchSpanProcessor({ exporter, ...settings.batch })],
+  })
+  return {
+    tracer: (version) => provider.getTracer(SCOPE_NAME, version, { schemaUrl: SCHEMA_URL }),
+    shutdown: () => provider.shutdown(),
+  }
+}
+
+async function createSpanExporter(settings: TelemetrySettings): Promise<SpanExporter | undefined> {
+  if (settings.tracesExporter === 'none') return undefined
+  if (settings.tracesExporter === 'console') return new ConsoleSpanExporter()
+  const { OTLPTraceExporter } =
+    settings.tracesProtocol === 'http/json'
+      ? await import('@opentelemetry/exporter-trace-otlp-http')
+      : await import('@opentelemetry/exporter-trace-otlp-proto')
+  return new OTLPTraceExporter()
+}
+
+function createSampler(settings: TelemetrySettings): Sampler {
+  const ratio = new TraceIdRatioBasedSampler(settings.samplerRatio)
+  switch (settings.sampler) {
+    case 'always_on':
+      return new AlwaysOnSampler()
+    case 'always_off':
+      return new AlwaysOffSampler()
+    case 'traceidratio':
+      return ratio
+    case 'parentbased_always_on':
+      return new ParentBasedSampler({ root: new AlwaysOnSampler() })
+    case 'parentbased_always_off':
+      return new ParentBasedSampler({ root: new AlwaysOffSampler() })
+    case 'parentbased_traceidratio':
+      return new ParentBasedSampler({ root: ratio })
+  }
+}
+
+async function startMetrics(
+  settings: TelemetrySettings,
+  resource: Resource,
+  producer: MetricProducer,
+): Promise<{ shutdown(): Promise<void> }> {
+  const exporter = settings.disabled ? undefined : await createMetricExporter(settings)
+  if (exporter === undefined) return { shutdown: async () => {} }
+  const reader = new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis: settings.metricIntervalMs,
+    exportTimeoutMillis: Math.min(settings.metricTimeoutMs, settings.metricIntervalMs),
+    metricProducers: [producer],
+  })
+  const provider = new MeterProvider({ resource, readers: [reader] })
+  return { shutdown: () => provider.shutdown() }
+}
+
+async function createMetricExporter(
+  settings: TelemetrySettings,
+): Promise<PushMetricExporter | undefined> {
+  if (settings.metricsExporter === 'none') return undefined
+  if (settings.metricsExporter === 'console') return new ConsoleMetricExporter()
+  const { OTLPMetricExporter } =
+    settings.metricsProtocol === 'http/json'
+      ? await import('@opentelemetry/exporter-metrics-otlp-http')
+      : await import('@opentelemetry/exporter-metrics-otlp-proto')
+  return new OTLPMetricExporter()
+}
+
+/** How often the same complaint of the SDK is logged: an absent collector is said once a minute. */
+const COMPLAINT_INTERVAL_MS = 60_000
+const COMPLAINT_KINDS_MAX = 64
+
+function reportComplaints(log: Log, clock: Clock): void {
+  const lastMs = new Map<string, number>()
+  const report = (message: string): void => {
+    const text = message.slice(0, 300)
+    const kind = text.slice(0, 40)
+    const now = clock.monotonicMs()
+    const last = lastMs.get(kind)
+    if (last !== undefined && now - last < COMPLAINT_INTERVAL_MS) return
+    if (lastMs.size < COMPLAINT_KINDS_MAX) lastMs.set(kind, now)
+    log.write('warn', 'telemetry.export', 'OpenTelemetry could not do its work', { detail: text })
+  }
+  const quiet = (): void => {}
+  const logger: DiagLogger = {
+    error: report,
+    warn: report,
+    info: quiet,
+    debug: quiet,
+    verbose: quiet,
+  }
+  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
+}
+
+async function withinTime(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
+}

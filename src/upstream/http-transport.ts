@@ -1,0 +1,195 @@
+/**
+ * HTTP to one upstream, over undici's `dispatch`.
+ *
+ * Bytes go both ways as they come; nothing here has a timeout on silence, because an MCP stream may
+ * be silent for as long as it likes. Calls and long-lived streams use separate connections, so that
+ * open streams cannot starve calls.
+ */
+
+import { Pool, type Dispatcher } from 'undici'
+import type { Clock } from '../core/clock.ts'
+import type { UpstreamFailure } from '../core/outcome.ts'
+import {
+  HeaderNames,
+  requestHeaders,
+  responseHeaders,
+  type RequestHeaderRules,
+} from './forward-headers.ts'
+import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
+
+export interface HttpTransportOptions {
+  readonly url: URL
+  readonly headers: RequestHeaderRules
+  readonly connectTimeoutMs: number
+  /** Most connections for calls. */
+  readonly connectionsMax: number
+  /** Most bytes of a reply's head. */
+  readonly headerBytesMax: number
+  readonly clock: Clock
+}
+
+/**
+ * Idle connections are closed a little before a Node server's default of 5 s would close them, so
+ * that a call rarely meets a connection that is just going away.
+ */
+const IDLE_CONNECTION_MS = 4_000
+
+/** A connection idle for this long is looked at once more before it is used. */
+const SUSPECT_IDLE_MS = 250
+
+export class HttpTransport implements Transport {
+  readonly #calls: Pool
+  readonly #streams: Pool
+  readonly #path: string
+  readonly #search: string
+  readonly #rules: RequestHeaderRules
+  readonly #clock: Clock
+  readonly #names = new HeaderNames()
+  #lastUsedMs: number
+
+  constructor(options: HttpTransportOptions) {
+    const poolOptions = {
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: IDLE_CONNECTION_MS,
+      maxHeaderSize: options.headerBytesMax,
+      allowH2: false,
+      connect: { timeout: options.connectTimeoutMs },
+    }
+    this.#calls = new Pool(options.url.origin, {
+      ...poolOptions,
+      connections: options.connectionsMax,
+    })
+    this.#streams = new Pool(options.url.origin, poolOptions)
+    this.#path = options.url.pathname
+    this.#search = options.url.search
+    this.#rules = options.headers
+    this.#clock = options.clock
+    this.#lastUsedMs = options.clock.monotonicMs()
+  }
+
+  send(outbound: Outbound, sink: ReplySink): Flight {
+    const flight = new HttpFlight(sink, this.#names)
+    const request = this.#request(outbound)
+    const pool = outbound.httpMethod === 'GET' ? this.#streams : this.#calls
+    const now = this.#clock.monotonicMs()
+    const suspect = now - this.#lastUsedMs > SUSPECT_IDLE_MS
+    this.#lastUsedMs = now
+    const dispatch = (): void => {
+      if (!flight.aborted) dispatchTo(pool, request, flight)
+    }
+    // A FIN that has already arrived is noticed when the event loop polls; one turn lets it.
+    if (suspect) setImmediate(dispatch)
+    else dispatch()
+    return flight
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#calls.destroy(), this.#streams.destroy()])
+  }
+
+  #request(outbound: Outbound): Dispatcher.DispatchOptions {
+    return {
+      path: this.#path + mergeQuery(this.#search, outbound.query),
+      method: outbound.httpMethod,
+      headers: requestHeaders(outbound.rawHeaders, this.#rules, outbound.injection, this.#names),
+      body: outbound.body.length === 0 ? null : outbound.body,
+    }
+  }
+}
+
+/** undici throws for what it considers invalid input, such as a header with a control character. */
+function dispatchTo(pool: Pool, request: Dispatcher.DispatchOptions, flight: HttpFlight): void {
+  try {
+    pool.dispatch(request, flight)
+  } catch (error) {
+    flight.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+function mergeQuery(own: string, clients: string): string {
+  if (own === '' || clients === '') return own + clients
+  return `${own}&${clients.slice(1)}`
+}
+
+class HttpFlight implements Dispatcher.DispatchHandler, Flight {
+  readonly #sink: ReplySink
+  readonly #names: HeaderNames
+  #controller: Dispatcher.DispatchController | undefined
+  #failed = false
+  aborted = false
+
+  constructor(sink: ReplySink, names: HeaderNames) {
+    this.#sink = sink
+    this.#names = names
+  }
+
+  abort(): void {
+    this.aborted = true
+    this.#controller?.abort(new Error('the client has gone'))
+  }
+
+  resume(): void {
+    this.#controller?.resume()
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.aborted) controller.abort(new Error('the client has gone'))
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    statusMessage?: string,
+  ): void {
+    if (status < 200 || this.aborted) return
+    const raw = controller.rawHeaders
+    const headers = Array.isArray(raw) ? responseHeaders(raw, this.#names) : []
+    this.#sink.head(status, statusMessage ?? '', headers)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.aborted && !this.#sink.data(chunk)) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    if (!this.aborted) this.#sink.end()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.aborted || this.#failed) return
+    this.#failed = true
+    this.#sink.failed(describeFailure(error, this.#controller !== undefined))
+  }
+}
+
+/** What went wrong, from the code of an error of undici, Node's net, tls or dns. */
+export function describeFailure(error: Error, started: boolean): TransportFailure {
+  const code = codeOf(error)
+  const lostBeforeUse = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
+  if (!started) {
+    const bad = code === 'UND_ERR_INVALID_ARG'
+    return {
+      reason: bad ? 'bad_message' : 'connect',
+      sent: false,
+      stale: lostBeforeUse,
+      detail: code,
+    }
+  }
+  return { reason: reasonOf(code), sent: true, stale: false, detail: code }
+}
+
+function reasonOf(code: string): UpstreamFailure {
+  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') return 'bad_message'
+  if (code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'closed'
+  return 'reset'
+}
+
+function codeOf(error: Error): string {
+  if ('code' in error && typeof error.code === 'string') return error.code
+  const { cause } = error
+  return cause instanceof Error ? codeOf(cause) : error.name
+}
