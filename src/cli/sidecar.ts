@@ -11,7 +11,8 @@ import {
 } from '../config/units.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
-import { combineObservers, type CallObserver, type LimitName } from '../core/observer.ts'
+import type { LimitName } from '../core/limits.ts'
+import { combineObservers, type CallObserver } from '../core/observer.ts'
 import { reject } from '../core/outcome.ts'
 import { createAdminApp } from '../http/admin-app.ts'
 import { createDataApp } from '../http/data-app.ts'
@@ -125,10 +126,11 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
   const limiter = new Limiter(config.limits.streams)
-  const registry = new UpstreamRegistry(upstreamOptions(config), limiter, observer, clock)
+  const registry = new UpstreamRegistry(upstreamOptions(config), limiter, clock)
   const resumptions = new Resumptions(clock, {
     callsMax: config.limits.suspendedCalls,
     waitMs: durationOf(config.limits.suspendedWait),
+    onOverflow: () => observer.limitHit('suspended_calls'),
   })
   const sweeper = setInterval(() => resumptions.sweep(), SWEEP_INTERVAL_MS)
   sweeper.unref()

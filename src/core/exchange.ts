@@ -46,6 +46,8 @@ export interface Exchange {
 export interface Call {
   readonly exchange: Exchange
   readonly message: Message
+  /** The trace that telemetry put the call in, 32 hex digits; undefined until it is told of the call. */
+  traceId: string | undefined
   /** Set exactly once. */
   outcome: Outcome | undefined
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Call, Exchange } from './exchange.ts'
+import type { LimitName } from './limits.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Trace context to write into a request on its way out. */
@@ -38,28 +39,6 @@ export interface CallFollower {
   /** The call has ended; told exactly once. `atMs` is monotonic. */
   ended(outcome: Outcome, atMs: number): void
 }
-
-/** The limits that can be hit, for `sidelight.limit.hits`. */
-export type LimitName =
-  | 'body'
-  | 'headers'
-  | 'connections'
-  | 'streams'
-  | 'request_timeout'
-  | 'nesting'
-  | 'label_values'
-  | 'metric_series'
-
-export const LIMIT_NAMES: readonly LimitName[] = [
-  'body',
-  'headers',
-  'connections',
-  'streams',
-  'request_timeout',
-  'nesting',
-  'label_values',
-  'metric_series',
-]
 
 /** One observer that tells several. The first injection wins. */
 export function combineObservers(observers: readonly CallObserver[]): CallObserver {

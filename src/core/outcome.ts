@@ -6,6 +6,8 @@
  * in docs/outcomes.md is generated from it.
  */
 
+import type { LimitName } from './limits.ts'
+
 export type Outcome =
   | { readonly kind: 'ok' }
   /** 2026-07-28: one leg of a multi-round-trip request; the client will come back with input. */
@@ -68,6 +70,8 @@ export interface Rejection {
   readonly message: string
   /** How long the caller should wait before it tries again, when waiting can help. */
   readonly retryAfterMs?: number
+  /** The limit that was hit, when one was. */
+  readonly limit?: LimitName
 }
 
 export type RejectReason =
@@ -101,6 +105,11 @@ export function reject(reason: RejectReason, message: string, retryAfterMs?: num
   return retryAfterMs === undefined
     ? { kind: 'rejected', reason, message }
     : { kind: 'rejected', reason, message, retryAfterMs }
+}
+
+/** A rejection because a limit was hit, which is counted under the limit's name too. */
+export function rejectOver(limit: LimitName, reason: RejectReason, message: string): Rejection {
+  return { kind: 'rejected', reason, message, limit }
 }
 
 /** Whose fault it was that the caller did not get what it asked for. */

@@ -9,7 +9,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
 import type { Exchange, ExchangeKind } from '../core/exchange.ts'
-import { reject } from '../core/outcome.ts'
+import { rejectOver } from '../core/outcome.ts'
 import { handle, refuseUnread } from '../pipeline/handle.ts'
 import type { Stages } from '../pipeline/stages.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
@@ -74,8 +74,8 @@ function refuseTooLarge(
   options: DataAppOptions,
 ): void {
   const message = `the body is larger than limits.body allows (${options.bodyBytesMax} bytes)`
-  options.stages.observer.limitHit('body')
-  refuseUnread(exchange, new ServerClient(outgoing), reject('too_large', message), options.stages)
+  const rejection = rejectOver('body', 'too_large', message)
+  refuseUnread(exchange, new ServerClient(outgoing), rejection, options.stages)
 }
 
 /** Runs the pipeline; a defect in it costs this exchange and nothing else. */

@@ -2,7 +2,7 @@
 
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { LimitName } from '../core/observer.ts'
+import type { LimitName } from '../core/limits.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -37,6 +37,7 @@ export function listen(
   handler: RequestListener,
   options: ListenerOptions,
 ): Promise<Listener | ListenFailure> {
+  const state = { stopping: false }
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -45,7 +46,10 @@ export function listen(
       maxHeaderSize: options.headerBytesMax,
       noDelay: true,
     },
-    handler,
+    (incoming, outgoing) => {
+      if (state.stopping) outgoing.shouldKeepAlive = false
+      handler(incoming, outgoing)
+    },
   )
   // Replies end when they end; only requests have a time limit.
   server.timeout = 0
@@ -58,16 +62,19 @@ export function listen(
     server.once('error', (error: NodeJS.ErrnoException) => {
       resolve({ kind: 'failed', code: error.code ?? 'unknown' })
     })
-    server.listen(options.port, options.host, () => resolve(toListener(server, options.host)))
+    server.listen(options.port, options.host, () =>
+      resolve(toListener(server, options.host, state)),
+    )
   })
 }
 
-function toListener(server: Server, host: string): Listener {
+function toListener(server: Server, host: string, state: { stopping: boolean }): Listener {
   const address = server.address()
   return {
     host,
     port: typeof address === 'object' && address !== null ? address.port : 0,
     stop: () => {
+      state.stopping = true
       server.close()
       server.closeIdleConnections()
     },

@@ -6,7 +6,7 @@
 
 import { headerOf, type HeaderRecord } from '../core/exchange.ts'
 import type { Envelope, JsonRpcId, Message, ObjectSpan, SplicePoints } from '../core/message.ts'
-import { reject, type Rejection } from '../core/outcome.ts'
+import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
 import { namesAPrompt, namesAResource, namesATool } from './methods.ts'
@@ -48,7 +48,12 @@ export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
     scanner.reset()
     scanner.write(body)
     const end = scanner.end()
-    if (end !== 'complete') return reject('malformed', describeEnd(end, body, limits))
+    if (end === 'too_deep') {
+      const message = `the message nests deeper than ${limits.depthMax} levels`
+      return rejectOver('depth', 'invalid_request', message)
+    }
+    if (end !== 'complete') return reject('malformed', describeEnd(end, body))
+    if (fault === TOO_MANY) return rejectOver('batch', 'invalid_request', TOO_MANY)
     if (fault !== undefined) return reject('invalid_request', fault)
     return finish(headers, body, messages)
   }
@@ -96,9 +101,8 @@ export function isJsonType(contentType: string | undefined): boolean {
   return essence === 'application/json' || /^application\/[\w.-]+\+json$/.test(essence)
 }
 
-function describeEnd(end: ScanEnd, body: Buffer, limits: EnvelopeLimits): string {
+function describeEnd(end: ScanEnd, body: Buffer): string {
   if (body.length === 0) return 'the body is empty; expected one JSON-RPC message'
-  if (end === 'too_deep') return `the message nests deeper than ${limits.depthMax} levels`
   return end === 'incomplete'
     ? 'the body ends before its JSON does'
     : 'the body is not valid JSON; expected one JSON-RPC message'

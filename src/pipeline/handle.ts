@@ -17,6 +17,7 @@ import type { Stages } from './stages.ts'
 export function handle(exchange: Exchange, client: Client, stages: Stages): void {
   const ledger = new Ledger(exchange, stages)
   const refuse = (rejection: Rejection): void => {
+    if (rejection.limit !== undefined) stages.observer.limitHit(rejection.limit)
     client.answer(answerRefusal(exchange, rejection, stages.rejections))
     ledger.endAll(rejection)
   }
@@ -27,6 +28,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
     exchange.calls = envelope.messages.map((message): Call => ({
       exchange,
       message,
+      traceId: undefined,
       outcome: undefined,
     }))
     ledger.begin(envelope.batch)
@@ -51,6 +53,9 @@ export function refuseUnread(
   outcome: Rejection | Extract<Outcome, { kind: 'internal' }>,
   stages: Stages,
 ): void {
+  if (outcome.kind === 'rejected' && outcome.limit !== undefined) {
+    stages.observer.limitHit(outcome.limit)
+  }
   client.answer(
     outcome.kind === 'internal'
       ? answerInternal()

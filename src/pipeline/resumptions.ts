@@ -15,6 +15,8 @@ import type { Outcome } from '../core/outcome.ts'
 export interface ResumptionLimits {
   readonly callsMax: number
   readonly waitMs: number
+  /** Told when a call falls out because the table is full. */
+  readonly onOverflow: () => void
 }
 
 /** A suspended call: what to look for, and whom to tell. */
@@ -50,7 +52,10 @@ export class Resumptions {
     if (message === undefined) return
     this.sweep()
     const oldest = this.#entries.values().next().value
-    if (this.#entries.size >= this.#limits.callsMax && oldest !== undefined) this.#end(oldest, LOST)
+    if (this.#entries.size >= this.#limits.callsMax && oldest !== undefined) {
+      this.#limits.onOverflow()
+      this.#end(oldest, LOST)
+    }
     this.#entries.add({
       message,
       sessionKey: sessionKey(exchange),

@@ -16,13 +16,8 @@ import {
   type Tracer,
 } from '@opentelemetry/api'
 import { headerOf, type Call, type Exchange } from '../core/exchange.ts'
-import type {
-  AttemptTarget,
-  CallFollower,
-  CallObserver,
-  Injection,
-  LimitName,
-} from '../core/observer.ts'
+import type { LimitName } from '../core/limits.ts'
+import type { AttemptTarget, CallFollower, CallObserver, Injection } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import { boundedBy, type CallDescription } from './describe-call.ts'
 import { toHrTime, type Epoch } from './epoch.ts'
@@ -104,6 +99,7 @@ class CallSpans implements CallFollower {
       parent,
     )
     this.#context = trace.setSpan(parent, this.#server)
+    call.traceId = this.#server.spanContext().traceId
     if (!this.#server.isRecording()) return
     this.#server.setAttributes(this.#about.attributes)
     this.#server.setAttributes(this.#about.serverAttributes)

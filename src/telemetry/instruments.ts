@@ -1,7 +1,6 @@
 /** The metrics of the sidecar, ready to be recorded. */
 
-import type { LimitName } from '../core/observer.ts'
-import { LIMIT_NAMES } from '../core/observer.ts'
+import { LIMIT_NAMES, type LimitName } from '../core/limits.ts'
 import { METRICS } from './names.ts'
 import { CounterFamily, GaugeFamily, HistogramFamily, type MetricFamily } from './series.ts'
 

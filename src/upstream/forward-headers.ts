@@ -59,13 +59,14 @@ export function requestHeaders(
 ): string[] {
   const listed = connectionOptions(raw, names)
   const out: string[] = []
+  const drops = (lower: string): boolean =>
+    listed?.has(lower) === true ||
+    rules.set.has(lower) ||
+    (REQUEST_ONLY.has(lower) && !(lower === 'host' && rules.preserveHost)) ||
+    (injection !== undefined && TRACE_HEADERS.has(lower))
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? ''
-    const lower = names.lower(name)
-    if (listed?.has(lower) === true || rules.set.has(lower)) continue
-    if (REQUEST_ONLY.has(lower) && !(lower === 'host' && rules.preserveHost)) continue
-    if (injection !== undefined && TRACE_HEADERS.has(lower)) continue
-    out.push(name, raw[i + 1] ?? '')
+    if (!drops(names.lower(name))) out.push(name, raw[i + 1] ?? '')
   }
   for (const { name, value } of rules.set.values()) out.push(name, value)
   if (injection !== undefined) pushInjection(out, injection)

@@ -1,8 +1,8 @@
 /** The upstreams by name, and whether each may be called now. */
 
 import type { Clock } from '../core/clock.ts'
-import type { AttemptTarget, CallObserver } from '../core/observer.ts'
-import { reject, type Rejection } from '../core/outcome.ts'
+import type { AttemptTarget } from '../core/observer.ts'
+import { rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Limiter, Permit } from '../resilience/limiter.ts'
 import { HttpTransport } from './http-transport.ts'
 import type { Transport } from './transport.ts'
@@ -31,14 +31,9 @@ export interface RegisteredUpstream {
 export class UpstreamRegistry {
   readonly #upstreams = new Map<string, RegisteredUpstream>()
 
-  constructor(
-    upstreams: readonly UpstreamOptions[],
-    limiter: Limiter,
-    observer: CallObserver,
-    clock: Clock,
-  ) {
+  constructor(upstreams: readonly UpstreamOptions[], limiter: Limiter, clock: Clock) {
     for (const options of upstreams) {
-      this.#upstreams.set(options.name, register(options, limiter, observer, clock))
+      this.#upstreams.set(options.name, register(options, limiter, clock))
     }
   }
 
@@ -55,12 +50,7 @@ export class UpstreamRegistry {
   }
 }
 
-function register(
-  options: UpstreamOptions,
-  limiter: Limiter,
-  observer: CallObserver,
-  clock: Clock,
-): RegisteredUpstream {
+function register(options: UpstreamOptions, limiter: Limiter, clock: Clock): RegisteredUpstream {
   const { name, url, propagate } = options
   const transport = new HttpTransport({
     url,
@@ -86,8 +76,8 @@ function register(
     admit: () => {
       const permit = limiter.tryAcquire()
       if (permit !== undefined) return permit
-      observer.limitHit('streams')
-      return reject(
+      return rejectOver(
+        'streams',
         'at_capacity',
         'the sidecar has as many calls in flight as limits.streams allows',
       )

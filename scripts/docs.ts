@@ -1,0 +1,225 @@
+/**
+ * Writes the parts of the documentation that repeat the code: between `<!-- generated:NAME -->` and
+ * `<!-- /generated -->` of the Markdown files. `--check` changes nothing and fails when a part is
+ * stale, so that the documentation cannot drift from the code.
+ */
+
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { COMMAND_NAMES, helpText } from '../src/cli/flags.ts'
+import { configJsonSchema } from '../src/config/schema.ts'
+import { factsOf, type Outcome } from '../src/core/outcome.ts'
+import {
+  FAILURE_TABLE,
+  INTERNAL_CODE,
+  REJECTION_TABLE,
+  type RefusalRow,
+} from '../src/pipeline/refuse.ts'
+import { METRICS, type MetricDefinition } from '../src/telemetry/names.ts'
+import { prometheusLabel, prometheusName } from '../src/telemetry/prometheus.ts'
+
+const PARTS: Readonly<Record<string, () => string>> = {
+  cli: cliPart,
+  config: configPart,
+  outcomes: outcomesPart,
+  answers: answersPart,
+  metrics: metricsPart,
+}
+
+/** Each Markdown file with its generated parts made anew. */
+export function renderDocs(): ReadonlyMap<
+  string,
+  { readonly before: string; readonly after: string }
+> {
+  const rendered = new Map<string, { before: string; after: string }>()
+  for (const file of ['README.md', ...globSync('docs/**/*.md')]) {
+    const before = readFileSync(file, 'utf8')
+    const after = before.replaceAll(
+      /<!-- generated:(\w+) -->[\s\S]*?<!-- \/generated -->/g,
+      (_, name: string) => {
+        const part = PARTS[name]
+        if (part === undefined) throw new Error(`${file}: there is no generated part ${name}`)
+        return `<!-- generated:${name} -->\n${part()}\n<!-- /generated -->`
+      },
+    )
+    rendered.set(file, { before, after })
+  }
+  return rendered
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+const code = (text: string): string => `\`${text}\``
+
+function cliPart(): string {
+  const texts = [undefined, ...COMMAND_NAMES].map((name) => helpText(name).trim())
+  return texts.map((text) => `\`\`\`text\n${text}\n\`\`\``).join('\n\n')
+}
+
+interface JsonSchema {
+  readonly type?: string
+  readonly enum?: readonly unknown[]
+  readonly const?: unknown
+  readonly default?: unknown
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly additionalProperties?: JsonSchema | boolean
+  readonly anyOf?: readonly JsonSchema[]
+  readonly required?: readonly string[]
+}
+
+function configPart(): string {
+  const rows: string[][] = []
+  collectKeys(configJsonSchema(), '', rows)
+  return table(['Key', 'Value', 'Default', 'What it is for'], rows)
+}
+
+function collectKeys(schema: JsonSchema, path: string, rows: string[][]): void {
+  for (const [name, member] of Object.entries(schema.properties ?? {})) {
+    const key = path === '' ? name : `${path}.${name}`
+    const nested =
+      typeof member.additionalProperties === 'object' ? member.additionalProperties : undefined
+    if (member.description !== undefined) {
+      const required = schema.required?.includes(name) === true
+      const fallback =
+        member.default === undefined
+          ? required
+            ? 'required'
+            : 'none'
+          : code(JSON.stringify(member.default))
+      rows.push([code(key), typeOf(member), fallback, member.description])
+    }
+    if (nested?.properties !== undefined) collectKeys(nested, `${key}.<name>`, rows)
+    else collectKeys(member, key, rows)
+  }
+}
+
+function typeOf(schema: JsonSchema): string {
+  if (schema.enum !== undefined) return schema.enum.map((value) => code(String(value))).join(', ')
+  if (schema.const !== undefined) return code(JSON.stringify(schema.const))
+  if (schema.anyOf !== undefined) return schema.anyOf.map(typeOf).join(' or ')
+  if (schema.type === 'array') return 'list of text'
+  if (schema.type === 'object') return 'mapping'
+  return (
+    { string: 'text', integer: 'whole number', boolean: 'true or false' }[schema.type ?? ''] ??
+    'value'
+  )
+}
+
+const OUTCOMES: readonly (readonly [string, Outcome])[] = [
+  ['ok', { kind: 'ok' }],
+  ['input_required', { kind: 'input_required' }],
+  ['task', { kind: 'task' }],
+  ['tool_error', { kind: 'tool_error' }],
+  ['rpc_error, codes -32700, -32600, -32601, -32602, -32002', { kind: 'rpc_error', code: -32602 }],
+  ['rpc_error, codes -32020, -32021, -32022, -32042', { kind: 'rpc_error', code: -32022 }],
+  ['rpc_error, code -32603', { kind: 'rpc_error', code: -32603 }],
+  ['rpc_error, any other code such as -32000', { kind: 'rpc_error', code: -32000 }],
+  ['upstream_failed, connect', { kind: 'upstream_failed', reason: 'connect', sent: false }],
+  ['upstream_failed, timeout', { kind: 'upstream_failed', reason: 'timeout', sent: true }],
+  ['upstream_failed, reset', { kind: 'upstream_failed', reason: 'reset', sent: true }],
+  ['upstream_failed, closed', { kind: 'upstream_failed', reason: 'closed', sent: true }],
+  [
+    'upstream_failed, http_5xx such as 503',
+    { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status: 503 },
+  ],
+  ['upstream_failed, bad_message', { kind: 'upstream_failed', reason: 'bad_message', sent: true }],
+  [
+    'upstream_failed, process_exit',
+    { kind: 'upstream_failed', reason: 'process_exit', sent: true },
+  ],
+  ['upstream_status such as 404', { kind: 'upstream_status', status: 404 }],
+  [
+    'rejected, malformed (and every other mistake of the caller)',
+    { kind: 'rejected', reason: 'malformed', message: '' },
+  ],
+  ['rejected, at_capacity', { kind: 'rejected', reason: 'at_capacity', message: '' }],
+  ['rejected, draining', { kind: 'rejected', reason: 'draining', message: '' }],
+  ['cancelled', { kind: 'cancelled' }],
+  ['internal', { kind: 'internal' }],
+]
+
+function outcomesPart(): string {
+  const rows = OUTCOMES.map(([name, outcome]) => {
+    const facts = factsOf(outcome)
+    return [
+      name,
+      facts.clientErrorType === undefined ? '' : code(facts.clientErrorType),
+      facts.serverErrorType === undefined ? '' : code(facts.serverErrorType),
+      facts.faultDomain,
+      facts.breakerSignal,
+      facts.countsAgainstAvailability ? 'yes' : 'no',
+    ]
+  })
+  return table(
+    [
+      'Outcome',
+      '`error.type` on CLIENT',
+      '`error.type` on SERVER',
+      'Fault',
+      'Breaker',
+      'Counts against availability',
+    ],
+    rows,
+  )
+}
+
+function answersPart(): string {
+  const row = ([reason, { use, status, code: number, retryAfterMs }]: [
+    string,
+    RefusalRow,
+  ]): string[] => [
+    code(reason),
+    use === 'always' ? `HTTP ${status}` : `in the message, or HTTP ${status}`,
+    String(number),
+    retryAfterMs === undefined ? '' : `${retryAfterMs / 1000} s`,
+  ]
+  const rows = [
+    ...Object.entries(REJECTION_TABLE).map(row),
+    ...Object.entries(FAILURE_TABLE).map(row),
+    [code('internal'), 'HTTP 500', String(INTERNAL_CODE), ''],
+  ]
+  return table(['Reason', 'Answer', 'JSON-RPC code', '`Retry-After`'], rows)
+}
+
+function metricsPart(): string {
+  const definitions: readonly MetricDefinition[] = Object.values(METRICS)
+  return definitions
+    .map((definition) => {
+      const { name, kind, unit, description, attributes, buckets } = definition
+      const lines = [
+        `### ${code(name)}`,
+        '',
+        description,
+        '',
+        `- In Prometheus: ${code(prometheusName(definition))}`,
+        `- ${kind}, unit ${code(unit)}`,
+      ]
+      if (attributes.length > 0) {
+        lines.push(
+          `- Attributes: ${attributes.map((one) => `${code(one)} (${code(prometheusLabel(one))})`).join(', ')}`,
+        )
+      }
+      if (buckets !== undefined) lines.push(`- Buckets: ${buckets.join(', ')}`)
+      return lines.join('\n')
+    })
+    .join('\n\n')
+}
+
+if (import.meta.main) {
+  const check = process.argv.includes('--check')
+  let stale = 0
+  for (const [file, { before, after }] of renderDocs()) {
+    if (before === after) continue
+    stale += 1
+    if (check) console.error(`${file} is stale; run npm run docs`)
+    else {
+      writeFileSync(file, after)
+      console.log(`wrote ${file}`)
+    }
+  }
+  process.exitCode = check && stale > 0 ? 1 : 0
+}

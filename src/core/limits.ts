@@ -1,0 +1,36 @@
+/** The limits that can be hit, by the name under which `sidelight.limit.hits` counts them. */
+
+export type LimitName =
+  /** `limits.body` */
+  | 'body'
+  /** `limits.headers`, of requests */
+  | 'headers'
+  /** `limits.depth` */
+  | 'depth'
+  /** `limits.batch` */
+  | 'batch'
+  /** `limits.connections` */
+  | 'connections'
+  /** `limits.streams` */
+  | 'streams'
+  /** `limits.suspendedCalls` */
+  | 'suspended_calls'
+  /** `limits.requestTimeout` */
+  | 'request_timeout'
+  /** Names of tools and prompts that become metric labels, per upstream. */
+  | 'label_values'
+  /** Series per metric. */
+  | 'metric_series'
+
+export const LIMIT_NAMES: readonly LimitName[] = [
+  'body',
+  'headers',
+  'depth',
+  'batch',
+  'connections',
+  'streams',
+  'suspended_calls',
+  'request_timeout',
+  'label_values',
+  'metric_series',
+]
