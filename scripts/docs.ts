@@ -5,6 +5,7 @@
  */
 
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { COMMAND_NAMES, helpText } from '../src/cli/flags.ts'
 import { configJsonSchema } from '../src/config/schema.ts'
 import { factsOf, type Outcome } from '../src/core/outcome.ts'
@@ -209,7 +210,7 @@ function metricsPart(): string {
     .join('\n\n')
 }
 
-if (import.meta.main) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const check = process.argv.includes('--check')
   let stale = 0
   for (const [file, { before, after }] of renderDocs()) {

@@ -6,7 +6,12 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 
-const SEPARATE = ['test/e2e/**/*.test.ts', 'test/cli/**/*.test.ts']
+const SEPARATE = ['test/e2e/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/bench/**/*.test.ts']
+
+/** Node 22 has the flag under its first name. */
+const ISOLATION_NONE = process.versions.node.startsWith('22.')
+  ? '--experimental-test-isolation=none'
+  : '--test-isolation=none'
 
 const separate = globSync(SEPARATE)
 const together = globSync('test/**/*.test.ts').filter((file) => !separate.includes(file))
@@ -26,7 +31,7 @@ const passed =
   chosen.length > 0
     ? run(chosen)
     : [
-        run(together, '--test-isolation=none'),
+        run(together, ISOLATION_NONE),
         run(separate, '--test-concurrency=2', '--test-timeout=120000'),
       ].every(Boolean)
 process.exit(passed ? 0 : 1)

@@ -57,3 +57,12 @@ export function headerOf(headers: HeaderRecord, name: string): string | undefine
   const value = headers[name]
   return typeof value === 'string' || value === undefined ? value : value.join(', ')
 }
+
+/**
+ * The MCP session that an exchange belongs to, as a key; undefined without one. Ids are unique within
+ * a session only.
+ */
+export function sessionKeyOf(exchange: Exchange): string | undefined {
+  const session = headerOf(exchange.headers, 'mcp-session-id')
+  return session === undefined ? undefined : `${exchange.upstreamName} ${session}`
+}

@@ -59,6 +59,8 @@ export interface Message {
   readonly claimsModern: boolean
   /** True when the request asks to be run as a 2025-11-25 task. */
   readonly asksTask: boolean
+  /** Key of the id that a `notifications/cancelled` takes back. */
+  readonly cancels: string | undefined
   /** JSON text of `_meta.progressToken`. */
   readonly progressToken: string | undefined
   readonly trace: TraceFields

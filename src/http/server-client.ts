@@ -15,11 +15,10 @@ export class ServerClient implements Client {
   head(status: number, statusMessage: string, rawHeaders: string[]): void {
     const outgoing = this.#outgoing
     if (outgoing.destroyed) return
-    outgoing.writeHead(status, statusMessage, rawHeaders)
-    // The head leaves in this turn of the event loop, together with what of the body is here already.
-    outgoing.cork()
-    outgoing.flushHeaders()
-    process.nextTick(uncork, outgoing)
+    outgoing.writeHead(status, printable(statusMessage), rawHeaders)
+    // An empty write sends the head now, with its bytes as they came (flushHeaders would make them
+    // UTF-8); Node holds it until the end of this turn, so that it leaves with what follows at once.
+    outgoing.write(NOTHING)
   }
 
   write(chunk: Buffer): boolean {
@@ -38,6 +37,7 @@ export class ServerClient implements Client {
     const outgoing = this.#outgoing
     if (outgoing.destroyed || outgoing.headersSent) return
     outgoing.sendDate = true
+    outgoing.statusMessage = ''
     const length = String(Buffer.byteLength(answer.body))
     outgoing.writeHead(answer.status, [...answer.headers, 'Content-Length', length])
     outgoing.end(answer.body)
@@ -55,6 +55,9 @@ export class ServerClient implements Client {
   }
 }
 
-function uncork(outgoing: ServerResponse): void {
-  outgoing.uncork()
+const NOTHING = Buffer.alloc(0)
+
+/** A reason phrase that Node will send; it means nothing to clients, so an odd one is left out. */
+function printable(statusMessage: string): string {
+  return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(statusMessage) ? statusMessage : ''
 }

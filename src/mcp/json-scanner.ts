@@ -24,6 +24,8 @@ export interface ScannerOptions {
   readonly depthMax: number
   /** Told after each message, while `slots` still hold it. */
   readonly onMessage: (slots: readonly Slot[]) => void
+  /** Told of each value that stands where a message should and is no object. */
+  readonly onOther?: () => void
 }
 
 export type ScanEnd =
@@ -77,6 +79,7 @@ export class JsonScanner {
   readonly slots: readonly Slot[]
   readonly #root: ShapeNode
   readonly #options: ScannerOptions
+  /** The shape of each open container, whose members or whose own end are reported. */
   readonly #nodes: (ShapeNode | undefined)[] = []
   readonly #isObject: boolean[] = []
   #state = VALUE
@@ -232,7 +235,7 @@ export class JsonScanner {
       this.#skipEscaped = false
       return this.#to(SKIP, i + 1)
     }
-    this.#nodes[this.#depth] = isObject ? node : undefined
+    this.#nodes[this.#depth] = node
     this.#isObject[this.#depth] = isObject
     this.#depth += 1
     this.#node = isObject ? undefined : this.#itemNode()
@@ -252,10 +255,10 @@ export class JsonScanner {
 
   #close(i: number): number {
     this.#depth -= 1
-    const node = this.#isObject[this.#depth] ? this.#nodes[this.#depth] : undefined
+    const node = this.#nodes[this.#depth]
     const slot = this.slots[node?.slot ?? -1]
     if (slot !== undefined) slot.end = this.#base + i + 1
-    if (node === this.#root && node !== undefined) this.#options.onMessage(this.slots)
+    if (node === this.#root && this.#isObject[this.#depth]) this.#options.onMessage(this.slots)
     return this.#to(this.#depth === 0 ? DONE : AFTER_VALUE, i + 1)
   }
 
@@ -263,6 +266,7 @@ export class JsonScanner {
   #begin(type: ValueType, i: number): void {
     const node = this.#depth === 0 && type === 'array' ? undefined : this.#node
     if (node === undefined) return
+    if (node === this.#root && type !== 'object') this.#options.onOther?.()
     for (const index of node.slots) this.slots[index]?.clear()
     const slot = this.slots[node.slot]
     if (slot === undefined) return

@@ -38,6 +38,9 @@ export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
       if (typeof message === 'string') fault ??= message
       else messages.push(message)
     },
+    onOther: () => {
+      fault ??= NO_OBJECT
+    },
   })
 
   return (headers, body) => {
@@ -59,6 +62,7 @@ export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
   }
 }
 
+const NO_OBJECT = 'a message must be a JSON object'
 const TOO_MANY = 'the batch holds more messages than limits.batch allows'
 
 function finish(
@@ -69,10 +73,7 @@ function finish(
   const first = messages[0]
   const batch = isArray(body)
   if (first === undefined) {
-    return reject(
-      'invalid_request',
-      batch ? 'the batch is empty' : 'a message must be a JSON object',
-    )
+    return reject('invalid_request', batch ? 'the batch is empty' : NO_OBJECT)
   }
   if (!batch) {
     const mismatch = findHeaderMismatch(headers, first)
@@ -137,6 +138,7 @@ function toMessage(slots: readonly Slot[]): Message | string {
       metaVersion ?? (method === 'initialize' ? at(REQUEST.initializeVersion).text() : undefined),
     claimsModern: metaVersion !== undefined,
     asksTask: at(REQUEST.task).type === 'object',
+    cancels: method === 'notifications/cancelled' ? keyOf(at(REQUEST.requestId)) : undefined,
     progressToken: at(REQUEST.progressToken).raw,
     trace: {
       traceparent: at(REQUEST.traceparent).text(),
@@ -162,6 +164,7 @@ function toResponse(slots: readonly Slot[], id: JsonRpcId | undefined): Message 
     protocolVersion: undefined,
     claimsModern: false,
     asksTask: false,
+    cancels: undefined,
     progressToken: undefined,
     trace: NO_TRACE,
     splice: splicePoints(at),
@@ -203,6 +206,11 @@ function objectOr(slot: Slot): ObjectSpan | 'absent' | 'other' {
 
 function valueSpan(slot: Slot): { start: number; end: number } | undefined {
   return slot.type === 'none' ? undefined : { start: slot.start, end: slot.end }
+}
+
+function keyOf(slot: Slot): string | undefined {
+  const id = readId(slot)
+  return typeof id === 'string' ? undefined : id?.key
 }
 
 /** The id, undefined when there is none, or what is wrong with it. */

@@ -10,6 +10,7 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
 import { JsonScanner } from './json-scanner.ts'
 import { readId } from './read-envelope.ts'
+import { outcomeOfReply, outcomeOfStatus, type NoAnswer } from './reply-outcome.ts'
 import { REPLY, REPLY_SHAPE } from './shapes.ts'
 import { SseScanner } from './sse-scanner.ts'
 
@@ -32,11 +33,6 @@ export interface ReplyWatch {
  */
 export type OnOutcome = (index: number, outcome: Outcome | 'suspended') => void
 
-/** Why a body that ended holds no answer. */
-type NoAnswer = 'bad_message' | 'closed' | 'suspended'
-
-const MESSAGE_BYTES_MAX = 256
-
 /** Watches the reply to `messages`. `lenient` scanning: a reply of any size needs constant memory. */
 export function watchReply(
   head: ReplyHead,
@@ -50,13 +46,11 @@ export function watchReply(
 }
 
 export function isEventStream(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^text\/event-stream\b/i.test(contentType.trimStart())
+  return contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType)
 }
 
 function isJson(contentType: string | undefined): boolean {
-  return (
-    contentType !== undefined && /^application\/([\w.-]+\+)?json\b/i.test(contentType.trimStart())
-  )
+  return contentType !== undefined && /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)
 }
 
 /** The calls of one exchange that have no outcome yet. */
@@ -65,7 +59,8 @@ class OpenCalls {
   readonly #messages: readonly Message[]
   readonly #onOutcome: OnOutcome
   readonly #done: boolean[]
-  #held: (() => void)[] | undefined
+  /** Found in the JSON text under way: told when it proves to be whole. */
+  #found: { readonly index: number; readonly outcome: Outcome }[] = []
 
   constructor(head: ReplyHead, messages: readonly Message[], onOutcome: OnOutcome) {
     this.#head = head
@@ -74,43 +69,43 @@ class OpenCalls {
     this.#done = messages.map(() => false)
   }
 
-  /** A message of the upstream has passed. */
+  /** A message of the upstream has passed; the JSON text that holds it may still prove broken. */
   message(slots: readonly Slot[]): void {
     const id = slots[REPLY.id]
-    const isReply = slots[REPLY.result]?.type !== 'none' || slots[REPLY.error]?.type !== 'none'
+    const isError = slots[REPLY.error]?.type === 'object'
+    const isReply = isError || slots[REPLY.result]?.type !== 'none'
     if (!isReply || slots[REPLY.method]?.type !== 'none' || id === undefined) return
-    const index = this.#find(id)
-    if (index < 0) return
+    const index = this.#find(id, isError)
     const message = this.#messages[index]
-    if (message !== undefined) this.#settle(index, outcomeOf(slots, message, this.#head.status))
+    if (message === undefined) return
+    this.#done[index] = true
+    this.#found.push({ index, outcome: outcomeOfReply(slots, message, this.#head.status) })
   }
 
-  /** Outcomes found from now on wait until it is certain that the whole body was JSON. */
-  hold(): void {
-    this.#held = []
-  }
-
-  /** Tells the outcomes that waited, or forgets them. */
-  release(valid: boolean): void {
-    const held = this.#held ?? []
-    this.#held = undefined
-    if (valid) for (const tell of held) tell()
-    else this.#done.fill(false)
+  /** The JSON text has ended: tells what was found in it, or forgets it. */
+  endText(valid: boolean): void {
+    const found = this.#found
+    if (found.length === 0) return
+    this.#found = []
+    for (const { index, outcome } of found) {
+      if (valid) this.#onOutcome(index, outcome)
+      else this.#done[index] = false
+    }
   }
 
   /** The body is over without an answer for some calls; `why` is what that means for a request. */
   close(why: NoAnswer): void {
+    const { status } = this.#head
     for (const [index, message] of this.#messages.entries()) {
       if (this.#done[index]) continue
-      const suspended = why === 'suspended' && message.kind === 'request' && !message.claimsModern
-      this.#settle(
-        index,
-        suspended ? 'suspended' : outcomeOfStatus(this.#head.status, message, why),
-      )
+      this.#done[index] = true
+      const resumes = message.kind === 'request' && !message.claimsModern && status < 300
+      const suspended = why === 'suspended' && resumes
+      this.#onOutcome(index, suspended ? 'suspended' : outcomeOfStatus(status, message, why))
     }
   }
 
-  #find(slot: Slot): number {
+  #find(slot: Slot, isError: boolean): number {
     const id = readId(slot)
     if (typeof id === 'string') return -1
     const key = id?.key
@@ -118,17 +113,10 @@ class OpenCalls {
       (message, index) =>
         !this.#done[index] && message.kind === 'request' && message.id?.key === key,
     )
-    if (exact >= 0) return exact
+    if (exact >= 0 || !isError) return exact
     // JSON-RPC 2.0 §5: an error that could not be tied to an id has id null.
-    const lone =
-      this.#messages.length === 1 && !this.#done[0] && (key === undefined || key === 'null')
-    return lone ? 0 : -1
-  }
-
-  #settle(index: number, outcome: Outcome | 'suspended'): void {
-    this.#done[index] = true
-    if (this.#held === undefined) this.#onOutcome(index, outcome)
-    else this.#held.push(() => this.#onOutcome(index, outcome))
+    const lone = this.#messages.length === 1 && this.#done[0] === false
+    return lone && (key === undefined || key === 'null') ? 0 : -1
   }
 }
 
@@ -138,7 +126,6 @@ class JsonWatch implements ReplyWatch {
 
   constructor(open: OpenCalls) {
     this.#open = open
-    this.#open.hold()
     this.#scanner = new JsonScanner(REPLY_SHAPE, {
       strict: false,
       depthMax: Number.MAX_SAFE_INTEGER,
@@ -151,7 +138,7 @@ class JsonWatch implements ReplyWatch {
   }
 
   end(): void {
-    this.#open.release(this.#scanner.end() === 'complete')
+    this.#open.endText(this.#scanner.end() === 'complete')
     this.#open.close('bad_message')
   }
 }
@@ -159,7 +146,6 @@ class JsonWatch implements ReplyWatch {
 class SseWatch implements ReplyWatch {
   readonly #open: OpenCalls
   readonly #sse: SseScanner
-  #found: readonly Slot[] | undefined
   #resumable = false
 
   constructor(open: OpenCalls) {
@@ -167,19 +153,15 @@ class SseWatch implements ReplyWatch {
     const scanner = new JsonScanner(REPLY_SHAPE, {
       strict: false,
       depthMax: Number.MAX_SAFE_INTEGER,
-      onMessage: (slots) => {
-        this.#found = slots
-      },
+      onMessage: (slots) => open.message(slots),
     })
     this.#sse = new SseScanner({
       data: (chunk, from, to) => scanner.write(chunk, from, to),
       dataLine: () => scanner.write(NEW_LINE),
       event: (hasData, named, hasId) => {
         if (hasId) this.#resumable = true
-        if (hasData && !named && this.#found !== undefined && scanner.end() === 'complete') {
-          open.message(this.#found)
-        }
-        this.#found = undefined
+        if (!hasData) return
+        open.endText(!named && scanner.end() === 'complete')
         scanner.reset()
       },
     })
@@ -190,43 +172,10 @@ class SseWatch implements ReplyWatch {
   }
 
   end(): void {
+    // An event that no blank line ended was never dispatched.
+    this.#open.endText(false)
     this.#open.close(this.#resumable ? 'suspended' : 'closed')
   }
 }
 
 const NEW_LINE = Buffer.from('\n')
-
-/** What a reply that carries the call's id says about the call. */
-function outcomeOf(slots: readonly Slot[], message: Message, status: number): Outcome {
-  if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
-  if (slots[REPLY.error]?.type !== 'none') return rpcError(slots)
-  if (status >= 300) return { kind: 'upstream_status', status }
-  return outcomeOfResult(slots, message)
-}
-
-function outcomeOfResult(slots: readonly Slot[], message: Message): Outcome {
-  const resultType = slots[REPLY.resultType]?.text()
-  if (resultType === 'input_required') return { kind: 'input_required' }
-  if (resultType === 'task') return { kind: 'task' }
-  if (message.asksTask && slots[REPLY.task]?.type === 'object') return { kind: 'task' }
-  const failed = message.method === 'tools/call' && slots[REPLY.isError]?.type === 'true'
-  return failed ? { kind: 'tool_error' } : { kind: 'ok' }
-}
-
-function rpcError(slots: readonly Slot[]): Outcome {
-  const raw = slots[REPLY.errorCode]?.raw
-  const code = Number(raw)
-  if (raw === undefined || !Number.isInteger(code)) {
-    return { kind: 'upstream_failed', reason: 'bad_message', sent: true }
-  }
-  const message = slots[REPLY.errorMessage]?.text()?.slice(0, MESSAGE_BYTES_MAX)
-  return message === undefined ? { kind: 'rpc_error', code } : { kind: 'rpc_error', code, message }
-}
-
-/** What the status alone says, when the body held no answer to this message. */
-function outcomeOfStatus(status: number, message: Message, why: NoAnswer): Outcome {
-  if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
-  if (status >= 300) return { kind: 'upstream_status', status }
-  if (message.kind !== 'request') return { kind: 'ok' }
-  return { kind: 'upstream_failed', reason: why === 'bad_message' ? why : 'closed', sent: true }
-}

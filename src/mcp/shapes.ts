@@ -21,8 +21,9 @@ export const REQUEST = {
   tracestate: 12,
   progressToken: 13,
   metaVersion: 14,
-  result: 15,
-  error: 16,
+  requestId: 15,
+  result: 16,
+  error: 17,
 } as const
 
 /** Longest id, method and target name that are read, in bytes of JSON text. */
@@ -43,6 +44,7 @@ export const REQUEST_SHAPE = compileShape({
         taskId: { slot: REQUEST.taskId, bytesMax: NAME_BYTES_MAX },
         protocolVersion: { slot: REQUEST.initializeVersion, bytesMax: 64 },
         task: { slot: REQUEST.task },
+        requestId: { slot: REQUEST.requestId, bytesMax: ID_BYTES_MAX },
         _meta: {
           slot: REQUEST.meta,
           members: {
@@ -90,7 +92,7 @@ export const REPLY_SHAPE = compileShape({
       slot: REPLY.error,
       members: {
         code: { slot: REPLY.errorCode, bytesMax: 32 },
-        message: { slot: REPLY.errorMessage, bytesMax: 258 },
+        message: { slot: REPLY.errorMessage, bytesMax: 16_384 },
       },
     },
   },

@@ -22,7 +22,8 @@ const CR = 0x0d
 const COLON = 0x3a
 const SPACE = 0x20
 
-const FIELD_BYTES_MAX = 8
+/** A byte order mark, the longest name that counts, and one more to tell a longer name. */
+const FIELD_BYTES_MAX = 9
 const VALUE_BYTES_MAX = 16
 
 type Field = 'data' | 'event' | 'id' | 'other'
@@ -49,6 +50,7 @@ export class SseScanner {
   write(chunk: Buffer): void {
     let i = 0
     let cr = chunk.indexOf(CR)
+    let lf = chunk.indexOf(LF)
     while (i < chunk.length) {
       if (this.#skipLf) {
         this.#skipLf = false
@@ -58,7 +60,7 @@ export class SseScanner {
         }
       }
       if (cr >= 0 && cr < i) cr = chunk.indexOf(CR, i)
-      const lf = chunk.indexOf(LF, i)
+      if (lf >= 0 && lf < i) lf = chunk.indexOf(LF, i)
       const end = lineEnd(lf, cr, chunk.length)
       if (end > i) this.#piece(chunk, i, end)
       if (end === chunk.length) return
@@ -79,7 +81,7 @@ export class SseScanner {
     }
     if (this.#at !== 'value' || i >= to) return
     if (this.#field === 'data') this.#sink.data(chunk, i, to)
-    else if (this.#field === 'event') {
+    else if (this.#field !== 'other') {
       const room = VALUE_BYTES_MAX - this.#value.length
       if (room > 0) this.#value += chunk.toString('latin1', i, Math.min(to, i + room))
     }
@@ -100,7 +102,6 @@ export class SseScanner {
   #fieldBegan(): void {
     if (this.#first && this.#name.startsWith(BYTE_ORDER_MARK)) this.#name = this.#name.slice(3)
     this.#field = fieldOf(this.#name)
-    if (this.#field === 'id') this.#hasId = true
     if (this.#field !== 'data') return
     if (this.#hasData) this.#sink.dataLine()
     this.#hasData = true
@@ -110,6 +111,8 @@ export class SseScanner {
     const blank = this.#at === 'name' && (this.#name === '' || this.#onlyMark())
     // A field without a value (`data` or `data:` alone) counts as one with an empty value.
     if (!blank && this.#at !== 'value') this.#fieldBegan()
+    // An empty id takes back the last one; an id with NUL in it is ignored.
+    if (this.#field === 'id' && !this.#value.includes('\u0000')) this.#hasId = this.#value !== ''
     if (this.#field === 'event' && !blank)
       this.#named = this.#value !== '' && this.#value !== 'message'
     this.#at = 'name'

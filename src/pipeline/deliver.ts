@@ -5,7 +5,7 @@
  * when the client left. The permit is held until then.
  */
 
-import type { Exchange } from '../core/exchange.ts'
+import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/limiter.ts'
@@ -90,10 +90,17 @@ export class Delivery implements ReplySink, Stoppable {
   }
 
   head(status: number, statusMessage: string, rawHeaders: string[]): void {
-    this.#headSent = true
     this.#status = status
+    try {
+      this.#parts.client.head(status, statusMessage, rawHeaders)
+    } catch {
+      // The upstream sent a head that cannot be sent on.
+      this.#flight?.abort()
+      this.failed({ reason: 'bad_message', sent: true, stale: false, detail: 'unsendable head' })
+      return
+    }
+    this.#headSent = true
     this.#watchBody(status, rawHeaders)
-    this.#parts.client.head(status, statusMessage, rawHeaders)
   }
 
   data(chunk: Buffer): boolean {
@@ -156,6 +163,15 @@ export class Delivery implements ReplySink, Stoppable {
     this.#tee?.drop()
     this.#parts.client.abort()
     this.#finish({ kind: 'internal' })
+  }
+
+  cancelCall(sessionKey: string, idKey: string): void {
+    const { exchange, ledger } = this.#parts
+    if (sessionKeyOf(exchange) !== sessionKey) return
+    const index = exchange.calls.findIndex(
+      ({ message }) => message.kind === 'request' && message.id?.key === idKey,
+    )
+    if (index >= 0) ledger.endCall(index, CANCELLED)
   }
 
   #watchBody(status: number, rawHeaders: readonly string[]): void {

@@ -6,7 +6,7 @@
  * see deliver.ts.
  */
 
-import type { Call, Exchange } from '../core/exchange.ts'
+import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
 import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
 import { Delivery } from './deliver.ts'
@@ -43,7 +43,21 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   const permit = upstream.admit()
   if (permit.kind === 'rejected') return refuse(permit)
 
+  takeBack(exchange, stages)
   new Delivery({ exchange, client, stages, upstream, permit, ledger }).start()
+}
+
+/**
+ * A client of the session era takes a call back by a notification, not by hanging up; its reply may
+ * then never come (2025-11-25 "Cancellation"), so this is where the call ends.
+ */
+function takeBack(exchange: Exchange, stages: Stages): void {
+  for (const { message } of exchange.calls) {
+    const sessionKey = message.cancels === undefined ? undefined : sessionKeyOf(exchange)
+    if (message.cancels === undefined || sessionKey === undefined) continue
+    stages.inFlight.cancelCall(sessionKey, message.cancels)
+    stages.resumptions.cancel(sessionKey, message.cancels)
+  }
 }
 
 /** Answers an exchange whose body was never read, or that a defect ended. */

@@ -7,6 +7,8 @@ export interface Stoppable {
   stop(): void
   /** Breaks the reply off. */
   abort(): void
+  /** Ends the call with this id, if it is one of this session's. */
+  cancelCall(sessionKey: string, idKey: string): void
 }
 
 export class InFlight {
@@ -33,6 +35,11 @@ export class InFlight {
 
   abortAll(): void {
     for (const delivery of this.#active) delivery.abort()
+  }
+
+  /** The client took a call back. */
+  cancelCall(sessionKey: string, idKey: string): void {
+    for (const delivery of this.#active) delivery.cancelCall(sessionKey, idKey)
   }
 
   /** Resolves when nothing is under way. */

@@ -8,7 +8,7 @@
  */
 
 import type { Clock } from '../core/clock.ts'
-import { headerOf, type Exchange } from '../core/exchange.ts'
+import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
 import type { Message } from '../core/message.ts'
 import type { Outcome } from '../core/outcome.ts'
 
@@ -26,7 +26,7 @@ export interface Suspended {
 }
 
 interface Entry extends Suspended {
-  readonly sessionKey: string
+  readonly sessionKey: string | undefined
   readonly untilMs: number
 }
 
@@ -58,7 +58,7 @@ export class Resumptions {
     }
     this.#entries.add({
       message,
-      sessionKey: sessionKey(exchange),
+      sessionKey: sessionKeyOf(exchange),
       untilMs: this.#clock.monotonicMs() + this.#limits.waitMs,
       settle,
     })
@@ -67,13 +67,22 @@ export class Resumptions {
   /** The calls whose answers may come on this stream. */
   waitingFor(exchange: Exchange): readonly Suspended[] {
     if (this.#entries.size === 0) return []
-    const key = sessionKey(exchange)
+    const key = sessionKeyOf(exchange)
     return [...this.#entries]
       .filter((entry) => entry.sessionKey === key)
       .map((entry) => ({
         message: entry.message,
         settle: (outcome: Outcome) => this.#end(entry, outcome),
       }))
+  }
+
+  /** The client took a call back. */
+  cancel(sessionKey: string, idKey: string): void {
+    for (const entry of this.#entries) {
+      if (entry.sessionKey === sessionKey && entry.message.id?.key === idKey) {
+        this.#end(entry, { kind: 'cancelled' })
+      }
+    }
   }
 
   /** Ends the calls that have waited too long. */
@@ -93,8 +102,4 @@ export class Resumptions {
   #end(entry: Entry, outcome: Outcome): void {
     if (this.#entries.delete(entry)) entry.settle(outcome)
   }
-}
-
-function sessionKey(exchange: Exchange): string {
-  return `${exchange.upstreamName} ${headerOf(exchange.headers, 'mcp-session-id') ?? ''}`
 }
