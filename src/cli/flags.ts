@@ -171,32 +171,51 @@ function parseFlags(name: CommandName, args: readonly string[]): Invocation {
   return { kind: 'command', name, flags, positionals }
 }
 
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value: string | undefined
+  readonly inlineValue: boolean | undefined
+}
+
 function addFlag(
   flags: Record<string, string | boolean | string[]>,
-  token: { readonly name: string; readonly rawName: string; readonly value: string | undefined },
+  token: OptionToken,
   definition: CommandDefinition,
   command: CommandName,
 ): string | undefined {
-  const flag = definition.flags[token.name]
-  if (flag === undefined) {
-    const near = nearest(token.name, Object.keys(definition.flags))
-    const hint = near === undefined ? `see sidelight ${command} --help` : `did you mean --${near}?`
-    return `sidelight ${command}: unknown flag ${token.rawName}; ${hint}`
-  }
+  const flag = new Map(Object.entries(definition.flags)).get(token.name)
+  if (flag === undefined) return describeUnknownFlag(token, definition, command)
   if (flag.type === 'boolean') {
     if (token.value !== undefined) return `sidelight ${command}: ${token.rawName} takes no value`
     flags[token.name] = true
     return undefined
   }
-  if (token.value === undefined || token.value === '') {
+  if (token.value === undefined || token.value === '' || isSwallowedFlag(token)) {
     return `sidelight ${command}: ${token.rawName} needs a value: ${token.rawName} ${flag.value ?? 'VALUE'}`
   }
   const before = flags[token.name]
-  if (flag.multiple === true)
-    flags[token.name] = [...(Array.isArray(before) ? before : []), token.value]
-  else if (before === undefined) flags[token.name] = token.value
-  else return `sidelight ${command}: ${token.rawName} is given twice`
+  if (before !== undefined && flag.multiple !== true) {
+    return `sidelight ${command}: ${token.rawName} is given twice`
+  }
+  flags[token.name] =
+    flag.multiple === true ? [...(Array.isArray(before) ? before : []), token.value] : token.value
   return undefined
+}
+
+function describeUnknownFlag(
+  token: OptionToken,
+  definition: CommandDefinition,
+  command: CommandName,
+): string {
+  const near = nearest(token.name, Object.keys(definition.flags))
+  const hint = near === undefined ? `see sidelight ${command} --help` : `did you mean --${near}?`
+  return `sidelight ${command}: unknown flag ${token.rawName}; ${hint}`
+}
+
+/** `--upstream --admin off`: what follows is the next flag, not a value. */
+function isSwallowedFlag(token: OptionToken): boolean {
+  return token.inlineValue !== true && /^-./.test(token.value ?? '')
 }
 
 function optionsOf(

@@ -20,9 +20,12 @@ const text = (expected: string, accepts: (value: string) => boolean): z.ZodMiniS
     .string({ error: `expected ${expected}` })
     .check(z.refine((value) => accepts(value), { error: `expected ${expected}` }))
 
+/** The longest wait that a timer can hold. */
+const DURATION_MS_MAX = 2 ** 31 - 1
+
 const duration = text(
-  'a duration such as 30s or 500ms',
-  (value) => parseDuration(value) !== undefined,
+  'a duration such as 30s or 500ms, at most 24d',
+  (value) => (parseDuration(value) ?? Infinity) <= DURATION_MS_MAX,
 )
 const size = text('a size such as 16MiB or 64KiB', (value) => parseSize(value) !== undefined)
 const count = z.int().check(z.gte(1))
@@ -79,6 +82,10 @@ function isUpstreamUrl(value: string): boolean {
   return web && url.username === '' && url.password === '' && url.hash === ''
 }
 
+const hostName = text('a host name without a port, such as sidelight.internal', (value) =>
+  /^[a-z0-9._-]+$/i.test(value),
+)
+
 const listen = z.strictObject({
   data: about(z._default(address, '127.0.0.1:8420'), 'The data plane: MCP and nothing else.'),
   admin: about(
@@ -86,7 +93,7 @@ const listen = z.strictObject({
     'The admin plane: health and metrics; `off` for none.',
   ),
   allowedHosts: about(
-    z._default(z.array(z.string()), []),
+    z._default(z.array(hostName), []),
     'Host names accepted besides loopback names and, off loopback, address literals.',
   ),
   allowedOrigins: about(
@@ -150,7 +157,7 @@ const log = z.strictObject({
 })
 
 export const configSchema = z.strictObject({
-  listen: z.prefault(listen, {}),
+  listen: about(z.prefault(listen, {}), 'Where Sidelight listens, and under which names.'),
   upstreams: about(
     z
       .record(
@@ -169,14 +176,17 @@ export const configSchema = z.strictObject({
       ),
     'The MCP servers, by the name under which clients reach them: `/<name>/mcp`.',
   ),
-  limits: z.prefault(limits, {}),
+  limits: about(z.prefault(limits, {}), 'Limits on everything; each is counted when it is hit.'),
   rejections: about(
     z._default(z.enum(['mcp', 'http']), 'mcp'),
     'How a refused request is answered: as a tool result or JSON-RPC error in HTTP 200, or as an HTTP status.',
   ),
-  telemetry: z.prefault(telemetry, {}),
-  shutdown: z.prefault(shutdown, {}),
-  log: z.prefault(log, {}),
+  telemetry: about(
+    z.prefault(telemetry, {}),
+    'What is written into messages; export is set by OTEL_* variables.',
+  ),
+  shutdown: about(z.prefault(shutdown, {}), 'How it ends.'),
+  log: about(z.prefault(log, {}), 'The log, on standard error.'),
 })
 
 /** A valid configuration with every default filled in; durations and sizes still as text. */

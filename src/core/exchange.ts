@@ -40,6 +40,8 @@ export interface Exchange {
   /** Monotonic instant at which the request's head was read. */
   readonly receivedAtMs: number
   calls: readonly Call[]
+  /** True when the body is a JSON array of messages (2025-03-26); its answer is one too. */
+  batch: boolean
 }
 
 /** One JSON-RPC request or notification of a client on its way through the sidecar. */

@@ -113,6 +113,7 @@ function toExchange(
     clientPort: incoming.socket.remotePort,
     receivedAtMs,
     calls: [],
+    batch: false,
   }
 }
 

@@ -100,7 +100,11 @@ export class Delivery implements ReplySink, Stoppable {
       return
     }
     this.#headSent = true
-    this.#watchBody(status, rawHeaders)
+    try {
+      this.#watchBody(status, rawHeaders)
+    } catch (error) {
+      this.#watchFailed(error)
+    }
   }
 
   data(chunk: Buffer): boolean {
@@ -145,6 +149,7 @@ export class Delivery implements ReplySink, Stoppable {
         sent: failure.sent,
       })
     }
+    this.#tee?.drop()
     if (this.#headSent) client.abort()
     else client.answer(answerRefusal(exchange, outcome, stages.rejections))
     this.#finish(outcome)
@@ -224,6 +229,8 @@ export class Delivery implements ReplySink, Stoppable {
 
   #watchFailed(error: unknown): void {
     this.#watch = undefined
+    this.#tee?.drop()
+    this.#tee = undefined
     this.#parts.stages.log.write('error', 'sidecar.defect', 'A reply could not be watched', {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
@@ -245,8 +252,11 @@ export class Delivery implements ReplySink, Stoppable {
     this.#over = true
     const { ledger, permit, stages } = this.#parts
     stages.inFlight.remove(this)
-    ledger.endAll(outcome)
-    permit.settle(ledger.outcome(outcome))
+    try {
+      ledger.endAll(outcome)
+    } finally {
+      permit.settle(ledger.outcome(outcome))
+    }
   }
 }
 

@@ -31,7 +31,8 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
       traceId: undefined,
       outcome: undefined,
     }))
-    ledger.begin(envelope.batch)
+    exchange.batch = envelope.batch
+    ledger.begin()
   }
 
   const draining = stages.drainRejection()

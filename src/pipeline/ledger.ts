@@ -17,10 +17,8 @@ export class Ledger {
   readonly #exchange: Exchange
   readonly #stages: Stages
   readonly #followers: (CallFollower | undefined)[] = []
-  #open = 0
   readonly #suspended = new Set<number>()
   #ended = false
-  #batch = false
   #worst: Outcome | undefined
 
   constructor(exchange: Exchange, stages: Stages) {
@@ -28,17 +26,13 @@ export class Ledger {
     this.#stages = stages
   }
 
-  get batch(): boolean {
-    return this.#batch
-  }
-
   /** The calls have been read. */
-  begin(batch: boolean): void {
-    this.#batch = batch
+  begin(): void {
     for (const call of this.#exchange.calls) {
-      this.#open += 1
       const follows = call.message.kind !== 'response'
-      this.#followers.push(follows ? this.#stages.observer.begin(call) : undefined)
+      this.#followers.push(
+        follows ? this.#guard(() => this.#stages.observer.begin(call)) : undefined,
+      )
     }
   }
 
@@ -48,7 +42,7 @@ export class Ledger {
     const injections: CallInjection[] = []
     for (const [index, follower] of this.#followers.entries()) {
       const call = this.#exchange.calls[index]
-      const injection = follower?.attemptStarted(target, attempt, atMs)
+      const injection = this.#guard(() => follower?.attemptStarted(target, attempt, atMs))
       if (injection !== undefined && call !== undefined) {
         injections.push({ message: call.message, injection })
       }
@@ -59,7 +53,9 @@ export class Ledger {
   /** The attempt failed and another follows. */
   attemptFailed(outcome: Outcome): void {
     const atMs = this.#stages.clock.monotonicMs()
-    for (const follower of this.#followers) follower?.attemptEnded(outcome, atMs)
+    for (const follower of this.#followers) {
+      this.#guard(() => follower?.attemptEnded(outcome, atMs))
+    }
   }
 
   /** The answer to one call has passed, or it will never come. */
@@ -67,13 +63,11 @@ export class Ledger {
     const call = this.#exchange.calls[index]
     if (call === undefined || call.outcome !== undefined) return
     call.outcome = outcome
-    this.#open -= 1
-    if (factsOf(outcome).breakerSignal === 'fault') this.#worst = outcome
-    this.#worst ??= outcome
+    if (this.#worst === undefined || badness(outcome) > badness(this.#worst)) this.#worst = outcome
     const atMs = this.#stages.clock.monotonicMs()
     const follower = this.#followers[index]
-    follower?.attemptEnded(outcome, atMs)
-    follower?.ended(outcome, atMs)
+    this.#guard(() => follower?.attemptEnded(outcome, atMs))
+    this.#guard(() => follower?.ended(outcome, atMs))
     if (this.#stages.log.enabled(levelOf(outcome))) this.#logCall(call, outcome, atMs)
   }
 
@@ -86,11 +80,6 @@ export class Ledger {
     })
   }
 
-  /** True when every call has an outcome. */
-  get settled(): boolean {
-    return this.#open === 0
-  }
-
   /** The exchange is over: what is still open and not suspended ends with `outcome`. */
   endAll(outcome: Outcome): void {
     if (this.#ended) return
@@ -98,12 +87,24 @@ export class Ledger {
     for (let index = 0; index < this.#exchange.calls.length; index += 1) {
       if (!this.#suspended.has(index)) this.endCall(index, outcome)
     }
-    this.#stages.observer.exchangeEnded(this.#exchange, this.outcome(outcome))
+    this.#guard(() => this.#stages.observer.exchangeEnded(this.#exchange, this.outcome(outcome)))
   }
 
   /** The exchange's own outcome: its call's, the worst of a batch, or `otherwise`. */
   outcome(otherwise: Outcome): Outcome {
     return this.#worst ?? otherwise
+  }
+
+  /** An observer never fails a call: a defect of one is logged and costs what it would have seen. */
+  #guard<T>(tell: () => T): T | undefined {
+    try {
+      return tell()
+    } catch (error) {
+      this.#stages.log.write('error', 'sidecar.defect', 'An observer of calls failed', {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+      return undefined
+    }
   }
 
   #logCall(call: Call, outcome: Outcome, atMs: number): void {
@@ -116,6 +117,14 @@ export class Ledger {
       duration_ms: Math.round((atMs - this.#exchange.receivedAtMs) * 1000) / 1000,
     })
   }
+}
+
+/** Orders the outcomes of a batch: a broken upstream says most about the exchange. */
+function badness(outcome: Outcome): number {
+  if (outcome.kind === 'upstream_failed') return 4
+  if (outcome.kind === 'internal') return 3
+  if (outcome.kind === 'rejected' || outcome.kind === 'cancelled') return 2
+  return factsOf(outcome).clientErrorType === undefined ? 0 : 1
 }
 
 /** What a call's end is worth in the log: only faults of upstreams and ours are for everyone. */

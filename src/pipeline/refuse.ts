@@ -98,16 +98,13 @@ function bodyFor(
   row: RefusalRow,
   inBand: boolean,
 ): string {
-  const first = exchange.calls[0]?.message
   if (requests.length === 0) return rpcError('null', row.code, refusal)
   const answers = requests.map(({ message }) =>
     inBand && message.method === 'tools/call'
       ? toolResult(message, refusal)
       : rpcError(message.id?.raw ?? 'null', row.code, refusal),
   )
-  return exchange.calls.length > 1 || first?.kind !== 'request'
-    ? `[${answers.join(',')}]`
-    : (answers[0] ?? '')
+  return exchange.batch ? `[${answers.join(',')}]` : (answers[0] ?? '')
 }
 
 function headersFor(refusal: Refusal): string[] {
