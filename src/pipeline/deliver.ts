@@ -83,6 +83,7 @@ export class Delivery implements ReplySink, Stoppable {
         query: exchange.query,
         rawHeaders: exchange.rawHeaders,
         injection: upstream.propagate.headers ? injections[0]?.injection : undefined,
+        longLived: this.longLived,
         body: writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body,
       },
       this,

@@ -72,12 +72,13 @@ class Reader {
     return value === undefined || value === '' ? undefined : value
   }
 
-  number(name: string, otherwise: number, min = 0): number {
+  number(name: string, otherwise: number, min = 0, max = Infinity): number {
     const text = this.text(name)
     if (text === undefined) return otherwise
     const value = Number(text)
-    if (Number.isFinite(value) && value >= min) return value
-    this.warnings.push(`${name}: expected a number of at least ${min}; using ${otherwise}`)
+    if (Number.isFinite(value) && value >= min && value <= max) return value
+    const range = max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`
+    this.warn(`${name}: expected a number ${range}; using ${otherwise}`)
     return otherwise
   }
 
@@ -86,9 +87,22 @@ class Reader {
     if (text === undefined) return otherwise
     const value = values.find((candidate) => candidate === text)
     if (value === undefined) {
-      this.warnings.push(`${name}: expected one of ${values.join(', ')}; using ${otherwise}`)
+      this.warn(`${name}: expected one of ${values.join(', ')}; using ${otherwise}`)
     }
     return value ?? otherwise
+  }
+
+  /** The specification's Boolean: `true` or `false`, whatever the case; anything else is false. */
+  boolean(name: string): boolean {
+    const text = this.text(name)?.toLowerCase()
+    if (text !== undefined && text !== 'true' && text !== 'false') {
+      this.warn(`${name}: expected true or false; using false`)
+    }
+    return text === 'true'
+  }
+
+  warn(warning: string): void {
+    if (!this.warnings.includes(warning)) this.warnings.push(warning)
   }
 
   refuse(name: string, message: string): void {
@@ -108,15 +122,15 @@ export function readTelemetryEnv(
       'declarative configuration is not supported yet; use the other OTEL_* variables',
     )
   }
-  const ratio = read.number('OTEL_TRACES_SAMPLER_ARG', 1)
+  const ratio = read.number('OTEL_TRACES_SAMPLER_ARG', 1, 0, 1)
   const settings: TelemetrySettings = {
-    disabled: read.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true',
+    disabled: read.boolean('OTEL_SDK_DISABLED'),
     tracesExporter: readExporter(read, 'OTEL_TRACES_EXPORTER'),
     metricsExporter: readExporter(read, 'OTEL_METRICS_EXPORTER'),
     tracesProtocol: readProtocol(read, 'TRACES'),
     metricsProtocol: readProtocol(read, 'METRICS'),
     sampler: read.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
-    samplerRatio: Math.min(1, ratio),
+    samplerRatio: ratio,
     traceContext: readPropagators(read),
     batch: {
       scheduledDelayMillis: read.number('OTEL_BSP_SCHEDULE_DELAY', 5_000),
@@ -131,7 +145,7 @@ export function readTelemetryEnv(
   }
   const temporality = read.text('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE')?.toLowerCase()
   if (temporality !== undefined && temporality !== 'cumulative') {
-    read.warnings.push(
+    read.warn(
       'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: only cumulative is supported; using it',
     )
   }
@@ -165,7 +179,7 @@ function readProtocol(read: Reader, signal: 'TRACES' | 'METRICS'): OtlpProtocol 
   }
   if (value === 'http/json') return 'http/json'
   if (value !== 'http/protobuf' && value !== 'grpc') {
-    read.warnings.push(`${name}: expected http/protobuf or http/json; using http/protobuf`)
+    read.warn(`${name}: expected http/protobuf or http/json; using http/protobuf`)
   }
   return 'http/protobuf'
 }

@@ -47,6 +47,7 @@ export class LabelGuard {
 const PROVES_NOTHING: ReadonlySet<OutcomeKind> = new Set([
   'rejected',
   'upstream_status',
+  'upstream_failed',
   'cancelled',
   'internal',
 ])

@@ -123,7 +123,7 @@ export const METRICS = {
   buildInfo: {
     name: 'sidelight.build.info',
     kind: 'gauge',
-    unit: '1',
+    unit: '{build}',
     description: 'Always 1; the version of Sidelight is an attribute.',
     attributes: [ATTR.version],
   },

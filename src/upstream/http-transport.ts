@@ -72,7 +72,7 @@ export class HttpTransport implements Transport {
   send(outbound: Outbound, sink: ReplySink): Flight {
     const flight = new HttpFlight(sink, this.#names)
     const request = this.#request(outbound)
-    const pool = outbound.httpMethod === 'GET' ? this.#streams : this.#calls
+    const pool = outbound.longLived ? this.#streams : this.#calls
     const now = this.#clock.monotonicMs()
     const suspect = now - this.#lastUsedMs > SUSPECT_IDLE_MS
     this.#lastUsedMs = now
@@ -182,8 +182,11 @@ export function describeFailure(error: Error, started: boolean): TransportFailur
   return { reason: reasonOf(code), sent: true, stale: false, detail: code }
 }
 
+/** Besides the parser's own codes, which begin with HPE_; some of its errors have only a name. */
+const BAD_HTTP: ReadonlySet<string> = new Set(['HTTPParserError', 'UND_ERR_HEADERS_OVERFLOW'])
+
 function reasonOf(code: string): UpstreamFailure {
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') return 'bad_message'
+  if (code.startsWith('HPE_') || BAD_HTTP.has(code)) return 'bad_message'
   if (code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'closed'
   return 'reset'
 }

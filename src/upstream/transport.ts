@@ -12,6 +12,8 @@ export interface Outbound {
   /** Written over the client's `traceparent` and `tracestate` headers. */
   readonly injection: Injection | undefined
   readonly body: Buffer
+  /** True for streams that stay open as long as the client listens; they must not starve calls. */
+  readonly longLived: boolean
 }
 
 /** Told what comes back, in order: `head`, any `data`, then `end`; or `failed` at any point. */
