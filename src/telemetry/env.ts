@@ -123,12 +123,15 @@ export function readTelemetryEnv(
     )
   }
   const ratio = read.number('OTEL_TRACES_SAMPLER_ARG', 1, 0, 1)
+  const disabled = read.boolean('OTEL_SDK_DISABLED')
+  const tracesExporter = readExporter(read, 'OTEL_TRACES_EXPORTER')
+  const metricsExporter = readExporter(read, 'OTEL_METRICS_EXPORTER')
   const settings: TelemetrySettings = {
-    disabled: read.boolean('OTEL_SDK_DISABLED'),
-    tracesExporter: readExporter(read, 'OTEL_TRACES_EXPORTER'),
-    metricsExporter: readExporter(read, 'OTEL_METRICS_EXPORTER'),
-    tracesProtocol: readProtocol(read, 'TRACES'),
-    metricsProtocol: readProtocol(read, 'METRICS'),
+    disabled,
+    tracesExporter,
+    metricsExporter,
+    tracesProtocol: readProtocol(read, 'TRACES', !disabled && tracesExporter === 'otlp'),
+    metricsProtocol: readProtocol(read, 'METRICS', !disabled && metricsExporter === 'otlp'),
     sampler: read.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
     samplerRatio: ratio,
     traceContext: readPropagators(read),
@@ -170,11 +173,11 @@ function readExporter(read: Reader, name: string): ExporterName {
   return names.includes('console') ? 'console' : 'none'
 }
 
-function readProtocol(read: Reader, signal: 'TRACES' | 'METRICS'): OtlpProtocol {
+function readProtocol(read: Reader, signal: 'TRACES' | 'METRICS', exports: boolean): OtlpProtocol {
   const own = `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`
   const name = read.text(own) === undefined ? 'OTEL_EXPORTER_OTLP_PROTOCOL' : own
   const value = read.text(name)?.toLowerCase() ?? 'http/protobuf'
-  if (value === 'grpc') {
+  if (value === 'grpc' && exports) {
     read.refuse(name, 'grpc is not supported; use http/protobuf (collectors take it on port 4318)')
   }
   if (value === 'http/json') return 'http/json'

@@ -14,8 +14,10 @@ export const NAMES_MAX = 256
 /** Longest name that becomes a label or part of a span's name. */
 export const NAME_CHARS_MAX = 128
 
-/** JSON-RPC codes by which servers say that they know no such tool or prompt. */
-const NO_SUCH_NAME: ReadonlySet<number> = new Set([-32601, -32602])
+/** JSON-RPC codes by which servers say that they know no such name, or did not look at it. */
+const SAYS_NOTHING: ReadonlySet<number> = new Set([
+  -32700, -32600, -32601, -32602, -32020, -32021, -32022,
+])
 
 export class LabelGuard {
   readonly #names = new Map<string, Set<string>>()
@@ -53,7 +55,7 @@ const PROVES_NOTHING: ReadonlySet<OutcomeKind> = new Set([
 ])
 
 function provesName(outcome: Outcome): boolean {
-  if (outcome.kind === 'rpc_error') return !NO_SUCH_NAME.has(outcome.code)
+  if (outcome.kind === 'rpc_error') return !SAYS_NOTHING.has(outcome.code)
   return !PROVES_NOTHING.has(outcome.kind)
 }
 
