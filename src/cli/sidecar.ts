@@ -13,7 +13,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { LimitName } from '../core/limits.ts'
 import { combineObservers, type CallObserver } from '../core/observer.ts'
-import { reject } from '../core/outcome.ts'
+import { DRAINING } from '../core/outcome.ts'
 import { createAdminApp } from '../http/admin-app.ts'
 import { createDataApp } from '../http/data-app.ts'
 import { isLoopbackName, type PeerRules } from '../http/guard.ts'
@@ -142,8 +142,7 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
     inFlight,
     resumptions,
     rejections: config.rejections,
-    drainRejection: () =>
-      draining ? reject('draining', 'the sidecar is shutting down') : undefined,
+    drainRejection: () => (draining ? DRAINING : undefined),
     readEnvelope: createEnvelopeReader({
       depthMax: config.limits.depth,
       batchMax: config.limits.batch,

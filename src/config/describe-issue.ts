@@ -42,11 +42,21 @@ function article(type: string): string {
 
 /** The keys that the schema knows at a path. */
 function knownKeys(path: readonly string[]): readonly string[] {
+  return Object.keys(member(schemaAt(path), 'properties') ?? {})
+}
+
+/** The JSON Schema type of the value at a path; undefined where the schema knows none. */
+export function expectedType(path: readonly string[]): string | undefined {
+  const type = member(schemaAt(path), 'type')
+  return typeof type === 'string' ? type : undefined
+}
+
+function schemaAt(path: readonly string[]): unknown {
   let schema: unknown = configJsonSchema()
   for (const key of path) {
     schema = member(member(schema, 'properties'), key) ?? member(schema, 'additionalProperties')
   }
-  return Object.keys(member(schema, 'properties') ?? {})
+  return schema
 }
 
 export function member(value: unknown, key: PropertyKey): unknown {

@@ -1,30 +1,39 @@
 /** `${NAME}` references to environment variables in the texts of a configuration file. */
 
-import { isMap, isScalar, isSeq, Scalar } from 'yaml'
+import { isMap, isScalar, isSeq } from 'yaml'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
 /** Told of each reference that cannot be resolved; `offset` is that of the text in the file. */
 export type Report = (path: string, offset: number | undefined, message: string) => void
 
+export interface Expansion {
+  readonly env: Env
+  readonly report: Report
+  /** The JSON Schema type that is expected at a path, when one is known. */
+  readonly typeAt: (path: readonly string[]) => string | undefined
+}
+
 /**
- * Replaces `${NAME}`, `${NAME:-default}`, and `$${` by a literal `${`, in place. A text without
- * quotes that becomes a number or a truth value counts as one.
+ * Replaces `${NAME}`, `${NAME:-default}`, and `$${` by a literal `${`, in place. What stands where a
+ * number or a truth value is expected becomes one; everywhere else it stays text.
  */
-export function expandEnv(node: unknown, path: readonly string[], env: Env, report: Report): void {
+export function expandEnv(node: unknown, path: readonly string[], how: Expansion): void {
   if (isMap(node)) {
     for (const pair of node.items) {
       const key = isScalar(pair.key) ? String(pair.key.value) : '?'
-      expandEnv(pair.value, [...path, key], env, report)
+      expandEnv(pair.value, [...path, key], how)
     }
   } else if (isSeq(node)) {
     for (const [index, item] of node.items.entries()) {
-      expandEnv(item, [...path, String(index)], env, report)
+      expandEnv(item, [...path, String(index)], how)
     }
   } else if (isScalar(node) && typeof node.value === 'string' && node.value.includes('${')) {
     const offset = node.range?.[0]
-    const text = expandText(node.value, env, (message) => report(path.join('.'), offset, message))
-    node.value = node.type === Scalar.PLAIN ? plainValue(text) : text
+    const text = expandText(node.value, how.env, (message) =>
+      how.report(path.join('.'), offset, message),
+    )
+    node.value = toType(text, how.typeAt(path))
   }
 }
 
@@ -51,7 +60,8 @@ function expandText(text: string, env: Env, problem: (message: string) => void):
   )
 }
 
-function plainValue(text: string): string | number | boolean {
-  if (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
-  return text === 'true' || (text !== 'false' && text)
+function toType(text: string, type: string | undefined): string | number | boolean {
+  if (type === 'integer' && /^-?\d+$/.test(text)) return Number(text)
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  return text
 }

@@ -6,7 +6,13 @@
  */
 
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
-import { describeIssue, describeUnknownKey, valueAt, type Issue } from './describe-issue.ts'
+import {
+  describeIssue,
+  describeUnknownKey,
+  expectedType,
+  valueAt,
+  type Issue,
+} from './describe-issue.ts'
 import { expandEnv, type Env } from './expand-env.ts'
 import { configSchema, type Config } from './schema.ts'
 
@@ -45,9 +51,11 @@ export function parseConfig(source: string, env: Env): ConfigResult {
     )
   }
   const problems: ConfigProblem[] = []
-  expandEnv(document.contents, [], env, (path, offset, message) =>
-    problems.push({ path, line: lineOf(offset), message }),
-  )
+  expandEnv(document.contents, [], {
+    env,
+    report: (path, offset, message) => problems.push({ path, line: lineOf(offset), message }),
+    typeAt: expectedType,
+  })
   if (problems.length > 0) return invalid(problems)
   const at = (path: readonly PropertyKey[]): number | undefined => lineOf(offsetOf(document, path))
   const value = toValue(document)

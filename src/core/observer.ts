@@ -25,7 +25,7 @@ export interface AttemptTarget {
 export interface CallObserver {
   /** A call has been read. Returns what follows it to its end, or undefined when nobody cares. */
   begin(call: Call): CallFollower | undefined
-  /** An exchange has ended; its calls, if it had any, have all been told before. */
+  /** An exchange has ended; its calls have been told before, except those that are suspended. */
   exchangeEnded(exchange: Exchange, outcome: Outcome): void
   /** A limit was hit: a body too large, a table full. `limit` is a static name. */
   limitHit(limit: LimitName): void

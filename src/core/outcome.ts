@@ -112,6 +112,9 @@ export function rejectOver(limit: LimitName, reason: RejectReason, message: stri
   return { kind: 'rejected', reason, message, limit }
 }
 
+/** What is said while the sidecar shuts down. */
+export const DRAINING: Rejection = reject('draining', 'the sidecar is shutting down')
+
 /** Whose fault it was that the caller did not get what it asked for. */
 export type FaultDomain = 'none' | 'caller' | 'policy' | 'upstream' | 'sidecar'
 

@@ -43,6 +43,8 @@ export function listen(
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: options.requestTimeoutMs,
       headersTimeout: Math.min(60_000, options.requestTimeoutMs),
+      // Node looks for late requests this often; its default of 30 s would be the real limit.
+      connectionsCheckingInterval: Math.max(100, Math.min(5_000, options.requestTimeoutMs / 4)),
       maxHeaderSize: options.headerBytesMax,
       noDelay: true,
     },

@@ -6,7 +6,7 @@
  */
 
 import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
-import type { Outcome } from '../core/outcome.ts'
+import { DRAINING, type Outcome } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/limiter.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
@@ -157,11 +157,16 @@ export class Delivery implements ReplySink, Stoppable {
   }
 
   stop(): void {
+    const { client, exchange, stages } = this.#parts
     this.#flight?.abort()
     this.#tee?.drop()
-    if (this.#headSent) this.#parts.client.end()
-    else this.#parts.client.abort()
-    this.#finish(OK)
+    if (this.#headSent) {
+      client.end()
+      this.#finish(OK)
+      return
+    }
+    client.answer(answerRefusal(exchange, DRAINING, stages.rejections))
+    this.#finish(DRAINING)
   }
 
   abort(): void {

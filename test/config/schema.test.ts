@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { validateConfig } from '../../src/config/load.ts'
+import { configJsonSchema, type Config } from '../../src/config/schema.ts'
+import { maskSecrets, printConfig } from '../../src/config/print.ts'
+
+function valid(value: unknown): Config {
+  const result = validateConfig(value)
+  if (result.kind !== 'config') return assert.fail(JSON.stringify(result.problems))
+  return result.config
+}
+
+const member = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
+
+describe('The configuration', () => {
+  it('has these defaults', () => {
+    assert.deepEqual(valid({ upstreams: { a: { url: 'http://h/mcp' } } }), {
+      listen: {
+        data: '127.0.0.1:8420',
+        admin: '127.0.0.1:9464',
+        allowedHosts: [],
+        allowedOrigins: [],
+      },
+      upstreams: {
+        a: {
+          url: 'http://h/mcp',
+          host: 'upstream',
+          headers: {},
+          connectTimeout: '5s',
+          connections: 256,
+        },
+      },
+      limits: {
+        body: '16MiB',
+        headers: '32KiB',
+        depth: 512,
+        batch: 100,
+        connections: 10_000,
+        streams: 10_000,
+        suspendedCalls: 1_000,
+        suspendedWait: '5m',
+        requestTimeout: '60s',
+      },
+      rejections: 'mcp',
+      telemetry: { propagateMeta: true, propagateHeaders: true },
+      shutdown: { drainTimeout: '10s', flushTimeout: '3s' },
+      log: { level: 'info', format: 'json' },
+    })
+  })
+
+  it('names upstreams so that they fit a path and a label', () => {
+    const accepts = (name: string): boolean =>
+      validateConfig({ upstreams: { [name]: { url: 'http://h' } } }).kind === 'config'
+    for (const name of ['a', '0', 'a-b_c', 'a'.repeat(63)]) assert.equal(accepts(name), true, name)
+    for (const name of ['', 'A', '-a', '_a', 'a.b', 'a b', 'a/b', 'é', 'a'.repeat(64)]) {
+      assert.equal(accepts(name), false, name)
+    }
+  })
+
+  it('takes http and https URLs without credentials and fragment', () => {
+    const accepts = (url: string): boolean =>
+      validateConfig({ upstreams: { a: { url } } }).kind === 'config'
+    for (const url of ['http://h', 'https://h:1/p?q=1', 'http://[::1]:1/']) {
+      assert.equal(accepts(url), true, url)
+    }
+    const bad = ['', 'h', '/mcp', 'ftp://h', 'http://u@h', 'http://u:p@h', 'http://h/#f', 'stdio:x']
+    for (const url of bad) assert.equal(accepts(url), false, url)
+  })
+
+  it('takes no header that could split a message', () => {
+    const accepts = (name: string, value: string): boolean =>
+      validateConfig({ upstreams: { a: { url: 'http://h', headers: { [name]: value } } } }).kind ===
+      'config'
+    assert.equal(accepts('X-Key', 'Bearer é\tx'), true)
+    for (const value of ['a\r\nb', 'a\nb', 'a\0b', '\u20ac', '\u007f']) {
+      assert.equal(accepts('X-Key', value), false, JSON.stringify(value))
+    }
+    for (const name of ['', 'a b', 'a:', 'a\n', 'é']) assert.equal(accepts(name, 'x'), false, name)
+  })
+})
+
+describe('The JSON Schema', () => {
+  it('has a description for every key', () => {
+    const missing: string[] = []
+    let keys = 0
+    const walk = (node: unknown, path: string): void => {
+      for (const [key, value] of Object.entries(member(node, 'properties') ?? {})) {
+        keys += 1
+        if (typeof member(value, 'description') !== 'string') missing.push(path + key)
+        walk(value, `${path}${key}.`)
+        walk(member(value, 'additionalProperties'), `${path}${key}.*.`)
+      }
+    }
+    walk(configJsonSchema(), '')
+    assert.ok(keys > 25, `${keys} keys`)
+    assert.deepEqual(missing, [])
+  })
+
+  it('refuses unknown keys and requires upstreams', () => {
+    const schema = configJsonSchema()
+    assert.equal(schema['additionalProperties'], false)
+    assert.deepEqual(schema['required'], ['upstreams'])
+    assert.equal(schema['title'], 'Sidelight configuration')
+  })
+})
+
+describe('The printed configuration', () => {
+  const config = valid({
+    upstreams: {
+      a: { url: 'https://h/mcp?key=SECRET1', headers: { Authorization: 'Bearer SECRET2' } },
+      b: { url: 'https://h/mcp' },
+    },
+  })
+
+  it('shows no header value and no query', () => {
+    const text = printConfig(config)
+    assert.doesNotMatch(text, /SECRET/)
+    assert.match(text, /Authorization: "\*{8}"/)
+    assert.match(text, /url: https:\/\/h\/mcp\?\*{8}\n/)
+  })
+
+  it('changes nothing else', () => {
+    const masked = maskSecrets(config)
+    assert.deepEqual(masked, {
+      ...config,
+      upstreams: {
+        ...config.upstreams,
+        a: {
+          ...config.upstreams['a'],
+          url: 'https://h/mcp?********',
+          headers: { Authorization: '********' },
+        },
+      },
+    })
+    assert.equal(config.upstreams['a']?.headers['Authorization'], 'Bearer SECRET2')
+  })
+})

@@ -1,0 +1,260 @@
+/** Stand-ins for everything around the pipeline, which write down what they are told. */
+
+import assert from 'node:assert/strict'
+import type { Exchange, ExchangeKind } from '../../src/core/exchange.ts'
+import type { LogFields } from '../../src/core/log.ts'
+import type { CallFollower, Injection } from '../../src/core/observer.ts'
+import { reasonOf, type Outcome, type Rejection } from '../../src/core/outcome.ts'
+import type { Answer, Client } from '../../src/core/reply.ts'
+import { createEnvelopeReader } from '../../src/mcp/read-envelope.ts'
+import { isLongLived } from '../../src/mcp/methods.ts'
+import { watchReply } from '../../src/mcp/reply-watch.ts'
+import { spliceMeta } from '../../src/mcp/splice-meta.ts'
+import { handle } from '../../src/pipeline/handle.ts'
+import { InFlight } from '../../src/pipeline/in-flight.ts'
+import { Resumptions } from '../../src/pipeline/resumptions.ts'
+import type { Stages, Upstream } from '../../src/pipeline/stages.ts'
+import type { Outbound, ReplySink, TransportFailure } from '../../src/upstream/transport.ts'
+
+export class FakeClock {
+  now = 1_000
+
+  wallMs(): number {
+    return 1_700_000_000_000 + this.now
+  }
+
+  monotonicMs(): number {
+    return this.now
+  }
+}
+
+export const nameOf = (outcome: Outcome): string =>
+  [outcome.kind, reasonOf(outcome)].filter((part) => part !== undefined).join(' ')
+
+export class FakeClient implements Client {
+  /** Everything sent, in order: `head 200`, `write …`, `end`, `abort`, `answer 503`. */
+  readonly sent: string[] = []
+  answered: Answer | undefined
+  rawHeaders: string[] = []
+  keepsUp = true
+  #resume: () => void = () => assert.fail('nobody listens for a drain')
+  #gone: () => void = () => assert.fail('nobody listens for the client to go')
+
+  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+    this.sent.push(`head ${status} ${statusMessage}`)
+    this.rawHeaders = rawHeaders
+  }
+
+  write(chunk: Buffer): boolean {
+    this.sent.push(`write ${chunk.toString('latin1')}`)
+    return this.keepsUp
+  }
+
+  end(): void {
+    this.sent.push('end')
+  }
+
+  abort(): void {
+    this.sent.push('abort')
+  }
+
+  answer(answer: Answer): void {
+    this.answered = answer
+    this.sent.push(`answer ${answer.status}`)
+  }
+
+  onDrain(resume: () => void): void {
+    this.#resume = resume
+  }
+
+  onGone(gone: () => void): void {
+    this.#gone = gone
+  }
+
+  drain(): void {
+    this.keepsUp = true
+    this.#resume()
+  }
+
+  hangUp(): void {
+    this.#gone()
+  }
+}
+
+/** One message under way, driven by the test. */
+export interface FakeFlight {
+  readonly outbound: Outbound
+  readonly sink: ReplySink
+  aborted: number
+  resumed: number
+}
+
+export const STALE: TransportFailure = {
+  reason: 'reset',
+  sent: false,
+  stale: true,
+  detail: 'ECONNRESET',
+}
+
+export interface WorldOptions {
+  readonly rejections?: 'mcp' | 'http'
+  readonly stages?: Partial<Stages>
+  /** What the observer injects; none when undefined. */
+  readonly injection?: Injection
+  readonly propagate?: { readonly meta: boolean; readonly headers: boolean }
+  readonly admit?: Rejection
+}
+
+/** A pipeline between a fake client and a fake upstream. */
+export class World {
+  readonly clock = new FakeClock()
+  readonly flights: FakeFlight[] = []
+  /** What observers were told: `begin ping`, `attempt 1`, `attempt ok`, `ended ok`, `exchange ok`. */
+  readonly told: string[] = []
+  readonly settled: string[] = []
+  readonly logged: { readonly event: string; readonly fields: LogFields | undefined }[] = []
+  readonly resumptions: Resumptions
+  readonly inFlight = new InFlight()
+  readonly stages: Stages
+  permits = 0
+
+  constructor(options: WorldOptions = {}) {
+    this.resumptions = new Resumptions(this.clock, {
+      callsMax: 2,
+      waitMs: 60_000,
+      onOverflow: () => this.told.push('limit suspended_calls'),
+    })
+    const upstream = this.#upstream(options)
+    this.stages = {
+      clock: this.clock,
+      log: {
+        enabled: () => true,
+        write: (_level, event, _body, fields) => this.logged.push({ event, fields }),
+      },
+      observer: {
+        begin: (call) => {
+          this.told.push(`begin ${call.message.method}`)
+          return this.#follower(options.injection)
+        },
+        exchangeEnded: (_exchange, outcome) => this.told.push(`exchange ${nameOf(outcome)}`),
+        limitHit: (limit) => this.told.push(`limit ${limit}`),
+      },
+      resumptions: this.resumptions,
+      inFlight: this.inFlight,
+      rejections: options.rejections ?? 'mcp',
+      drainRejection: () => undefined,
+      readEnvelope: createEnvelopeReader({ depthMax: 50, batchMax: 10 }),
+      findUpstream: (name) => (name === 'up' ? upstream : undefined),
+      upstreamNames: () => ['up'],
+      isLongLived,
+      watchReply,
+      decodeTee: () => undefined,
+      spliceMeta,
+      ...options.stages,
+    }
+  }
+
+  #upstream(options: WorldOptions): Upstream {
+    return {
+      name: 'up',
+      target: { upstreamName: 'up', address: 'host', port: 80 },
+      propagate: options.propagate ?? { meta: true, headers: true },
+      admit: () => {
+        if (options.admit !== undefined) return options.admit
+        this.permits += 1
+        return { kind: 'permit', settle: (outcome) => this.settled.push(nameOf(outcome)) }
+      },
+      transport: {
+        send: (outbound, sink) => {
+          const flight: FakeFlight = { outbound, sink, aborted: 0, resumed: 0 }
+          this.flights.push(flight)
+          return {
+            abort: () => {
+              flight.aborted += 1
+            },
+            resume: () => {
+              flight.resumed += 1
+            },
+          }
+        },
+        close: () => Promise.resolve(),
+      },
+    }
+  }
+
+  #follower(injection: Injection | undefined): CallFollower {
+    return {
+      attemptStarted: (_target, attempt) => {
+        this.told.push(`attempt ${attempt}`)
+        return injection
+      },
+      attemptEnded: (outcome) => this.told.push(`attempt ${nameOf(outcome)}`),
+      ended: (outcome) => this.told.push(`ended ${nameOf(outcome)}`),
+    }
+  }
+
+  /** Sends one exchange through the pipeline. */
+  send(exchange: Exchange): FakeClient {
+    const client = new FakeClient()
+    handle(exchange, client, this.stages)
+    return client
+  }
+
+  flight(index = 0): FakeFlight {
+    const flight = this.flights[index]
+    assert.ok(flight, `no attempt ${index + 1} was made`)
+    return flight
+  }
+
+  /** Asserts that one exchange ended as it must: everything told once, the permit given back. */
+  endedWith(outcome: string, calls: readonly string[] = [outcome]): void {
+    const kinds = this.told.filter((what) => what.startsWith('ended '))
+    assert.deepEqual(
+      kinds,
+      calls.map((call) => `ended ${call}`),
+    )
+    assert.deepEqual(
+      this.told.filter((what) => what.startsWith('exchange ')),
+      [`exchange ${outcome}`],
+    )
+    assert.deepEqual(this.settled, this.permits === 0 ? [] : [outcome])
+    assert.equal(this.inFlight.size, 0)
+  }
+}
+
+export function post(body: unknown, headers: Readonly<Record<string, string>> = {}): Exchange {
+  const all = { 'content-type': 'application/json', ...headers }
+  return exchangeOf('message', {
+    headers: all,
+    rawHeaders: Object.entries(all).flat(),
+    body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+  })
+}
+
+export function get(headers: Readonly<Record<string, string>> = {}): Exchange {
+  return exchangeOf('stream', { httpMethod: 'GET', headers })
+}
+
+export function exchangeOf(kind: ExchangeKind, given: Partial<Exchange> = {}): Exchange {
+  return {
+    kind,
+    httpMethod: 'POST',
+    httpVersion: '1.1',
+    upstreamName: 'up',
+    query: '',
+    rawHeaders: [],
+    headers: {},
+    body: Buffer.alloc(0),
+    clientAddress: '127.0.0.1',
+    clientPort: 5_000,
+    receivedAtMs: 1_000,
+    calls: [],
+    batch: false,
+    ...given,
+  }
+}
+
+export const CALL = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'add' } }
+export const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}'
+export const JSON_REPLY = ['Content-Type', 'application/json']
+export const STREAM_REPLY = ['Content-Type', 'text/event-stream']

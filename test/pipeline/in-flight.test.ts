@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { InFlight, type Stoppable } from '../../src/pipeline/in-flight.ts'
+
+function delivery(told: string[], name: string, longLived: boolean): Stoppable {
+  return {
+    longLived,
+    stop: () => told.push(`stop ${name}`),
+    abort: () => told.push(`abort ${name}`),
+    cancelCall: () => {},
+  }
+}
+
+describe('The deliveries under way', () => {
+  it('are counted, each once', () => {
+    const inFlight = new InFlight()
+    const one = delivery([], 'one', false)
+    inFlight.add(one)
+    inFlight.add(one)
+    assert.equal(inFlight.size, 1)
+    inFlight.remove(one)
+    inFlight.remove(one)
+    assert.equal(inFlight.size, 0)
+  })
+
+  it('are stopped when they would never end by themselves, and aborted all', () => {
+    const told: string[] = []
+    const inFlight = new InFlight()
+    inFlight.add(delivery(told, 'call', false))
+    inFlight.add(delivery(told, 'stream', true))
+    inFlight.stopLongLived()
+    assert.deepEqual(told, ['stop stream'])
+    inFlight.abortAll()
+    assert.deepEqual(told, ['stop stream', 'abort call', 'abort stream'])
+  })
+
+  it('may remove themselves as they are stopped', () => {
+    const inFlight = new InFlight()
+    let aborts = 0
+    for (let i = 0; i < 3; i += 1) {
+      const one: Stoppable = {
+        longLived: true,
+        stop: () => inFlight.remove(one),
+        abort: () => {
+          aborts += 1
+        },
+        cancelCall: () => {},
+      }
+      inFlight.add(one)
+    }
+    inFlight.stopLongLived()
+    inFlight.abortAll()
+    assert.equal(inFlight.size, 0)
+    assert.equal(aborts, 0)
+  })
+
+  it('are waited for until the last is gone', async () => {
+    const inFlight = new InFlight()
+    await inFlight.idle()
+    const one = delivery([], 'one', false)
+    const two = delivery([], 'two', false)
+    inFlight.add(one)
+    inFlight.add(two)
+    let idle = false
+    const wait = async (): Promise<void> => {
+      await inFlight.idle()
+      idle = true
+    }
+    const waited = wait()
+    inFlight.remove(one)
+    await Promise.resolve()
+    assert.equal(idle, false)
+    inFlight.remove(two)
+    await waited
+    assert.equal(idle, true)
+  })
+})

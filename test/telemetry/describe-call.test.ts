@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Exchange } from '../../src/core/exchange.ts'
+import { createCallDescriber, type CallDescription } from '../../src/telemetry/describe-call.ts'
+import { readMessage, request } from '../mcp/messages.ts'
+import { post } from '../pipeline/fakes.ts'
+
+const describeCall = createCallDescriber({
+  methods: new Set(['tools/call', 'prompts/get', 'resources/read', 'ping', 'initialize']),
+  revisions: new Set(['2025-11-25']),
+  upstreams: new Set(['up']),
+})
+
+function about(message: object, given: Partial<Exchange> = {}): CallDescription {
+  const exchange = { ...post(''), ...given }
+  const call = { exchange, message: readMessage(JSON.stringify(message)) }
+  return describeCall({ ...call, traceId: undefined, outcome: undefined })
+}
+
+describe('A call', () => {
+  it('to a tool is described by its tool', () => {
+    const call = about(request('a', 'tools/call', { name: 'add' }), {
+      headers: { 'mcp-session-id': 's', 'mcp-protocol-version': '2025-11-25' },
+    })
+    assert.deepEqual(call, {
+      spanName: 'tools/call add',
+      method: 'tools/call',
+      tool: 'add',
+      prompt: undefined,
+      upstream: 'up',
+      operationName: 'execute_tool',
+      protocolVersion: '2025-11-25',
+      samplingAttributes: {
+        'mcp.method.name': 'tools/call',
+        'sidelight.upstream.name': 'up',
+        'gen_ai.tool.name': 'add',
+      },
+      attributes: {
+        'network.transport': 'tcp',
+        'network.protocol.name': 'http',
+        'gen_ai.operation.name': 'execute_tool',
+        'jsonrpc.request.id': 'a',
+        'mcp.protocol.version': '2025-11-25',
+        'mcp.session.id': 's',
+      },
+      serverAttributes: {
+        'network.protocol.version': '1.1',
+        'client.address': '127.0.0.1',
+        'client.port': 5_000,
+      },
+    })
+  })
+
+  it('for a prompt is described by its prompt, and executes no tool', () => {
+    const call = about(request(1, 'prompts/get', { name: 'p' }))
+    assert.equal(call.spanName, 'prompts/get p')
+    assert.equal(call.prompt, 'p')
+    assert.equal(call.operationName, '')
+    assert.equal(call.attributes['gen_ai.operation.name'], undefined)
+  })
+
+  it('about a resource shows its URI, and not in the name of the span', () => {
+    const call = about(request(1, 'resources/read', { uri: 'file:///a' }))
+    assert.equal(call.spanName, 'resources/read')
+    assert.equal(call.attributes['mcp.resource.uri'], 'file:///a')
+  })
+
+  it('has bounded values where clients could make them up', () => {
+    const call = about(request(1, 'made/up'), {
+      upstreamName: 'made-up',
+      headers: { 'mcp-protocol-version': '1999-01-01' },
+    })
+    assert.equal(call.method, '_OTHER')
+    assert.equal(call.upstream, '_OTHER')
+    assert.equal(call.protocolVersion, '_OTHER')
+    assert.equal(call.spanName, 'made/up')
+    assert.equal(call.attributes['mcp.protocol.version'], '1999-01-01')
+  })
+
+  it('with names that are not plain shows none of them', () => {
+    const call = about(request(1, 'tools/call', { name: 'a\nb' }))
+    assert.equal(call.spanName, 'tools/call')
+    assert.equal(call.tool, undefined)
+    assert.equal(about(request(1, 'x'.repeat(200))).spanName, '_OTHER')
+  })
+
+  it('shows its id as it was written, and none that is null or missing', () => {
+    const id = (message: object): unknown => about(message).attributes['jsonrpc.request.id']
+    assert.equal(id(request(7, 'ping')), '7')
+    assert.equal(id(request('', 'ping')), '')
+    assert.equal(id(request(null, 'ping')), undefined)
+    assert.equal(id({ jsonrpc: '2.0', method: 'ping' }), undefined)
+  })
+
+  it('shows its JSON-RPC version only when it is not 2.0', () => {
+    const version = (jsonrpc: string): unknown =>
+      about({ jsonrpc, id: 1, method: 'ping' }).attributes['jsonrpc.protocol.version']
+    assert.equal(version('2.0'), undefined)
+    assert.equal(version('1.0'), '1.0')
+  })
+
+  it('takes the revision of its own before that of the headers', () => {
+    const headers = { 'mcp-protocol-version': '2024-11-05' }
+    const params = { protocolVersion: '2025-11-25' }
+    assert.equal(about(request(1, 'initialize', params), { headers }).protocolVersion, '2025-11-25')
+    assert.equal(about(request(1, 'ping'), { headers: {} }).protocolVersion, '')
+  })
+})

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  ATTR,
+  MCP_DURATION_BUCKETS,
+  METRICS,
+  OTHER,
+  SCHEMA_URL,
+  SCOPE_NAME,
+  type MetricDefinition,
+} from '../../src/telemetry/names.ts'
+import { prometheusName } from '../../src/telemetry/prometheus.ts'
+
+describe('The attributes', () => {
+  it('are these', () => {
+    assert.deepEqual(ATTR, {
+      methodName: 'mcp.method.name',
+      protocolVersion: 'mcp.protocol.version',
+      sessionId: 'mcp.session.id',
+      resourceUri: 'mcp.resource.uri',
+      toolName: 'gen_ai.tool.name',
+      promptName: 'gen_ai.prompt.name',
+      operationName: 'gen_ai.operation.name',
+      requestId: 'jsonrpc.request.id',
+      jsonrpcVersion: 'jsonrpc.protocol.version',
+      rpcStatusCode: 'rpc.response.status_code',
+      errorType: 'error.type',
+      networkTransport: 'network.transport',
+      networkProtocolName: 'network.protocol.name',
+      networkProtocolVersion: 'network.protocol.version',
+      serverAddress: 'server.address',
+      serverPort: 'server.port',
+      clientAddress: 'client.address',
+      clientPort: 'client.port',
+      upstreamName: 'sidelight.upstream.name',
+      outcome: 'sidelight.outcome',
+      outcomeReason: 'sidelight.outcome.reason',
+      attempt: 'sidelight.attempt',
+      exchangeKind: 'sidelight.exchange.kind',
+      limit: 'sidelight.limit',
+      version: 'sidelight.version',
+    })
+  })
+
+  it('have one value for all that is unknown', () => {
+    assert.equal(OTHER, '_OTHER')
+  })
+})
+
+const OPERATION = [
+  'mcp.method.name',
+  'sidelight.upstream.name',
+  'gen_ai.tool.name',
+  'gen_ai.prompt.name',
+  'gen_ai.operation.name',
+  'error.type',
+  'rpc.response.status_code',
+  'mcp.protocol.version',
+  'network.transport',
+  'network.protocol.name',
+  'network.protocol.version',
+]
+
+describe('The metrics', () => {
+  it('have these names, kinds, units and attributes', () => {
+    const shape = Object.values(METRICS).map(({ name, kind, unit, attributes }) => [
+      name,
+      kind,
+      unit,
+      [...attributes],
+    ])
+    const outcome = ['sidelight.outcome', 'sidelight.outcome.reason']
+    assert.deepEqual(shape, [
+      ['mcp.server.operation.duration', 'histogram', 's', OPERATION],
+      [
+        'mcp.client.operation.duration',
+        'histogram',
+        's',
+        [...OPERATION, 'server.address', 'server.port'],
+      ],
+      [
+        'sidelight.calls',
+        'counter',
+        '{call}',
+        ['sidelight.upstream.name', 'mcp.method.name', ...outcome],
+      ],
+      [
+        'sidelight.exchanges',
+        'counter',
+        '{exchange}',
+        ['sidelight.upstream.name', 'sidelight.exchange.kind', ...outcome],
+      ],
+      ['sidelight.exchanges.active', 'gauge', '{exchange}', []],
+      ['sidelight.limit.hits', 'counter', '{hit}', ['sidelight.limit']],
+      ['sidelight.build.info', 'gauge', '{build}', ['sidelight.version']],
+    ])
+  })
+
+  it('have these names in Prometheus', () => {
+    assert.deepEqual(Object.values(METRICS).map(prometheusName), [
+      'mcp_server_operation_duration_seconds',
+      'mcp_client_operation_duration_seconds',
+      'sidelight_calls_total',
+      'sidelight_exchanges_total',
+      'sidelight_exchanges_active',
+      'sidelight_limit_hits_total',
+      'sidelight_build_info',
+    ])
+  })
+
+  it('have no gauge of unit 1, which Prometheus would rename to _ratio when it comes by OTLP', () => {
+    const metrics: readonly MetricDefinition[] = Object.values(METRICS)
+    for (const { name, kind, unit } of metrics) {
+      assert.ok(!(kind === 'gauge' && unit === '1'), name)
+    }
+  })
+
+  it('have the buckets that the conventions give', () => {
+    const buckets = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300]
+    assert.deepEqual(MCP_DURATION_BUCKETS, buckets)
+    assert.deepEqual(METRICS.serverOperationDuration.buckets, buckets)
+    assert.deepEqual(METRICS.clientOperationDuration.buckets, buckets)
+  })
+
+  it('have no attribute whose values have no bound', () => {
+    const unbounded = ['mcp.session.id', 'jsonrpc.request.id', 'client.address', 'client.port']
+    for (const { name, attributes } of Object.values(METRICS)) {
+      for (const attribute of [...unbounded, 'mcp.resource.uri']) {
+        assert.ok(!(attributes as readonly string[]).includes(attribute), `${name} ${attribute}`)
+      }
+    }
+  })
+})
+
+describe('The instrumentation', () => {
+  it('is named sidelight and says which conventions it follows', () => {
+    assert.equal(SCOPE_NAME, 'sidelight')
+    assert.equal(SCHEMA_URL, 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev')
+  })
+})
