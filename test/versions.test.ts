@@ -19,8 +19,6 @@ const STABLE = ['core', 'resources', 'sdk-logs', 'sdk-metrics', 'sdk-trace']
 const EXPERIMENTAL = [
   'exporter-metrics-otlp-http',
   'exporter-metrics-otlp-proto',
-  'exporter-trace-otlp-http',
-  'exporter-trace-otlp-proto',
   'otlp-exporter-base',
   'otlp-transformer',
 ]

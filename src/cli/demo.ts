@@ -131,7 +131,15 @@ function startDemoSidecar(
   const log = createLog({ ...config.log, clock, write: (text) => presenter.log(text) })
   for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
   const { settings } = telemetry
-  return startSidecar({ config, telemetry: settings, version, clock, log, observers: [stats] })
+  return startSidecar({
+    config,
+    telemetry: settings,
+    version,
+    clock,
+    log,
+    print: (text) => context.out(text),
+    observers: [stats],
+  })
 }
 
 interface Running {

@@ -38,7 +38,14 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
   const { clock, version } = context
   const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
   for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
-  const sidecar = await startSidecar({ config, telemetry: telemetry.settings, version, clock, log })
+  const sidecar = await startSidecar({
+    config,
+    telemetry: telemetry.settings,
+    version,
+    clock,
+    log,
+    print: (text) => context.out(text),
+  })
   if ('kind' in sidecar) {
     context.err(`${describeStartFailure(sidecar)}\n`)
     return EXIT.failed

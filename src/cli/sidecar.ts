@@ -38,6 +38,8 @@ export interface SidecarOptions {
   readonly version: string
   readonly clock: Clock
   readonly log: Log
+  /** Writes to standard output, for the console exporter of spans. */
+  readonly print: (text: string) => void
   /** Told of every call besides telemetry, such as a live view. */
   readonly observers?: readonly CallObserver[]
 }
@@ -116,6 +118,7 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
     instanceId: randomUUID(),
     clock,
     log,
+    print: options.print,
     inFlight: () => inFlight.size,
     vocabulary: {
       methods: KNOWN_METHODS,

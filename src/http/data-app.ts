@@ -34,11 +34,15 @@ const KINDS: Readonly<Record<string, ExchangeKind>> = {
 
 export function createDataApp(options: DataAppOptions): RequestListener {
   const app = new Hono<{ Bindings: HttpBindings }>()
-  for (const [path, upstream] of options.paths) {
-    app.all(path, (c) => receive(c.env, upstream, options))
-  }
-  app.all('/:upstream/mcp', (c) => receive(c.env, c.req.param('upstream'), options))
-  app.notFound((c) => c.text(describePaths(options), 404))
+  const paths = new Map([...namedPaths(options.stages), ...options.paths])
+  // Fixed paths alone: Hono finds them without matching patterns.
+  for (const [path, upstream] of paths) app.all(path, (c) => receive(c.env, upstream, options))
+  app.notFound((c) => {
+    const unknown = /^\/([^/]+)\/mcp$/.exec(c.req.path)?.[1]
+    return unknown === undefined
+      ? c.text(describePaths(options), 404)
+      : receive(c.env, unknown, options)
+  })
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
@@ -117,8 +121,12 @@ function toExchange(
   }
 }
 
+function namedPaths(stages: Stages): [path: string, upstream: string][] {
+  return stages.upstreamNames().map((name) => [`/${name}/mcp`, name])
+}
+
 function describePaths(options: DataAppOptions): string {
-  const names = options.stages.upstreamNames().map((name) => `/${name}/mcp`)
+  const names = namedPaths(options.stages).map(([path]) => path)
   const paths = [...options.paths.keys(), ...names]
   return `There is no MCP endpoint at this path. Endpoints: ${paths.join(', ')}\n`
 }

@@ -108,7 +108,9 @@ export class JsonScanner {
     this.#root = root
     this.#options = options
     this.#node = root
-    this.slots = Array.from({ length: Math.max(...root.slots) + 1 }, () => new Slot())
+    const slots: Slot[] = []
+    for (let i = 0; i < root.slotCount; i += 1) slots.push(new Slot())
+    this.slots = slots
   }
 
   /** Ready for the next JSON text. */
@@ -292,10 +294,12 @@ export class JsonScanner {
     this.#state = COLON
     this.#node = undefined
     if (!this.#keeping) return
-    const raw = this.#take(chunk, i)
+    const members = this.#nodes[this.#depth - 1]?.members
+    // Known keys are ASCII, so the quicker decoding finds them all and mistakes none for another.
+    const raw = this.#take(chunk, i, 'latin1')
     if (raw === undefined) return
     const key = raw.includes('\\') ? decodeString(raw) : raw.slice(1, -1)
-    if (key !== undefined) this.#node = this.#nodes[this.#depth - 1]?.members?.get(key)
+    if (key !== undefined) this.#node = members?.get(key)
   }
 
   #string(chunk: Buffer, from: number, to: number): number {
@@ -420,15 +424,15 @@ export class JsonScanner {
   }
 
   /** The kept token, which ends before `i`; undefined when it was too long. */
-  #take(chunk: Buffer, i: number): string | undefined {
+  #take(chunk: Buffer, i: number, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined {
     this.#keeping = false
     const tooLong = this.#keepBytes + (i - this.#keepFrom) > this.#keepBytesMax
     if (this.#kept.length === 0) {
-      return tooLong ? undefined : chunk.toString('utf8', this.#keepFrom, i)
+      return tooLong ? undefined : chunk.toString(encoding, this.#keepFrom, i)
     }
     const pieces = [...this.#kept, chunk.subarray(this.#keepFrom, i)]
     this.#kept = []
-    return tooLong ? undefined : Buffer.concat(pieces).toString('utf8')
+    return tooLong ? undefined : Buffer.concat(pieces).toString(encoding)
   }
 
   #to(state: number, i: number): number {

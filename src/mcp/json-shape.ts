@@ -14,6 +14,8 @@ export interface ShapeNode {
   readonly members: ReadonlyMap<string, ShapeNode> | undefined
   /** Every slot at or below this node: all are cleared when the member appears again (last wins). */
   readonly slots: readonly number[]
+  /** How many slots a scanner for this shape needs. */
+  readonly slotCount: number
 }
 
 const BYTES_MAX_DEFAULT = 1024
@@ -31,6 +33,7 @@ export function compileShape(spec: ShapeSpec): ShapeNode {
     bytesMax: spec.bytesMax ?? BYTES_MAX_DEFAULT,
     members: members.size === 0 ? undefined : members,
     slots,
+    slotCount: slots.length === 0 ? 0 : Math.max(...slots) + 1,
   }
 }
 

@@ -40,9 +40,9 @@ export function spliceMeta(body: Buffer, injections: readonly MetaInjection[]): 
 function collectEdits(splice: SplicePoints, injection: Injection, edits: Edit[]): void {
   const { params, meta } = splice
   if (params === 'other' || meta === 'other') return
-  const parent = JSON.stringify(injection.traceparent)
-  const state = JSON.stringify(injection.tracestate)
+  const parent = `"${injection.traceparent}"`
   const hasState = injection.tracestate !== ''
+  const state = hasState ? JSON.stringify(injection.tracestate) : '""'
   if (params === 'absent' || meta === 'absent') {
     const members = `"traceparent":${parent}${hasState ? `,"tracestate":${state}` : ''}`
     const text = `"_meta":{${members}}`

@@ -35,6 +35,7 @@ const ATTEMPTS_MAX = 2
 const SIGNATURE_HEADERS: readonly string[] = ['signature', 'content-digest', 'digest']
 
 export class Delivery implements ReplySink, Stoppable {
+  inFlightIndex = -1
   readonly #parts: DeliveryParts
   #flight: Flight | undefined
   #attempt = 0

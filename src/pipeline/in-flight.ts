@@ -1,6 +1,8 @@
 /** The deliveries under way, so that a shutdown can wait for them and end what would never end. */
 
 export interface Stoppable {
+  /** Where it stands in the list; written by `InFlight` alone, -1 outside it. */
+  inFlightIndex: number
   /** True for streams that stay open as long as the client listens. */
   readonly longLived: boolean
   /** Ends the reply in good order. */
@@ -11,40 +13,54 @@ export interface Stoppable {
   cancelCall(sessionKey: string, idKey: string): void
 }
 
+/**
+ * A list in which each entry knows its place, so that entries come and go in constant time. A `Set`
+ * under such churn keeps its old tables, and with them every finished delivery, alive until the
+ * next full collection.
+ */
 export class InFlight {
-  readonly #active = new Set<Stoppable>()
+  readonly #active: Stoppable[] = []
   #onIdle: (() => void) | undefined
 
   get size(): number {
-    return this.#active.size
+    return this.#active.length
   }
 
   add(delivery: Stoppable): void {
-    this.#active.add(delivery)
+    if (this.#active[delivery.inFlightIndex] === delivery) return
+    delivery.inFlightIndex = this.#active.length
+    this.#active.push(delivery)
   }
 
   remove(delivery: Stoppable): void {
-    this.#active.delete(delivery)
-    if (this.#active.size === 0) this.#onIdle?.()
+    const index = delivery.inFlightIndex
+    if (this.#active[index] !== delivery) return
+    const last = this.#active.pop()
+    if (last !== undefined && last !== delivery) {
+      this.#active[index] = last
+      last.inFlightIndex = index
+    }
+    delivery.inFlightIndex = -1
+    if (this.#active.length === 0) this.#onIdle?.()
   }
 
   /** Ends the streams that no client would end by itself. */
   stopLongLived(): void {
-    for (const delivery of this.#active) if (delivery.longLived) delivery.stop()
+    for (const delivery of this.#active.slice()) if (delivery.longLived) delivery.stop()
   }
 
   abortAll(): void {
-    for (const delivery of this.#active) delivery.abort()
+    for (const delivery of this.#active.slice()) delivery.abort()
   }
 
   /** The client took a call back. */
   cancelCall(sessionKey: string, idKey: string): void {
-    for (const delivery of this.#active) delivery.cancelCall(sessionKey, idKey)
+    for (const delivery of this.#active.slice()) delivery.cancelCall(sessionKey, idKey)
   }
 
   /** Resolves when nothing is under way. */
   idle(): Promise<void> {
-    if (this.#active.size === 0) return Promise.resolve()
+    if (this.#active.length === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#onIdle = resolve
     })

@@ -17,7 +17,8 @@ export class Ledger {
   readonly #exchange: Exchange
   readonly #stages: Stages
   readonly #followers: (CallFollower | undefined)[] = []
-  readonly #suspended = new Set<number>()
+  /** Made when the first call is suspended, which is rare. */
+  #suspended: Set<number> | undefined
   #ended = false
   #worst: Outcome | undefined
 
@@ -73,9 +74,10 @@ export class Ledger {
 
   /** The call's answer will come on another stream; its outcome is settled there. */
   suspendCall(index: number): void {
+    this.#suspended ??= new Set()
     this.#suspended.add(index)
     this.#stages.resumptions.suspend(this.#exchange, index, (outcome) => {
-      this.#suspended.delete(index)
+      this.#suspended?.delete(index)
       this.endCall(index, outcome)
     })
   }
@@ -85,7 +87,7 @@ export class Ledger {
     if (this.#ended) return
     this.#ended = true
     for (let index = 0; index < this.#exchange.calls.length; index += 1) {
-      if (!this.#suspended.has(index)) this.endCall(index, outcome)
+      if (this.#suspended?.has(index) !== true) this.endCall(index, outcome)
     }
     this.#guard(() => this.#stages.observer.exchangeEnded(this.#exchange, this.outcome(outcome)))
   }

@@ -5,25 +5,22 @@
  * (OpenTelemetry semantic conventions for MCP). Status is ERROR with `error.type`, or unset.
  */
 
-import {
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  type Context,
-  type Link,
-  type Span,
-  type Tracer,
-} from '@opentelemetry/api'
+import type { SpanContext } from '@opentelemetry/api'
 import { headerOf, type Call, type Exchange } from '../core/exchange.ts'
 import type { LimitName } from '../core/limits.ts'
 import type { AttemptTarget, CallFollower, CallObserver, Injection } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
-import { boundedBy, type CallDescription } from './describe-call.ts'
-import { toHrTime, type Epoch } from './epoch.ts'
+import {
+  boundedBy,
+  serverAttributes,
+  spanAttributes,
+  type CallDescription,
+} from './describe-call.ts'
+import type { Epoch } from './epoch.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
 import { ATTR } from './names.ts'
+import type { AttributeValue, Span, Tracer } from './span.ts'
 import { formatTraceContext, isSameSpan, parseTraceContext } from './trace-context.ts'
 
 /** Upstreams are spoken to in HTTP/1.1. */
@@ -75,7 +72,8 @@ class CallSpans implements CallFollower {
   readonly #about: CallDescription
   readonly #offsetMs: number
   readonly #server: Span
-  readonly #context: Context
+  /** Those of both spans; undefined when the call is not sampled. */
+  readonly #attributes: readonly AttributeValue[] | undefined
   #client: Span | undefined
   #target: AttemptTarget | undefined
   #attemptStartedMs = 0
@@ -85,50 +83,30 @@ class CallSpans implements CallFollower {
     this.#call = call
     this.#about = options.describe(call)
     this.#offsetMs = options.epoch.offsetMs()
-    const { parent, links } = options.propagates
-      ? parentOf(call)
-      : { parent: ROOT_CONTEXT, links: [] }
-    this.#server = options.tracer.startSpan(
-      this.#about.spanName,
-      {
-        kind: SpanKind.SERVER,
-        startTime: toHrTime(this.#offsetMs + call.exchange.receivedAtMs),
-        attributes: this.#about.samplingAttributes,
-        links,
-      },
-      parent,
-    )
-    this.#context = trace.setSpan(parent, this.#server)
-    call.traceId = this.#server.spanContext().traceId
-    if (!this.#server.isRecording()) return
-    this.#server.setAttributes(this.#about.attributes)
-    this.#server.setAttributes(this.#about.serverAttributes)
+    const { parent, links } = options.propagates ? parentOf(call) : NO_PARENT
+    const startMs = this.#offsetMs + call.exchange.receivedAtMs
+    this.#server = options.tracer.startServer(this.#about.spanName, startMs, parent, links)
+    call.traceId = this.#server.context.traceId
+    this.#attributes = this.#server.recording ? spanAttributes(call, this.#about) : undefined
+    if (this.#attributes === undefined) return
+    this.#server.setAll(this.#attributes)
+    this.#server.setAll(serverAttributes(call))
   }
 
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined {
     const { tracer, propagates } = this.#options
     this.#target = target
     this.#attemptStartedMs = atMs
-    const span = tracer.startSpan(
-      this.#about.spanName,
-      {
-        kind: SpanKind.CLIENT,
-        startTime: toHrTime(this.#offsetMs + atMs),
-        attributes: {
-          ...this.#about.samplingAttributes,
-          [ATTR.serverAddress]: target.address,
-          [ATTR.serverPort]: target.port,
-        },
-      },
-      this.#context,
-    )
+    const span = tracer.startClient(this.#about.spanName, this.#offsetMs + atMs, this.#server)
     this.#client = span
-    if (span.isRecording()) {
-      span.setAttributes(this.#about.attributes)
-      span.setAttribute(ATTR.networkProtocolVersion, UPSTREAM_HTTP_VERSION)
-      span.setAttribute(ATTR.attempt, attempt)
+    if (this.#attributes !== undefined) {
+      span.setAll(this.#attributes)
+      span.set(ATTR.networkProtocolVersion, UPSTREAM_HTTP_VERSION)
+      span.set(ATTR.serverAddress, target.address)
+      span.set(ATTR.serverPort, target.port)
+      span.set(ATTR.attempt, attempt)
     }
-    return propagates ? formatTraceContext(span.spanContext()) : undefined
+    return propagates ? formatTraceContext(span.context) : undefined
   }
 
   attemptEnded(outcome: Outcome, atMs: number): void {
@@ -191,21 +169,24 @@ class CallSpans implements CallFollower {
  * The parent is `_meta`'s context when it is valid, else the HTTP header's; when both are valid and
  * differ, the header's is linked (MCP conventions, "Context propagation").
  */
-function parentOf(call: Call): { parent: Context; links: Link[] } {
+function parentOf(call: Call): Ancestry {
   const { message, exchange } = call
   const inMeta = parseTraceContext(message.trace.traceparent, message.trace.tracestate)
   const inHeader = parseTraceContext(
     headerOf(exchange.headers, 'traceparent'),
     headerOf(exchange.headers, 'tracestate'),
   )
-  const parent = inMeta ?? inHeader
-  if (parent === undefined) return { parent: ROOT_CONTEXT, links: [] }
-  const linked = inMeta !== undefined && inHeader !== undefined && !isSameSpan(inMeta, inHeader)
-  return {
-    parent: trace.setSpanContext(ROOT_CONTEXT, parent),
-    links: linked ? [{ context: inHeader }] : [],
-  }
+  if (inMeta === undefined) return { parent: inHeader, links: [] }
+  const linked = inHeader !== undefined && !isSameSpan(inMeta, inHeader)
+  return { parent: inMeta, links: linked ? [inHeader] : [] }
 }
+
+interface Ancestry {
+  readonly parent: SpanContext | undefined
+  readonly links: readonly SpanContext[]
+}
+
+const NO_PARENT: Ancestry = { parent: undefined, links: [] }
 
 function endSpan(
   span: Span,
@@ -213,20 +194,15 @@ function endSpan(
   errorType: string | undefined,
   epochMs: number,
 ): void {
-  if (span.isRecording()) {
-    span.setAttribute(ATTR.outcome, outcome.kind)
+  if (span.recording) {
+    span.set(ATTR.outcome, outcome.kind)
     const reason = reasonOf(outcome)
-    if (reason !== undefined) span.setAttribute(ATTR.outcomeReason, reason)
-    if (outcome.kind === 'rpc_error') span.setAttribute(ATTR.rpcStatusCode, String(outcome.code))
+    if (reason !== undefined) span.set(ATTR.outcomeReason, reason)
+    if (outcome.kind === 'rpc_error') span.set(ATTR.rpcStatusCode, String(outcome.code))
     if (errorType !== undefined) {
-      span.setAttribute(ATTR.errorType, errorType)
-      const message = outcome.kind === 'rpc_error' ? outcome.message : undefined
-      span.setStatus(
-        message === undefined
-          ? { code: SpanStatusCode.ERROR }
-          : { code: SpanStatusCode.ERROR, message },
-      )
+      span.set(ATTR.errorType, errorType)
+      span.fail(outcome.kind === 'rpc_error' ? outcome.message : undefined)
     }
   }
-  span.end(toHrTime(epochMs))
+  span.end(epochMs)
 }

@@ -1,9 +1,9 @@
-/** The attributes of a call that are known before it goes out. */
+/** What is known of a call before it goes out: its span's name, its labels, its attributes. */
 
-import type { Attributes } from '@opentelemetry/api'
 import { headerOf, type Call } from '../core/exchange.ts'
 import { isPlain } from './label-guard.ts'
 import { ATTR, OTHER } from './names.ts'
+import type { AttributeValue } from './span.ts'
 
 export interface Vocabulary {
   readonly methods: ReadonlySet<string>
@@ -24,12 +24,6 @@ export interface CallDescription {
   readonly operationName: string
   /** The revision, `_OTHER` when unknown, empty when the message does not say. */
   readonly protocolVersion: string
-  /** The few that a sampler may decide on. */
-  readonly samplingAttributes: Attributes
-  /** Those of both spans. */
-  readonly attributes: Attributes
-  /** Those of the SERVER span alone. */
-  readonly serverAttributes: Attributes
 }
 
 /** Made once per process from the protocol layer's lists. */
@@ -44,14 +38,8 @@ function describe(call: Call, vocabulary: Vocabulary): CallDescription {
     message.target !== undefined && isPlain(message.target) ? message.target : undefined
   const tool = message.method === 'tools/call' ? target : undefined
   const prompt = message.method === 'prompts/get' ? target : undefined
-  const version = message.protocolVersion ?? headerOf(exchange.headers, 'mcp-protocol-version')
+  const version = revisionOf(call)
   const upstream = boundedBy(vocabulary.upstreams, exchange.upstreamName)
-  const samplingAttributes: Attributes = {
-    [ATTR.methodName]: shown,
-    [ATTR.upstreamName]: upstream,
-  }
-  if (tool !== undefined) samplingAttributes[ATTR.toolName] = tool
-  if (prompt !== undefined) samplingAttributes[ATTR.promptName] = prompt
   return {
     spanName: target === undefined ? shown : `${shown} ${target}`,
     method: boundedBy(vocabulary.methods, message.method),
@@ -60,9 +48,6 @@ function describe(call: Call, vocabulary: Vocabulary): CallDescription {
     upstream,
     operationName: tool === undefined ? '' : 'execute_tool',
     protocolVersion: version === undefined ? '' : boundedBy(vocabulary.revisions, version),
-    samplingAttributes,
-    attributes: commonAttributes(call, tool, version),
-    serverAttributes: serverAttributes(call),
   }
 }
 
@@ -71,33 +56,44 @@ export function boundedBy(known: ReadonlySet<string>, value: string): string {
   return known.has(value) ? value : OTHER
 }
 
-function commonAttributes(
-  { exchange, message }: Call,
-  tool: string | undefined,
-  version: string | undefined,
-): Attributes {
-  const attributes: Attributes = {
-    [ATTR.networkTransport]: 'tcp',
-    [ATTR.networkProtocolName]: 'http',
-  }
-  if (tool !== undefined) attributes[ATTR.operationName] = 'execute_tool'
-  const id = message.id
-  if (id !== undefined && id.key !== 'null') attributes[ATTR.requestId] = showId(id.raw, id.key)
-  if (message.resourceUri !== undefined) attributes[ATTR.resourceUri] = message.resourceUri
-  if (version !== undefined) attributes[ATTR.protocolVersion] = version
+/**
+ * The attributes of both spans of a call, names and values in turn (MCP conventions, "Client" and
+ * "Server"). Made only for calls that are sampled.
+ */
+export function spanAttributes(call: Call, about: CallDescription): AttributeValue[] {
+  const { exchange, message } = call
+  const list: AttributeValue[] = [
+    ATTR.methodName,
+    isPlain(message.method) ? message.method : OTHER,
+    ATTR.upstreamName,
+    about.upstream,
+  ]
+  if (about.tool !== undefined) list.push(ATTR.toolName, about.tool)
+  if (about.operationName !== '') list.push(ATTR.operationName, about.operationName)
+  if (about.prompt !== undefined) list.push(ATTR.promptName, about.prompt)
+  list.push(ATTR.networkTransport, 'tcp', ATTR.networkProtocolName, 'http')
+  const { id, resourceUri, jsonrpc } = message
+  if (id !== undefined && id.key !== 'null') list.push(ATTR.requestId, showId(id.raw, id.key))
+  if (resourceUri !== undefined) list.push(ATTR.resourceUri, resourceUri)
+  const version = revisionOf(call)
+  if (version !== undefined) list.push(ATTR.protocolVersion, version)
   const session = headerOf(exchange.headers, 'mcp-session-id')
-  if (session !== undefined) attributes[ATTR.sessionId] = session
+  if (session !== undefined) list.push(ATTR.sessionId, session)
   // The conventions ask for it only when it is not the usual one.
-  const { jsonrpc } = message
-  if (jsonrpc !== undefined && jsonrpc !== '2.0') attributes[ATTR.jsonrpcVersion] = jsonrpc
-  return attributes
+  if (jsonrpc !== undefined && jsonrpc !== '2.0') list.push(ATTR.jsonrpcVersion, jsonrpc)
+  return list
 }
 
-function serverAttributes({ exchange }: Call): Attributes {
-  const attributes: Attributes = { [ATTR.networkProtocolVersion]: exchange.httpVersion }
-  if (exchange.clientAddress !== undefined) attributes[ATTR.clientAddress] = exchange.clientAddress
-  if (exchange.clientPort !== undefined) attributes[ATTR.clientPort] = exchange.clientPort
-  return attributes
+/** Those of the SERVER span alone. */
+export function serverAttributes({ exchange }: Call): AttributeValue[] {
+  const list: AttributeValue[] = [ATTR.networkProtocolVersion, exchange.httpVersion]
+  if (exchange.clientAddress !== undefined) list.push(ATTR.clientAddress, exchange.clientAddress)
+  if (exchange.clientPort !== undefined) list.push(ATTR.clientPort, exchange.clientPort)
+  return list
+}
+
+function revisionOf({ exchange, message }: Call): string | undefined {
+  return message.protocolVersion ?? headerOf(exchange.headers, 'mcp-protocol-version')
 }
 
 /** The id as a string: a number as it was written, a string without its quotes. */

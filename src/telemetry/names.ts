@@ -35,6 +35,8 @@ export const ATTR = {
   attempt: 'sidelight.attempt',
   exchangeKind: 'sidelight.exchange.kind',
   limit: 'sidelight.limit',
+  signal: 'sidelight.telemetry.signal',
+  dropReason: 'sidelight.telemetry.drop.reason',
   version: 'sidelight.version',
 } as const
 
@@ -119,6 +121,13 @@ export const METRICS = {
     unit: '{hit}',
     description: 'Times that a configured limit was hit, by limit.',
     attributes: [ATTR.limit],
+  },
+  telemetryDropped: {
+    name: 'sidelight.telemetry.dropped',
+    kind: 'counter',
+    unit: '{item}',
+    description: 'Spans that were lost on their way out, by reason.',
+    attributes: [ATTR.signal, ATTR.dropReason],
   },
   buildInfo: {
     name: 'sidelight.build.info',

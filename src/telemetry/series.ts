@@ -96,10 +96,21 @@ export class GaugeFamily {
 
 export type MetricFamily = HistogramFamily | CounterFamily | GaugeFamily
 
+const RECENT_MAX = 4
+
+function sameValues(a: readonly string[] | undefined, b: readonly string[]): boolean {
+  if (a === undefined) return false
+  for (let i = 0; i < b.length; i += 1) if (a[i] !== b[i]) return false
+  return true
+}
+
 class SeriesTable<T> {
   readonly #byKey = new Map<string, Series<T>>()
   readonly #create: () => T
   readonly #onOverflow: () => void
+  /** The series used last, looked at first: comparing values is cheaper than joining a key. */
+  readonly #recent: Series<T>[] = []
+  #nextRecent = 0
   #overflow: Series<T> | undefined
 
   constructor(create: () => T, onOverflow: () => void) {
@@ -108,6 +119,14 @@ class SeriesTable<T> {
   }
 
   get(values: readonly string[]): Series<T> {
+    for (const series of this.#recent) if (sameValues(series.values, values)) return series
+    const series = this.#find(values)
+    this.#recent[this.#nextRecent] = series
+    this.#nextRecent = (this.#nextRecent + 1) % RECENT_MAX
+    return series
+  }
+
+  #find(values: readonly string[]): Series<T> {
     const key = values.join('\u0000')
     const known = this.#byKey.get(key)
     if (known !== undefined) return known

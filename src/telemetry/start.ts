@@ -6,7 +6,7 @@
  * the SDK's own complaints.
  */
 
-import { diag, DiagLogLevel, type DiagLogger, type Tracer } from '@opentelemetry/api'
+import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api'
 import {
   defaultResource,
   detectResources,
@@ -24,13 +24,10 @@ import {
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
-  BatchSpanProcessor,
-  ConsoleSpanExporter,
   ParentBasedSampler,
+  RandomIdGenerator,
   TraceIdRatioBasedSampler,
-  TracerProvider,
   type Sampler,
-  type SpanExporter,
 } from '@opentelemetry/sdk-trace'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
@@ -41,9 +38,10 @@ import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
 import { Instruments } from './instruments.ts'
 import { LabelGuard } from './label-guard.ts'
-import { SCHEMA_URL, SCOPE_NAME } from './names.ts'
 import { createMetricProducer } from './otlp-metrics.ts'
 import { renderPrometheus } from './prometheus.ts'
+import { createSpanOutput } from './span-output.ts'
+import { Tracer, type AttributeValue } from './span.ts'
 
 export interface TelemetryOptions {
   readonly settings: TelemetrySettings
@@ -52,6 +50,8 @@ export interface TelemetryOptions {
   readonly instanceId: string
   readonly clock: Clock
   readonly log: Log
+  /** Writes to standard output, for the console exporter. */
+  readonly print: (text: string) => void
   readonly vocabulary: Vocabulary
   readonly inFlight: () => number
   readonly isLongLived: (method: string) => boolean
@@ -72,7 +72,21 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   if (!settings.disabled) reportComplaints(log, clock)
   const resource = createResource(options)
-  const tracing = await startTracing(settings, resource)
+  const output = createSpanOutput({
+    settings,
+    origin: { resource: flatten(resource), version: options.version },
+    print: options.print,
+    onDropped: (reason, count) => instruments.telemetryDropped('traces', reason, count),
+  })
+  const tracer = new Tracer({
+    sampler: createSampler(settings),
+    ids: new RandomIdGenerator(),
+    limits: {
+      attributesMax: settings.attributeCountMax,
+      valueCharsMax: settings.attributeValueLengthMax,
+    },
+    onEnd: output?.onEnd,
+  })
   const producer = createMetricProducer({
     families: instruments.families,
     resource,
@@ -83,7 +97,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const metrics = await startMetrics(settings, resource, producer)
   return {
     observer: new CallTelemetry({
-      tracer: tracing.tracer(options.version),
+      tracer,
       instruments,
       guard,
       epoch,
@@ -94,7 +108,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     }),
     renderMetrics: () => renderPrometheus(instruments.families),
     shutdown: (timeoutMs) =>
-      withinTime(Promise.allSettled([tracing.shutdown(), metrics.shutdown()]), timeoutMs),
+      withinTime(Promise.allSettled([output?.close(), metrics.shutdown()]), timeoutMs),
   }
 }
 
@@ -109,41 +123,11 @@ function createResource(options: TelemetryOptions): Resource {
     .merge(detectResources({ detectors: [envDetector] }))
 }
 
-interface Tracing {
-  tracer(version: string): Tracer
-  shutdown(): Promise<void>
-}
-
-async function startTracing(settings: TelemetrySettings, resource: Resource): Promise<Tracing> {
-  if (settings.disabled) {
-    const silent = new TracerProvider({ sampler: new AlwaysOffSampler() })
-    return { tracer: (version) => silent.getTracer(SCOPE_NAME, version), shutdown: async () => {} }
-  }
-  const exporter = await createSpanExporter(settings)
-  const provider = new TracerProvider({
-    resource,
-    sampler: createSampler(settings),
-    spanLimits: {
-      attributeValueLengthLimit: settings.attributeValueLengthMax,
-      attributeCountLimit: settings.attributeCountMax,
-    },
-    spanProcessors:
-      exporter === undefined ? [] : [new BatchSpanProcessor({ exporter, ...settings.batch })],
-  })
-  return {
-    tracer: (version) => provider.getTracer(SCOPE_NAME, version, { schemaUrl: SCHEMA_URL }),
-    shutdown: () => provider.shutdown(),
-  }
-}
-
-async function createSpanExporter(settings: TelemetrySettings): Promise<SpanExporter | undefined> {
-  if (settings.tracesExporter === 'none') return undefined
-  if (settings.tracesExporter === 'console') return new ConsoleSpanExporter()
-  const { OTLPTraceExporter } =
-    settings.tracesProtocol === 'http/json'
-      ? await import('@opentelemetry/exporter-trace-otlp-http')
-      : await import('@opentelemetry/exporter-trace-otlp-proto')
-  return new OTLPTraceExporter()
+/** The resource's attributes, names and values in turn; all that we set or read are texts. */
+function flatten(resource: Resource): AttributeValue[] {
+  return Object.entries(resource.attributes).flatMap(([name, value]) =>
+    typeof value === 'string' || typeof value === 'number' ? [name, value] : [],
+  )
 }
 
 function createSampler(settings: TelemetrySettings): Sampler {

@@ -4,6 +4,7 @@ import { InFlight, type Stoppable } from '../../src/pipeline/in-flight.ts'
 
 function delivery(told: string[], name: string, longLived: boolean): Stoppable {
   return {
+    inFlightIndex: -1,
     longLived,
     stop: () => told.push(`stop ${name}`),
     abort: () => told.push(`abort ${name}`),
@@ -39,6 +40,7 @@ describe('The deliveries under way', () => {
     let aborts = 0
     for (let i = 0; i < 3; i += 1) {
       const one: Stoppable = {
+        inFlightIndex: -1,
         longLived: true,
         stop: () => inFlight.remove(one),
         abort: () => {

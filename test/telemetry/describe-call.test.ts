@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Exchange } from '../../src/core/exchange.ts'
-import { createCallDescriber, type CallDescription } from '../../src/telemetry/describe-call.ts'
+import {
+  createCallDescriber,
+  serverAttributes,
+  spanAttributes,
+  type CallDescription,
+} from '../../src/telemetry/describe-call.ts'
+import type { AttributeValue } from '../../src/telemetry/span.ts'
 import { readMessage, request } from '../mcp/messages.ts'
 import { post } from '../pipeline/fakes.ts'
 
@@ -11,10 +17,29 @@ const describeCall = createCallDescriber({
   upstreams: new Set(['up']),
 })
 
-function about(message: object, given: Partial<Exchange> = {}): CallDescription {
+type Attributes = Readonly<Record<string, AttributeValue>>
+
+interface About extends CallDescription {
+  readonly attributes: Attributes
+  readonly serverAttributes: Attributes
+}
+
+function about(message: object, given: Partial<Exchange> = {}): About {
   const exchange = { ...post(''), ...given }
-  const call = { exchange, message: readMessage(JSON.stringify(message)) }
-  return describeCall({ ...call, traceId: undefined, outcome: undefined })
+  const read = { exchange, message: readMessage(JSON.stringify(message)) }
+  const call = { ...read, traceId: undefined, outcome: undefined }
+  const description = describeCall(call)
+  return {
+    ...description,
+    attributes: toRecord(spanAttributes(call, description)),
+    serverAttributes: toRecord(serverAttributes(call)),
+  }
+}
+
+function toRecord(list: readonly AttributeValue[]): Attributes {
+  const names = list.filter((_, index) => index % 2 === 0)
+  assert.equal(new Set(names).size, names.length, 'each attribute stands once')
+  return Object.fromEntries(names.map((name, index) => [name, list[2 * index + 1] ?? '']))
 }
 
 describe('A call', () => {
@@ -30,12 +55,10 @@ describe('A call', () => {
       upstream: 'up',
       operationName: 'execute_tool',
       protocolVersion: '2025-11-25',
-      samplingAttributes: {
+      attributes: {
         'mcp.method.name': 'tools/call',
         'sidelight.upstream.name': 'up',
         'gen_ai.tool.name': 'add',
-      },
-      attributes: {
         'network.transport': 'tcp',
         'network.protocol.name': 'http',
         'gen_ai.operation.name': 'execute_tool',

@@ -38,6 +38,8 @@ describe('The attributes', () => {
       attempt: 'sidelight.attempt',
       exchangeKind: 'sidelight.exchange.kind',
       limit: 'sidelight.limit',
+      signal: 'sidelight.telemetry.signal',
+      dropReason: 'sidelight.telemetry.drop.reason',
       version: 'sidelight.version',
     })
   })
@@ -92,6 +94,12 @@ describe('The metrics', () => {
       ],
       ['sidelight.exchanges.active', 'gauge', '{exchange}', []],
       ['sidelight.limit.hits', 'counter', '{hit}', ['sidelight.limit']],
+      [
+        'sidelight.telemetry.dropped',
+        'counter',
+        '{item}',
+        ['sidelight.telemetry.signal', 'sidelight.telemetry.drop.reason'],
+      ],
       ['sidelight.build.info', 'gauge', '{build}', ['sidelight.version']],
     ])
   })
@@ -104,6 +112,7 @@ describe('The metrics', () => {
       'sidelight_exchanges_total',
       'sidelight_exchanges_active',
       'sidelight_limit_hits_total',
+      'sidelight_telemetry_dropped_total',
       'sidelight_build_info',
     ])
   })

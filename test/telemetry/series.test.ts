@@ -105,6 +105,8 @@ describe('The instruments', () => {
       'sidelight_limit_hits_total{sidelight_limit="request_timeout"} 0',
       'sidelight_limit_hits_total{sidelight_limit="label_values"} 0',
       'sidelight_limit_hits_total{sidelight_limit="metric_series"} 0',
+      'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="traces",sidelight_telemetry_drop_reason="queue_full"} 0',
+      'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="traces",sidelight_telemetry_drop_reason="export_failed"} 0',
       'sidelight_build_info{sidelight_version="1.2.3"} 1',
     ])
   })

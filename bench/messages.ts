@@ -1,0 +1,75 @@
+/** What the run and its helper processes tell each other over Node's process channel. */
+
+/** One window of load, from the run to the load generator. */
+export interface LoadOrder {
+  readonly kind: 'load'
+  readonly port: number
+  readonly path: string
+  readonly connections: number
+  /** Load before the measured time, so that connections are open and warm. */
+  readonly leadMs: number
+  readonly windowMs: number
+  /** Ends the window early, so that the load is bounded in count as well as in time. */
+  readonly callsMax: number
+  /** The length every reply body must have. */
+  readonly bodyBytes: number
+}
+
+/** The measured time has begun, or ended: the run looks at the processes now. */
+export interface LoadMark {
+  readonly kind: 'begun' | 'ended'
+}
+
+/** After the last connection has closed. */
+export interface LoadResult {
+  readonly kind: 'result'
+  /** Right answers in the measured time. */
+  readonly calls: number
+  readonly elapsedMs: number
+  /** Right answers before, in and after the measured time. */
+  readonly callsInAll: number
+  readonly errors: LoadErrors
+  readonly p50Us: number
+  readonly p99Us: number
+  readonly p999Us: number
+}
+
+export interface LoadErrors {
+  /** Not status 200. */
+  readonly status: number
+  /** Another id or another length than what was asked for. */
+  readonly content: number
+  /** Connections that failed or closed. */
+  readonly connection: number
+  /** Not answered when the grace time was over. */
+  readonly unanswered: number
+}
+
+/** What has arrived at the OTLP sink. */
+export interface SinkStats {
+  readonly kind: 'stats'
+  readonly exports: number
+  readonly bytes: number
+  readonly spans: number
+}
+
+export type LoadMessage = LoadMark | LoadResult
+
+export function isLoadOrder(message: unknown): message is LoadOrder {
+  return kindOf(message) === 'load'
+}
+
+export function isLoadMessage(message: unknown): message is LoadMessage {
+  const kind = kindOf(message)
+  return kind === 'begun' || kind === 'ended' || kind === 'result'
+}
+
+export function isSinkStats(message: unknown): message is SinkStats {
+  return kindOf(message) === 'stats'
+}
+
+function kindOf(message: unknown): unknown {
+  return typeof message === 'object' && message !== null && 'kind' in message
+    ? message.kind
+    : undefined
+}

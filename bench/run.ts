@@ -1,0 +1,208 @@
+/**
+ * The benchmark: every target in front of the same upstream, under the same load, in turns.
+ *
+ * See README.md for how to read the figures.
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { choosePinning, type Child, type Pinning } from './children.ts'
+import { describeMachine, loadAverage, type LoadAverage, type Machine } from './machine.ts'
+import { readOptions, type Options } from './options.ts'
+import { formatRequirement, formatShape } from './report.ts'
+import type { Shape } from './shapes.ts'
+import {
+  judge,
+  summariseShape,
+  type Measured,
+  type Requirement,
+  type ShapeResult,
+  type Telemetry,
+} from './summary.ts'
+import {
+  startHelper,
+  startTarget,
+  startWorker,
+  whyAbsent,
+  type RunningTarget,
+  type TargetName,
+} from './targets.ts'
+import { measureWindow, type WindowFigures } from './window.ts'
+
+/** The file that a run writes; README.md documents it. */
+interface RunResult {
+  readonly version: 1
+  readonly startedAt: string
+  readonly endedAt: string
+  readonly options: {
+    readonly rounds: number
+    readonly seconds: number
+    readonly warmupSeconds: number
+    readonly pinned: Pinning | null
+  }
+  readonly machine: Machine
+  readonly loadAverage: { readonly before: LoadAverage; readonly after: LoadAverage }
+  readonly absent: readonly { readonly target: TargetName; readonly reason: string }[]
+  readonly requirement: Requirement
+  readonly shapes: readonly ShapeResult[]
+}
+
+/** Two passes over the targets, so that what one leaves behind does not favour the next. */
+const WARMUP_PASSES = 2
+
+async function main(): Promise<number> {
+  const startedAt = new Date()
+  const parsed = readOptions(process.argv.slice(2), startedAt.toISOString().slice(0, 10))
+  if (parsed.kind === 'help') {
+    console.log(parsed.text)
+    return 0
+  }
+  if (parsed.kind === 'problem') {
+    console.error(`bench: ${parsed.message}`)
+    return 2
+  }
+  const { options } = parsed
+  const result = await run(options, startedAt)
+  console.log(`\n${formatRequirement(result.requirement)}`)
+  if (options.out !== undefined) save(result, options.out)
+  return options.assert && result.requirement.verdict !== 'pass' ? 1 : 0
+}
+
+async function run(options: Options, startedAt: Date): Promise<RunResult> {
+  const pinning = choosePinning(options.pin)
+  const before = loadAverage()
+  // Now, because the working copy may have changed by the end.
+  const machine = describeMachine()
+  const absent = options.targets.flatMap((target) => {
+    const reason = whyAbsent(target)
+    return reason === undefined ? [] : [{ target, reason }]
+  })
+  printConditions(pinning, before, absent)
+  const present = options.targets.filter((name) => !absent.some(({ target }) => target === name))
+  const upstream = await startHelper('processes/upstream.ts', pinning)
+  const load = startWorker('processes/load.ts', pinning)
+  const shapes: ShapeResult[] = []
+  for (const shape of options.shapes) {
+    const bench: Bench = { options, shape, pinning, load, upstream: upstream.child }
+    const result = await measureShape(bench, present, upstream.port)
+    console.log(formatShape(result))
+    shapes.push(result)
+  }
+  await load.stop()
+  await upstream.child.stop()
+  return {
+    version: 1,
+    startedAt: startedAt.toISOString(),
+    endedAt: new Date().toISOString(),
+    options: {
+      rounds: options.rounds,
+      seconds: options.seconds,
+      warmupSeconds: options.warmupSeconds,
+      pinned: pinning ?? null,
+    },
+    machine,
+    loadAverage: { before, after: loadAverage() },
+    absent,
+    requirement: judge(shapes),
+    shapes,
+  }
+}
+
+interface Bench {
+  readonly options: Options
+  readonly shape: Shape
+  readonly pinning: Pinning | undefined
+  readonly load: Child
+  readonly upstream: Child
+}
+
+/** One target while its shape is measured. */
+interface Entry {
+  readonly target: RunningTarget
+  readonly windows: WindowFigures[]
+  callsInAll: number
+}
+
+async function measureShape(
+  bench: Bench,
+  names: readonly TargetName[],
+  upstreamPort: number,
+): Promise<ShapeResult> {
+  const { shape, pinning, options } = bench
+  const entries: Entry[] = []
+  for (const name of names) {
+    const target = await startTarget(name, { shape, upstreamPort, pinning })
+    entries.push({ target, windows: [], callsInAll: 0 })
+  }
+  for (let pass = 0; pass < WARMUP_PASSES; pass += 1) {
+    for (const entry of entries) {
+      await measure(bench, entry, -1, options.warmupSeconds / WARMUP_PASSES)
+    }
+  }
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const entry of rotated(entries, round)) {
+      const figures = await measure(bench, entry, round, options.seconds)
+      entry.windows.push(figures)
+    }
+  }
+  const measured: Measured[] = []
+  for (const entry of entries) measured.push(await finish(entry))
+  return summariseShape(shape, measured)
+}
+
+async function measure(
+  { load, upstream, shape }: Bench,
+  entry: Entry,
+  round: number,
+  seconds: number,
+): Promise<WindowFigures> {
+  const { target } = entry
+  const outcome = await measureWindow(load, target, shape, [upstream.pid], { round, seconds })
+  entry.callsInAll += outcome.callsInAll
+  return outcome.figures
+}
+
+async function finish({ target, windows, callsInAll }: Entry): Promise<Measured> {
+  const stats = await target.stop()
+  const telemetry: Telemetry | null =
+    stats === undefined
+      ? null
+      : {
+          spans: stats.spans,
+          spansPerCall: Number((stats.spans / Math.max(1, callsInAll)).toFixed(3)),
+          exports: stats.exports,
+          bytes: stats.bytes,
+        }
+  return { target: target.name, windows, telemetry }
+}
+
+/** Each round starts with another target, so that no target always follows the same one. */
+function rotated<T>(entries: readonly T[], round: number): readonly T[] {
+  const start = entries.length === 0 ? 0 : round % entries.length
+  return [...entries.slice(start), ...entries.slice(0, start)]
+}
+
+function printConditions(
+  pinning: Pinning | undefined,
+  load: LoadAverage,
+  absent: RunResult['absent'],
+): void {
+  console.log(`load average before: ${load.oneMinute} ${load.fiveMinutes} ${load.fifteenMinutes}`)
+  console.log(
+    pinning === undefined
+      ? 'not pinned: the processes share all cores'
+      : `pinned: target on core ${pinning.target}, helpers on ${pinning.helper}`,
+  )
+  if (process.platform !== 'linux') {
+    console.log('CPU and memory are read from /proc, which only Linux has: they are missing here')
+  }
+  for (const { target, reason } of absent) console.log(`${target} is left out: ${reason}`)
+}
+
+function save(result: RunResult, file: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
+  console.log(`written: ${file}`)
+}
+
+process.exitCode = await main()

@@ -1,0 +1,188 @@
+/** One window of load against one target, and what it cost. */
+
+import type { Child } from './children.ts'
+import {
+  isLoadMessage,
+  type LoadErrors,
+  type LoadMark,
+  type LoadOrder,
+  type LoadResult,
+} from './messages.ts'
+import { readGroup, readMachine, type GroupUse, type MachineUse } from './procfs.ts'
+import type { ReplyForm, Shape } from './shapes.ts'
+import type { RunningTarget } from './targets.ts'
+
+/** The figures of one window. CPU and memory are null where there is no `/proc`. */
+export interface WindowFigures {
+  readonly round: number
+  readonly calls: number
+  readonly seconds: number
+  readonly callsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly p999Ms: number
+  readonly errors: LoadErrors
+  /** User and system time of the target's process group. */
+  readonly cpuUsPerCall: number | null
+  readonly rssMb: number | null
+  /** Cores kept busy by programs that are no part of this run, and by the hypervisor. */
+  readonly foreignCores: number | null
+}
+
+export interface WindowOptions {
+  readonly round: number
+  readonly seconds: number
+}
+
+/** Connections of the target to the upstream are opened again in this time. */
+const LEAD_MS = 300
+
+const CALLS_MAX = 1_000_000
+
+/** On top of a window's own time: nothing waits for ever. */
+const PATIENCE_MS = 10_000
+
+const EVENT_BYTES: Readonly<Record<ReplyForm, number>> = {
+  json: 0,
+  sse: 'event: message\ndata: '.length + '\n\n'.length,
+}
+
+export interface WindowOutcome {
+  readonly figures: WindowFigures
+  /** All right answers, those outside the measured time included. */
+  readonly callsInAll: number
+}
+
+export async function measureWindow(
+  load: Child,
+  target: RunningTarget,
+  shape: Shape,
+  helperPids: readonly number[],
+  options: WindowOptions,
+): Promise<WindowOutcome> {
+  const look = (): Looks => ({
+    target: readGroup(target.pid),
+    ours: sumCpu([target.pid, target.sinkPid, load.pid, ...helperPids]),
+    machine: readMachine(),
+  })
+  let before: Looks | undefined
+  let after: Looks | undefined
+  const result = await orderLoad(load, toOrder(target, shape, options.seconds), (mark) => {
+    if (mark.kind === 'begun') before = look()
+    else after = look()
+  })
+  const figures = toFigures(options.round, result, before, after)
+  return { figures, callsInAll: result.callsInAll }
+}
+
+/** What the processes had spent at one moment. */
+interface Looks {
+  readonly target: GroupUse | undefined
+  readonly ours: number | undefined
+  readonly machine: MachineUse | undefined
+}
+
+function toOrder(target: RunningTarget, shape: Shape, seconds: number): LoadOrder {
+  return {
+    kind: 'load',
+    port: target.port,
+    path: target.path,
+    connections: shape.connections,
+    leadMs: LEAD_MS,
+    windowMs: seconds * 1000,
+    callsMax: CALLS_MAX,
+    bodyBytes: shape.messageBytes + EVENT_BYTES[shape.form],
+  }
+}
+
+function orderLoad(
+  { process: load }: Child,
+  order: LoadOrder,
+  onMark: (mark: LoadMark) => void,
+): Promise<LoadResult> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      load.off('message', onMessage)
+      load.off('exit', onExit)
+    }
+    const onMessage = (message: unknown): void => {
+      if (!isLoadMessage(message)) return
+      if (message.kind !== 'result') return onMark(message)
+      settle()
+      resolve(message)
+    }
+    const onExit = (): void => {
+      settle()
+      reject(new Error('the load generator ended'))
+    }
+    const timer = setTimeout(
+      () => {
+        settle()
+        reject(new Error('the load generator did not finish its window'))
+      },
+      order.leadMs + order.windowMs + PATIENCE_MS,
+    )
+    load.on('message', onMessage)
+    load.once('exit', onExit)
+    load.send(order)
+  })
+}
+
+function toFigures(
+  round: number,
+  result: LoadResult,
+  before: Looks | undefined,
+  after: Looks | undefined,
+): WindowFigures {
+  const { calls, elapsedMs, errors, p50Us, p99Us, p999Us } = result
+  const seconds = elapsedMs / 1000
+  const cpuSeconds = difference(before?.target?.cpuSeconds, after?.target?.cpuSeconds)
+  const rssBytes = after?.target?.rssBytes
+  return {
+    round,
+    calls,
+    seconds: rounded(seconds, 3),
+    callsPerSecond: rounded(seconds === 0 ? 0 : calls / seconds, 1),
+    p50Ms: rounded(p50Us / 1000, 3),
+    p99Ms: rounded(p99Us / 1000, 3),
+    p999Ms: rounded(p999Us / 1000, 3),
+    errors,
+    cpuUsPerCall:
+      cpuSeconds === null || calls === 0 ? null : rounded((cpuSeconds * 1e6) / calls, 1),
+    rssMb: rssBytes === undefined ? null : rounded(rssBytes / 1024 ** 2, 1),
+    foreignCores: foreignCores(seconds, before, after),
+  }
+}
+
+/** The machine's busy time less ours, per second. */
+function foreignCores(
+  seconds: number,
+  before: Looks | undefined,
+  after: Looks | undefined,
+): number | null {
+  const busy = difference(before?.machine?.busySeconds, after?.machine?.busySeconds)
+  const ours = difference(before?.ours, after?.ours)
+  if (busy === null || ours === null || seconds === 0) return null
+  return rounded(Math.max(0, (busy - ours) / seconds), 2)
+}
+
+function difference(before: number | undefined, after: number | undefined): number | null {
+  return before === undefined || after === undefined ? null : after - before
+}
+
+/** CPU seconds of our own process groups and of this process. */
+function sumCpu(pids: readonly (number | undefined)[]): number | undefined {
+  let sum = process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6
+  for (const pid of pids) {
+    if (pid === undefined) continue
+    const use = readGroup(pid)
+    if (use === undefined) return undefined
+    sum += use.cpuSeconds
+  }
+  return sum
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}

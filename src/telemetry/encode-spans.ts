@@ -1,0 +1,244 @@
+/**
+ * Spans as OTLP: protobuf and JSON (opentelemetry-proto, trace/v1/trace.proto and
+ * collector/trace/v1/trace_service.proto). The bytes are those that OpenTelemetry's own serialisers
+ * would write for the same spans; test/telemetry/encode-spans.test.ts holds them side by side.
+ */
+
+import type { SpanContext } from '@opentelemetry/api'
+import { SCHEMA_URL, SCOPE_NAME } from './names.ts'
+import { ProtobufWriter, sizeOfVarint } from './protobuf-writer.ts'
+import type { AttributeValue, SpanData } from './span.ts'
+
+/** Who exports: its attributes, names and values in turn, and the version of the scope. */
+export interface SpanOrigin {
+  readonly resource: readonly AttributeValue[]
+  readonly version: string
+}
+
+export interface SpanEncoder {
+  readonly contentType: string
+  /** One span, ready to be joined with others. */
+  encode(span: SpanData): Buffer
+  /** A whole export request. */
+  request(spans: readonly Buffer[]): Buffer
+}
+
+const STATUS_ERROR = 2
+
+/** `flags` says of the parent's or the link's context whether it came from elsewhere. */
+const HAS_IS_REMOTE = 0x100
+const IS_REMOTE = 0x200
+
+function flagsOf(traceFlags: number, about: SpanContext | undefined): number {
+  return (traceFlags & 0xff) | HAS_IS_REMOTE | (about?.isRemote === true ? IS_REMOTE : 0)
+}
+
+/** OTLP's span kinds count from 1. */
+function kindOf(span: SpanData): number {
+  return span.kind + 1
+}
+
+const lengthDelimited = (field: number): number => field * 8 + 2
+const varintField = (field: number): number => field * 8
+const fixed64Field = (field: number): number => field * 8 + 1
+const fixed32Field = (field: number): number => field * 8 + 5
+
+const KEY = lengthDelimited(1)
+const VALUE = lengthDelimited(2)
+const STRING_VALUE = lengthDelimited(1)
+const INT_VALUE = varintField(3)
+
+/** Names of attributes are few, so their bytes are kept. */
+const KEYS_MAX = 512
+
+export class ProtobufSpanEncoder implements SpanEncoder {
+  readonly contentType = 'application/x-protobuf'
+  readonly #writer = new ProtobufWriter()
+  readonly #keys = new Map<string, Buffer>()
+  readonly #head: Buffer
+  readonly #tail: Buffer
+
+  constructor(origin: SpanOrigin) {
+    const writer = this.#writer
+    this.#attributes(lengthDelimited(1), origin.resource)
+    writer.varint(varintField(2))
+    writer.varint(0)
+    writer.wrap(lengthDelimited(1), 0)
+    this.#head = writer.take()
+    writer.reset()
+    writer.text(lengthDelimited(1), SCOPE_NAME)
+    writer.text(lengthDelimited(2), origin.version)
+    writer.wrap(lengthDelimited(1), 0)
+    this.#tail = writer.take()
+  }
+
+  encode(span: SpanData): Buffer {
+    const writer = this.#writer
+    writer.reset()
+    this.#context(span.context, true)
+    if (span.parent !== undefined) writer.hex(lengthDelimited(4), span.parent.spanId)
+    writer.text(lengthDelimited(5), span.name)
+    this.#number(6, kindOf(span))
+    writer.time(fixed64Field(7), span.startMs)
+    writer.time(fixed64Field(8), span.endMs)
+    this.#attributes(lengthDelimited(9), span.attributes)
+    this.#number(10, span.droppedAttributes)
+    this.#number(12, 0)
+    for (const link of span.links) this.#link(link)
+    this.#number(14, 0)
+    this.#status(span)
+    writer.fixed32(fixed32Field(16), flagsOf(span.context.traceFlags, span.parent))
+    writer.wrap(lengthDelimited(2), 0)
+    return writer.take()
+  }
+
+  request(spans: readonly Buffer[]): Buffer {
+    const schema = Buffer.from(SCHEMA_URL)
+    const schemaField = Buffer.concat([varints(lengthDelimited(3), schema.length), schema])
+    const scopeSpans = wrapped(lengthDelimited(2), [this.#tail, ...spans, schemaField])
+    return Buffer.concat(wrapped(lengthDelimited(1), [this.#head, ...scopeSpans]))
+  }
+
+  #context(context: SpanContext, always: boolean): void {
+    const writer = this.#writer
+    writer.hex(lengthDelimited(1), context.traceId)
+    writer.hex(lengthDelimited(2), context.spanId)
+    const state = context.traceState?.serialize() ?? ''
+    if (always && state !== '') writer.text(lengthDelimited(3), state)
+  }
+
+  #number(field: number, value: number): void {
+    this.#writer.varint(varintField(field))
+    this.#writer.varint(value)
+  }
+
+  #link(link: SpanContext): void {
+    const from = this.#writer.at
+    this.#context(link, true)
+    this.#number(5, 0)
+    this.#writer.fixed32(fixed32Field(6), flagsOf(link.traceFlags, link))
+    this.#writer.wrap(lengthDelimited(13), from)
+  }
+
+  #status(span: SpanData): void {
+    const from = this.#writer.at
+    if (span.statusMessage !== undefined && span.statusMessage !== '') {
+      this.#writer.text(lengthDelimited(2), span.statusMessage)
+    }
+    this.#number(3, span.failed ? STATUS_ERROR : 0)
+    this.#writer.wrap(lengthDelimited(15), from)
+  }
+
+  #attributes(tag: number, attributes: readonly AttributeValue[]): void {
+    const writer = this.#writer
+    for (let i = 0; i + 1 < attributes.length; i += 2) {
+      const key = this.#key(String(attributes[i]))
+      const value = attributes[i + 1] ?? ''
+      const text = typeof value === 'string'
+      const size = text ? Buffer.byteLength(value) : sizeOfVarint(value)
+      const valueSize = text ? 1 + sizeOfVarint(size) + size : 1 + size
+      writer.varint(tag)
+      writer.varint(key.length + 1 + sizeOfVarint(valueSize) + valueSize)
+      writer.raw(key)
+      writer.varint(VALUE)
+      writer.varint(valueSize)
+      if (text) writer.text(STRING_VALUE, value)
+      else {
+        writer.varint(INT_VALUE)
+        writer.varint(value)
+      }
+    }
+  }
+
+  #key(name: string): Buffer {
+    const known = this.#keys.get(name)
+    if (known !== undefined) return known
+    const bytes = Buffer.from(name)
+    const field = Buffer.concat([varints(KEY, bytes.length), bytes])
+    if (this.#keys.size < KEYS_MAX) this.#keys.set(name, field)
+    return field
+  }
+}
+
+function varints(...values: readonly number[]): Buffer {
+  const writer = new ProtobufWriter()
+  for (const value of values) writer.varint(value)
+  return writer.take()
+}
+
+function wrapped(tag: number, pieces: readonly Buffer[]): Buffer[] {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return [varints(tag, length), ...pieces]
+}
+
+export class JsonSpanEncoder implements SpanEncoder {
+  readonly contentType = 'application/json'
+  readonly #head: string
+  readonly #tail: string
+
+  constructor(origin: SpanOrigin) {
+    const resource = { attributes: jsonAttributes(origin.resource), droppedAttributesCount: 0 }
+    const scope = { name: SCOPE_NAME, version: origin.version }
+    this.#head = `{"resourceSpans":[{"resource":${JSON.stringify(resource)},"scopeSpans":[{"scope":${JSON.stringify(scope)},"spans":[`
+    this.#tail = `],"schemaUrl":${JSON.stringify(SCHEMA_URL)}}]}]}`
+  }
+
+  encode(span: SpanData): Buffer {
+    const { context, parent } = span
+    return Buffer.from(
+      JSON.stringify({
+        ...jsonContext(context),
+        ...(parent === undefined ? {} : { parentSpanId: parent.spanId }),
+        name: span.name,
+        kind: kindOf(span),
+        startTimeUnixNano: nanosOf(span.startMs),
+        endTimeUnixNano: nanosOf(span.endMs),
+        attributes: jsonAttributes(span.attributes),
+        droppedAttributesCount: span.droppedAttributes,
+        events: [],
+        droppedEventsCount: 0,
+        status: {
+          code: span.failed ? STATUS_ERROR : 0,
+          ...(span.statusMessage === undefined ? {} : { message: span.statusMessage }),
+        },
+        links: span.links.map((link) => ({
+          ...jsonContext(link),
+          attributes: [],
+          droppedAttributesCount: 0,
+          flags: flagsOf(link.traceFlags, link),
+        })),
+        droppedLinksCount: 0,
+        flags: flagsOf(context.traceFlags, parent),
+      }),
+    )
+  }
+
+  request(spans: readonly Buffer[]): Buffer {
+    return Buffer.from(`${this.#head}${spans.map(String).join(',')}${this.#tail}`)
+  }
+}
+
+function jsonContext(context: SpanContext): Record<string, string> {
+  const { traceId, spanId } = context
+  const traceState = context.traceState?.serialize() ?? ''
+  return traceState === '' ? { traceId, spanId } : { traceId, spanId, traceState }
+}
+
+function jsonAttributes(attributes: readonly AttributeValue[]): unknown[] {
+  const list: unknown[] = []
+  for (let i = 0; i + 1 < attributes.length; i += 2) {
+    const value = attributes[i + 1]
+    const key = attributes[i]
+    list.push({
+      key,
+      value: typeof value === 'string' ? { stringValue: value } : { intValue: value },
+    })
+  }
+  return list
+}
+
+function nanosOf(epochMs: number): string {
+  const seconds = Math.floor(epochMs / 1000)
+  const nanos = Math.round((epochMs - seconds * 1000) * 1e6)
+  return (BigInt(seconds) * 1_000_000_000n + BigInt(nanos)).toString()
+}

@@ -1,0 +1,137 @@
+/** The sidecar as its users start it: a process with arguments, environment and signals. */
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseJson } from './json.ts'
+import { Metrics } from './metrics.ts'
+import { closeAfterTest } from './scope.ts'
+import { bounded, waitFor } from './wait-for.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+/** Loading the program on a busy machine. */
+const START_WITHIN = 20_000
+
+export interface Finished {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the program to its end. */
+export async function runSidelight(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const program = launch(args, env)
+  return program.finished(START_WITHIN)
+}
+
+export interface SidecarProcess {
+  readonly pid: number
+  readonly dataUrl: string
+  readonly adminUrl: string
+  url(upstream: string): string
+  metrics(): Promise<Metrics>
+  signal(signal: NodeJS.Signals): void
+  readonly stderr: string
+  /** Resolves when the process has ended. */
+  finished(within: number): Promise<Finished>
+  /** Ends the process, whatever it does, and waits for that. */
+  kill(): Promise<void>
+}
+
+/** Starts `sidelight run` on ephemeral ports and waits until it says that it runs. */
+export async function startSidecarProcess(options: {
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}): Promise<SidecarProcess> {
+  const program = launch(
+    ['run', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...options.args],
+    options.env ?? {},
+  )
+  const started = await waitFor(
+    () => {
+      if (program.child.exitCode !== null) {
+        throw new Error(`the sidecar ended at its start: ${program.stderr()}`)
+      }
+      return findStart(program.stderr())
+    },
+    { within: START_WITHIN, what: 'the sidecar to start' },
+  )
+  return {
+    pid: program.child.pid ?? 0,
+    dataUrl: started.data,
+    adminUrl: started.admin,
+    url: (upstream) => `${started.data}/${upstream}/mcp`,
+    metrics: async () => new Metrics(await (await fetch(`${started.admin}/metrics`)).text()),
+    signal: (name) => void program.child.kill(name),
+    get stderr() {
+      return program.stderr()
+    },
+    finished: program.finished,
+    kill: program.kill,
+  }
+}
+
+interface Launched {
+  readonly child: ChildProcess
+  readonly stderr: () => string
+  readonly finished: (within: number) => Promise<Finished>
+  readonly kill: () => Promise<void>
+}
+
+function launch(args: readonly string[], env: Readonly<Record<string, string>>): Launched {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: {
+      PATH: process.env['PATH'],
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_METRICS_EXPORTER: 'none',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const texts = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk: Buffer) => (texts.stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (texts.stderr += chunk.toString()))
+  const closed = once(child, 'close')
+  const kill = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await closed
+  }
+  closeAfterTest(kill)
+  return {
+    child,
+    stderr: () => texts.stderr,
+    kill,
+    finished: async (within) => {
+      await bounded(closed, { within, what: `the end of sidelight ${args.join(' ')}` })
+      return { code: child.exitCode, signal: child.signalCode, ...texts }
+    },
+  }
+}
+
+/** The addresses in the JSON log record of the start. */
+function findStart(log: string): { data: string; admin: string } | undefined {
+  const line = log.split('\n').find((text) => text.includes('"sidecar.started"'))
+  if (line === undefined) return undefined
+  const { attributes } = parseJson<{ attributes: { data: string; admin: string } }>(line)
+  return attributes
+}
+
+/** A configuration file that is gone after the work. */
+export async function withFile<T>(text: string, work: (file: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'sidelight-'))
+  try {
+    const file = join(directory, 'sidelight.yaml')
+    await writeFile(file, text)
+    return await work(file)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}

@@ -1,0 +1,116 @@
+/** A whole sidecar inside the test's process, on ports of its own. */
+
+import assert from 'node:assert/strict'
+import { startSidecar, type Sidecar } from '../../src/cli/sidecar.ts'
+import { formatProblems, validateConfig } from '../../src/config/load.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import type { LogFields, LogLevel } from '../../src/core/log.ts'
+import { readTelemetryEnv } from '../../src/telemetry/env.ts'
+import { Metrics } from './metrics.ts'
+import { OutcomeRecorder } from './outcome-recorder.ts'
+import { closeAfterTest } from './scope.ts'
+
+export interface TestSidecarOptions {
+  /** Each upstream's URL by name, or its whole configuration. */
+  readonly upstreams: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>
+  /** Merged over a configuration with ephemeral ports and short shutdown times. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** `OTEL_*` variables; without any, nothing is exported. */
+  readonly otel?: Readonly<Record<string, string>>
+}
+
+export interface LogRecord {
+  readonly level: LogLevel
+  readonly event: string
+  readonly body: string
+  readonly fields: LogFields
+}
+
+export interface TestSidecar {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  /** The MCP endpoint of an upstream. */
+  url(upstream: string): string
+  readonly recorder: OutcomeRecorder
+  readonly logs: readonly LogRecord[]
+  metrics(): Promise<Metrics>
+  /** Drains and ends it; telemetry has been sent when this resolves. */
+  close(): Promise<void>
+}
+
+const QUIET: Readonly<Record<string, string>> = {
+  OTEL_TRACES_EXPORTER: 'none',
+  OTEL_METRICS_EXPORTER: 'none',
+}
+
+export async function startTestSidecar(options: TestSidecarOptions): Promise<TestSidecar> {
+  const { listen, ...others }: { listen?: object } = options.config ?? {}
+  const result = validateConfig({
+    listen: { data: '127.0.0.1:0', admin: '127.0.0.1:0', ...listen },
+    shutdown: { drainTimeout: '2s', flushTimeout: '2s' },
+    ...others,
+    upstreams: Object.fromEntries(
+      Object.entries(options.upstreams).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? { url: value } : value,
+      ]),
+    ),
+  })
+  if (result.kind === 'invalid') assert.fail(formatProblems('test', result.problems))
+  const env = options.otel ?? QUIET
+  const telemetry = readTelemetryEnv(env)
+  if ('kind' in telemetry) assert.fail(telemetry.message)
+  const recorder = new OutcomeRecorder()
+  const logs: LogRecord[] = []
+  const sidecar = await withEnv(env, () =>
+    startSidecar({
+      config: result.config,
+      telemetry: telemetry.settings,
+      version: '0.0.0-test',
+      clock: systemClock,
+      log: {
+        enabled: () => true,
+        write: (level, event, body, fields = {}) => void logs.push({ level, event, body, fields }),
+      },
+      print: () => {},
+      observers: [recorder],
+    }),
+  )
+  if ('kind' in sidecar) assert.fail(`${sidecar.address}: ${sidecar.code}`)
+  return toTestSidecar(sidecar, recorder, logs)
+}
+
+function toTestSidecar(
+  sidecar: Sidecar,
+  recorder: OutcomeRecorder,
+  logs: readonly LogRecord[],
+): TestSidecar {
+  const adminUrl = sidecar.adminUrl ?? ''
+  closeAfterTest(() => sidecar.drain())
+  return {
+    dataUrl: sidecar.dataUrl,
+    adminUrl,
+    url: (upstream) => `${sidecar.dataUrl}/${upstream}/mcp`,
+    recorder,
+    logs,
+    metrics: async () => new Metrics(await (await fetch(`${adminUrl}/metrics`)).text()),
+    close: () => sidecar.drain(),
+  }
+}
+
+/** OpenTelemetry's exporters and detectors read the process's environment when they are made. */
+async function withEnv<T>(
+  env: Readonly<Record<string, string>>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const before = Object.keys(env).map((name) => [name, process.env[name]] as const)
+  Object.assign(process.env, env)
+  try {
+    return await work()
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** Waiting in tests: always bounded, always saying what was waited for. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface Bound {
+  /** Milliseconds after which the wait fails. */
+  readonly within: number
+  /** What is waited for, as it reads after "waited for". */
+  readonly what: string
+}
+
+/** Generous enough for a loaded machine, short enough for a test run. */
+export const SOON = 5_000
+
+/** How often a condition is looked at. */
+const POLL_MS = 5
+
+/** Resolves to the first value of `condition` that is neither false nor undefined. */
+export async function waitFor<T>(
+  condition: () => T | false | undefined | Promise<T | false | undefined>,
+  { within, what }: Bound,
+): Promise<T> {
+  const until = performance.now() + within
+  for (;;) {
+    const value = await condition()
+    if (value !== false && value !== undefined) return value
+    if (performance.now() > until) throw new Error(`waited ${within} ms for ${what}`)
+    await sleep(POLL_MS)
+  }
+}
+
+/** The promise's value, or an error that names it when it takes too long. */
+export async function bounded<T>(promise: Promise<T>, { within, what }: Bound): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${within} ms for ${what}`)), within)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A promise to be resolved from outside: the way two ends of a test shake hands. */
+export interface Signal<T = void> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+}
+
+export function signal<T = void>(): Signal<T> {
+  const { promise, resolve } = Promise.withResolvers<T>()
+  return { promise, resolve }
+}
