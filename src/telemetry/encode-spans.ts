@@ -48,13 +48,25 @@ const VALUE = lengthDelimited(2)
 const STRING_VALUE = lengthDelimited(1)
 const INT_VALUE = varintField(3)
 
-/** Names of attributes are few, so their bytes are kept. */
-const KEYS_MAX = 512
+const SPAN_ATTRIBUTE = lengthDelimited(9)
+
+/** Names of attributes are few, so what is known of them is kept. */
+const NAMES_MAX = 256
+
+/** Values per name whose bytes are kept; a name that shows more is one whose values do not repeat. */
+const VALUES_MAX = 64
+
+interface KnownAttribute {
+  /** The bytes of the `key` field. */
+  readonly key: Buffer
+  /** Whole attributes by value; undefined when the values of this name do not repeat. */
+  values: Map<AttributeValue, Buffer> | undefined
+}
 
 export class ProtobufSpanEncoder implements SpanEncoder {
   readonly contentType = 'application/x-protobuf'
   readonly #writer = new ProtobufWriter()
-  readonly #keys = new Map<string, Buffer>()
+  readonly #known = new Map<string, KnownAttribute>()
   readonly #head: Buffer
   readonly #tail: Buffer
 
@@ -81,7 +93,7 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     this.#number(6, kindOf(span))
     writer.time(fixed64Field(7), span.startMs)
     writer.time(fixed64Field(8), span.endMs)
-    this.#attributes(lengthDelimited(9), span.attributes)
+    this.#attributes(SPAN_ATTRIBUTE, span.attributes)
     this.#number(10, span.droppedAttributes)
     this.#number(12, 0)
     for (const link of span.links) this.#link(link)
@@ -130,33 +142,49 @@ export class ProtobufSpanEncoder implements SpanEncoder {
   }
 
   #attributes(tag: number, attributes: readonly AttributeValue[]): void {
-    const writer = this.#writer
     for (let i = 0; i + 1 < attributes.length; i += 2) {
-      const key = this.#key(String(attributes[i]))
-      const value = attributes[i + 1] ?? ''
-      const text = typeof value === 'string'
-      const size = text ? Buffer.byteLength(value) : sizeOfVarint(value)
-      const valueSize = text ? 1 + sizeOfVarint(size) + size : 1 + size
-      writer.varint(tag)
-      writer.varint(key.length + 1 + sizeOfVarint(valueSize) + valueSize)
-      writer.raw(key)
-      writer.varint(VALUE)
-      writer.varint(valueSize)
-      if (text) writer.text(STRING_VALUE, value)
-      else {
-        writer.varint(INT_VALUE)
-        writer.varint(value)
-      }
+      const name = attributes[i]
+      const value = attributes[i + 1]
+      if (typeof name === 'string' && value !== undefined) this.#attribute(tag, name, value)
     }
   }
 
-  #key(name: string): Buffer {
-    const known = this.#keys.get(name)
+  #attribute(tag: number, name: string, value: AttributeValue): void {
+    const entry = this.#entry(name)
+    const known = entry.values?.get(value)
+    if (known !== undefined && tag === SPAN_ATTRIBUTE) return this.#writer.raw(known)
+    const from = this.#writer.at
+    this.#keyValue(tag, entry.key, value)
+    if (entry.values === undefined || tag !== SPAN_ATTRIBUTE) return
+    if (entry.values.size >= VALUES_MAX) entry.values = undefined
+    else entry.values.set(value, this.#writer.take(from))
+  }
+
+  #keyValue(tag: number, key: Buffer, value: AttributeValue): void {
+    const writer = this.#writer
+    const text = typeof value === 'string'
+    const size = text ? Buffer.byteLength(value) : sizeOfVarint(value)
+    const valueSize = text ? 1 + sizeOfVarint(size) + size : 1 + size
+    writer.varint(tag)
+    writer.varint(key.length + 1 + sizeOfVarint(valueSize) + valueSize)
+    writer.raw(key)
+    writer.varint(VALUE)
+    writer.varint(valueSize)
+    if (text) writer.text(STRING_VALUE, value)
+    else {
+      writer.varint(INT_VALUE)
+      writer.varint(value)
+    }
+  }
+
+  #entry(name: string): KnownAttribute {
+    const known = this.#known.get(name)
     if (known !== undefined) return known
     const bytes = Buffer.from(name)
-    const field = Buffer.concat([varints(KEY, bytes.length), bytes])
-    if (this.#keys.size < KEYS_MAX) this.#keys.set(name, field)
-    return field
+    const key = Buffer.concat([varints(KEY, bytes.length), bytes])
+    const entry: KnownAttribute = { key, values: new Map() }
+    if (this.#known.size < NAMES_MAX) this.#known.set(name, entry)
+    return entry
   }
 }
 
