@@ -29,15 +29,43 @@ function firstSignal(): Promise<NodeJS.Signals> {
   })
 }
 
+/** What may wait for a reader of the log that has stopped reading; more is left out. */
+const LOG_BYTES_MAX = 1024 * 1024
+
+/**
+ * Writes to standard error as long as somebody reads it. A log that nobody reads any more, or that is
+ * read too slowly, must neither end the process nor fill its memory.
+ */
+function createErrorWriter(): (text: string) => void {
+  const { stderr } = process
+  let closed = false
+  let left = 0
+  stderr.on('error', () => {
+    closed = true
+  })
+  return (text) => {
+    if (closed) return
+    if (stderr.writableLength > LOG_BYTES_MAX) {
+      left += 1
+      return
+    }
+    if (left > 0) stderr.write(`${left} log records were left out: they were not read in time\n`)
+    left = 0
+    stderr.write(text)
+  }
+}
+
 function createContext(): CommandContext {
   const { stdout } = process
+  const err = createErrorWriter()
+  stdout.on('error', () => {})
   let stopped: Promise<NodeJS.Signals> | undefined
   return {
     env: process.env,
     version: readVersion(),
     clock: systemClock,
     out: (text) => void stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    err,
     // Signals are taken only by commands that wait for them.
     get stopped() {
       stopped ??= firstSignal()

@@ -69,6 +69,17 @@ function render(
   }
   const details = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? JSON.stringify(value) : value}`)
+    .map(
+      ([key, value]) =>
+        `${key}=${typeof value === 'string' ? visible(JSON.stringify(value)) : value}`,
+    )
   return [timestamp, level.toUpperCase().padEnd(5), body, ...details].join(' ')
+}
+
+/** Characters that a terminal would act on or not show, written as escapes. */
+function visible(text: string): string {
+  return text.replaceAll(
+    /[\p{C}\u2028\u2029]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  )
 }

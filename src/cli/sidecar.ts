@@ -18,6 +18,7 @@ import { createAdminApp } from '../http/admin-app.ts'
 import { createDataApp } from '../http/data-app.ts'
 import { isLoopbackName, type PeerRules } from '../http/guard.ts'
 import { listen, type Listener } from '../http/listener.ts'
+import { BodyBudget } from '../http/read-body.ts'
 import { createDecodeTee } from '../mcp/decode-tee.ts'
 import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
 import { createEnvelopeReader } from '../mcp/read-envelope.ts'
@@ -77,6 +78,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     stages: parts.stages,
     peers: peerRules(config, dataAddress),
     bodyBytesMax: sizeOf(config.limits.body),
+    bodyBudget: new BodyBudget(sizeOf(config.limits.bodies)),
     paths: pathsOf(config),
   })
   const data = await listen(dataApp, { ...dataAddress, ...limits })

@@ -15,6 +15,7 @@ import {
 } from './describe-issue.ts'
 import { expandEnv, type Env } from './expand-env.ts'
 import { configSchema, type Config } from './schema.ts'
+import { parseAddress } from './units.ts'
 
 export interface ConfigProblem {
   /** Path of keys such as `upstreams.weather.url`; empty for the file as a whole. */
@@ -83,7 +84,7 @@ export function validateConfig(
   if (!result.success) {
     return invalid(result.error.issues.flatMap((issue) => toProblems(issue, value, lineAt)))
   }
-  const clash = findPathClash(result.data, lineAt)
+  const clash = findPathClash(result.data, lineAt) ?? findLoop(result.data, lineAt)
   return clash === undefined ? { kind: 'config', config: result.data } : invalid([clash])
 }
 
@@ -147,6 +148,30 @@ function toProblems(
     },
   ]
 }
+
+/** An upstream that is our own listener would send every call round for ever. */
+function findLoop(
+  config: Config,
+  lineAt: (path: readonly PropertyKey[]) => number | undefined,
+): ConfigProblem | undefined {
+  const own = parseAddress(config.listen.data)
+  for (const [name, { url }] of Object.entries(config.upstreams)) {
+    const { hostname, port, protocol } = new URL(url)
+    const host = hostname.replace(/^\[|\]$/g, '')
+    const same = Number(port === '' ? DEFAULT_PORTS[protocol] : port) === own?.port
+    if (!same || !(host === own.host || LOOPBACK.test(host))) continue
+    const line = lineAt(['upstreams', name, 'url'])
+    return {
+      path: `upstreams.${name}.url`,
+      line,
+      message: 'this is where Sidelight itself listens',
+    }
+  }
+  return undefined
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
+const LOOPBACK = /^(localhost|::1|127(\.\d+){3})$/
 
 /** Two upstreams may not claim one path, nor may one claim the path that another has by its name. */
 function findPathClash(

@@ -28,6 +28,10 @@ const duration = text(
   (value) => (parseDuration(value) ?? Infinity) <= DURATION_MS_MAX,
 )
 const size = text('a size such as 16MiB or 64KiB', (value) => parseSize(value) !== undefined)
+const wait = text('a duration such as 30s or 500ms, more than 0 and at most 24d', (value) => {
+  const ms = parseDuration(value) ?? 0
+  return ms > 0 && ms <= DURATION_MS_MAX
+})
 const count = z.int().check(z.gte(1))
 const address = text(
   'an address such as 127.0.0.1:8420',
@@ -36,6 +40,26 @@ const address = text(
 
 export const UPSTREAM_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** Headers that are part of how a message is carried, so nobody can choose them. */
+const FRAMING_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+const headerName = z.string().check(
+  z.regex(HEADER_NAME, { error: 'expected a header name' }),
+  z.refine((name) => !FRAMING_HEADERS.has(name.toLowerCase()), {
+    error: 'this header belongs to the connection and cannot be set',
+  }),
+)
 
 const headerValue = z.string().check(
   z.regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, {
@@ -59,16 +83,10 @@ const upstream = z.strictObject({
     "What `Host` says: the upstream's own, or what the client sent (for a sidecar beside the server, so that OAuth audiences and DPoP stay valid).",
   ),
   headers: about(
-    z._default(
-      z.record(
-        z.string().check(z.regex(HEADER_NAME, { error: 'expected a header name' })),
-        headerValue,
-      ),
-      {},
-    ),
+    z._default(z.record(headerName, headerValue), {}),
     "Headers set on every request to the upstream in place of the client's, such as its credential. Use `${NAME}` to take a value from the environment; values are never printed.",
   ),
-  connectTimeout: about(z._default(duration, '5s'), 'Longest wait for a connection.'),
+  connectTimeout: about(z._default(wait, '5s'), 'Longest wait for a connection.'),
   connections: about(
     z._default(count, 256),
     'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
@@ -104,6 +122,10 @@ const listen = z.strictObject({
 
 const limits = z.strictObject({
   body: about(z._default(size, '16MiB'), 'Largest request body; a larger one is answered 413.'),
+  bodies: about(
+    z._default(size, '256MiB'),
+    'Most bytes of large request bodies (above 64 KiB) held at a time, all clients together.',
+  ),
   headers: about(z._default(size, '32KiB'), 'Largest head of a request (431) or of a reply (502).'),
   depth: about(z._default(count, 512), 'Deepest nesting of a message.'),
   batch: about(z._default(count, 100), 'Most messages in a batch (revision 2025-03-26).'),
@@ -118,7 +140,7 @@ const limits = z.strictObject({
   ),
   suspendedWait: about(z._default(duration, '5m'), 'How long such a call is waited for.'),
   requestTimeout: about(
-    z._default(duration, '60s'),
+    z._default(wait, '60s'),
     'Longest time for a client to send one request whole; replies may take as long as they like.',
   ),
 })

@@ -3,6 +3,8 @@
 export type LimitName =
   /** `limits.body` */
   | 'body'
+  /** `limits.bodies` */
+  | 'bodies'
   /** `limits.headers`, of requests */
   | 'headers'
   /** `limits.depth` */
@@ -24,6 +26,7 @@ export type LimitName =
 
 export const LIMIT_NAMES: readonly LimitName[] = [
   'body',
+  'bodies',
   'headers',
   'depth',
   'batch',

@@ -81,6 +81,7 @@ export type RejectReason =
   | 'invalid_request'
   | 'too_large'
   | 'unsupported_media'
+  | 'unsupported_method'
   | 'header_mismatch'
   | 'forbidden_host'
   | 'forbidden_origin'
@@ -93,6 +94,7 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'invalid_request',
   'too_large',
   'unsupported_media',
+  'unsupported_method',
   'header_mismatch',
   'forbidden_host',
   'forbidden_origin',

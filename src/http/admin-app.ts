@@ -32,7 +32,7 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   app.notFound((c) => c.text(INDEX, 404))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   return (incoming, outgoing) => {
-    const rejection = checkPeer(incoming.headers, options.peers)
+    const rejection = checkPeer(incoming, options.peers)
     if (rejection === undefined) return void listener(incoming, outgoing)
     outgoing.writeHead(403, { 'Content-Type': 'application/json', Connection: 'close' })
     outgoing.end(`${JSON.stringify({ error: rejection.reason, message: rejection.message })}\n`)

@@ -19,14 +19,33 @@ export interface PeerRules {
   readonly origins: ReadonlySet<string>
 }
 
-export function checkPeer(headers: HeaderRecord, rules: PeerRules): Rejection | undefined {
+/** A request's head, as Node reads it. */
+export interface RequestHead {
+  readonly headers: HeaderRecord
+  readonly rawHeaders: readonly string[]
+}
+
+export function checkPeer(
+  { headers, rawHeaders }: RequestHead,
+  rules: PeerRules,
+): Rejection | undefined {
   const host = headerOf(headers, 'host')
-  if (host === undefined || !hostAllowed(host, rules)) {
+  // Node keeps the first of several; the next server may keep another.
+  if (host === undefined || isRepeated(rawHeaders, 'host') || !hostAllowed(host, rules)) {
     return reject('forbidden_host', 'this Host is not allowed; add it to listen.allowedHosts')
   }
   const origin = headerOf(headers, 'origin')
   if (origin === undefined || originAllowed(origin, rules)) return undefined
   return reject('forbidden_origin', 'this Origin is not allowed; add it to listen.allowedOrigins')
+}
+
+function isRepeated(rawHeaders: readonly string[], name: string): boolean {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const key = rawHeaders[i] ?? ''
+    if (key.length === name.length && key.toLowerCase() === name) count += 1
+  }
+  return count > 1
 }
 
 function hostAllowed(host: string, rules: PeerRules): boolean {

@@ -1,6 +1,6 @@
 /** One HTTP listener with its limits. */
 
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { LimitName } from '../core/limits.ts'
 
@@ -38,6 +38,7 @@ export function listen(
   options: ListenerOptions,
 ): Promise<Listener | ListenFailure> {
   const state = { stopping: false }
+  const replies = new WeakMap<Duplex, ServerResponse>()
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -50,6 +51,7 @@ export function listen(
     },
     (incoming, outgoing) => {
       if (state.stopping) outgoing.shouldKeepAlive = false
+      replies.set(incoming.socket, outgoing)
       handler(incoming, outgoing)
     },
   )
@@ -58,10 +60,13 @@ export function listen(
   server.maxConnections = options.connectionsMax
   server.on('drop', () => options.onLimit('connections'))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    answerClientError(error.code ?? '', socket, options.onLimit)
+    const reply = replies.get(socket)
+    const replying = reply?.headersSent === true && !reply.writableFinished
+    answerClientError(error.code ?? '', socket, replying, options.onLimit)
   })
   return new Promise((resolve) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // After the start an error of the server, such as too many open files, ends nothing.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       resolve({ kind: 'failed', code: error.code ?? 'unknown' })
     })
     server.listen(options.port, options.host, () =>
@@ -92,11 +97,13 @@ function toListener(server: Server, host: string, state: { stopping: boolean }):
 function answerClientError(
   code: string,
   socket: Duplex,
+  replying: boolean,
   onLimit: (limit: LimitName) => void,
 ): void {
   if (code === 'HPE_HEADER_OVERFLOW') onLimit('headers')
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') onLimit('request_timeout')
-  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  // Inside a reply under way, an answer would be taken for a part of it.
+  if (replying || code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const [status, text] = CLIENT_ERRORS[code] ?? [
     '400 Bad Request',
     'This is not a valid HTTP request.',
@@ -104,6 +111,8 @@ function answerClientError(
   const body = `${text}\n`
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    // The peer may never close its half; the connection must not outlive its answer.
+    () => socket.destroy(),
   )
 }
 

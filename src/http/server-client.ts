@@ -16,9 +16,8 @@ export class ServerClient implements Client {
     const outgoing = this.#outgoing
     if (outgoing.destroyed) return
     outgoing.writeHead(status, printable(statusMessage), rawHeaders)
-    // An empty write sends the head now, with its bytes as they came (flushHeaders would make them
-    // UTF-8); Node holds it until the end of this turn, so that it leaves with what follows at once.
-    outgoing.write(NOTHING)
+    // What of the body is here already leaves together with the head, before this turn ends.
+    process.nextTick(flushHead, outgoing)
   }
 
   write(chunk: Buffer): boolean {
@@ -56,6 +55,14 @@ export class ServerClient implements Client {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/**
+ * Sends a head that no body has followed yet. An empty write keeps its bytes as they came;
+ * flushHeaders would make them UTF-8.
+ */
+function flushHead(outgoing: ServerResponse): void {
+  if (!outgoing.writableEnded && !outgoing.destroyed) outgoing.write(NOTHING)
+}
 
 /** A reason phrase that Node will send; it means nothing to clients, so an odd one is left out. */
 function printable(statusMessage: string): string {

@@ -4,7 +4,7 @@
  * calls in it count as answered.
  */
 
-import type { Transform } from 'node:stream'
+import { PassThrough, type Transform } from 'node:stream'
 import zlib from 'node:zlib'
 
 export interface DecodeTee {
@@ -19,73 +19,103 @@ export interface DecodeTee {
 
 const DECODED_BYTES_MAX = 64 * 1024 * 1024
 
+/** Largest window of zstd that is decoded, 8 MiB (RFC 9659); larger ones cost memory, not time. */
+const ZSTD_WINDOW_LOG_MAX = 23
+
+/** Most codings of one reply; real ones have one. */
+const CODINGS_MAX = 3
+
 /** A decoder for a `Content-Encoding`; undefined when none is needed, `unreadable` when unknown. */
 export function createDecodeTee(
   contentEncoding: string | undefined,
   onData: (chunk: Buffer) => void,
 ): DecodeTee | undefined | 'unreadable' {
-  const coding = contentEncoding?.trim().toLowerCase()
-  if (coding === undefined || coding === '' || coding === 'identity') return undefined
-  const decoder = decoderOf(coding)
-  return decoder === undefined ? 'unreadable' : tee(decoder, onData)
+  const codings = (contentEncoding ?? '')
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '' && coding !== 'identity')
+  if (codings.length === 0) return undefined
+  if (codings.length > CODINGS_MAX || !codings.every(isKnown)) return 'unreadable'
+  // The coding that was applied last is taken off first.
+  return tee(codings.toReversed(), onData)
 }
 
-function tee(decoder: Transform, onData: (chunk: Buffer) => void): DecodeTee {
+function tee(codings: readonly string[], onData: (chunk: Buffer) => void): DecodeTee {
+  let decoders: Transform[] = []
   let decoded = 0
-  let broken = false
+  let ended: 'no' | 'whole' | 'broken' | 'too_large' = 'no'
   let onEnd: ((readable: boolean) => void) | undefined
   let onCaughtUp: (() => void) | undefined
-  const finish = (): void => {
-    const done = onEnd
-    onEnd = undefined
-    done?.(!broken)
-  }
-  const breakOff = (): void => {
-    broken = true
-    decoder.destroy()
+  const end = (how: 'whole' | 'broken' | 'too_large'): void => {
+    if (ended !== 'no') return
+    ended = how
+    for (const decoder of decoders) decoder.destroy()
     onCaughtUp?.()
-    finish()
+    // What cannot be decoded is judged by what was decoded of it: usually as no valid answer.
+    onEnd?.(how !== 'too_large')
   }
-  decoder.on('data', (chunk: Buffer) => {
-    decoded += chunk.length
-    if (decoded > DECODED_BYTES_MAX) breakOff()
-    else onData(chunk)
-  })
-  decoder.on('drain', () => onCaughtUp?.())
-  decoder.on('end', finish)
-  decoder.on('error', breakOff)
+  const start = (first: Buffer): Transform => {
+    const made = codings.map((coding) => decoderOf(coding, first))
+    decoders = made
+    for (const [index, decoder] of made.entries()) {
+      decoder.on('error', () => end('broken'))
+      const next = made[index + 1]
+      if (next !== undefined) decoder.pipe(next)
+    }
+    const [head = new PassThrough()] = made
+    head.on('drain', () => onCaughtUp?.())
+    const last = made.at(-1) ?? head
+    last.on('data', (chunk: Buffer) => {
+      decoded += chunk.length
+      if (decoded > DECODED_BYTES_MAX) end('too_large')
+      else onData(chunk)
+    })
+    last.on('end', () => end('whole'))
+    return head
+  }
+  let head: Transform | undefined
   return {
-    write: (chunk) => broken || decoder.write(chunk),
+    write: (chunk) => {
+      if (ended !== 'no' || chunk.length === 0) return true
+      head ??= start(chunk)
+      return head.write(chunk)
+    },
     end: (done) => {
       onEnd = done
-      if (broken) finish()
-      else decoder.end()
+      if (ended !== 'no') done(ended !== 'too_large')
+      else if (head === undefined) end('whole')
+      else head.end()
     },
     onDrain: (resume) => {
       onCaughtUp = resume
     },
     drop: () => {
       onEnd = undefined
-      broken = true
-      decoder.destroy()
+      end('broken')
     },
   }
 }
 
-function decoderOf(coding: string): Transform | undefined {
+function isKnown(coding: string): boolean {
+  return ['gzip', 'x-gzip', 'deflate', 'br', 'zstd'].includes(coding)
+}
+
+/** `first` are the first bytes to decode: `deflate` comes with a zlib header or, wrongly, without. */
+function decoderOf(coding: string, first: Buffer): Transform {
   // Flushing at every write keeps event streams readable event by event.
   const finishFlush = zlib.constants.Z_SYNC_FLUSH
   switch (coding) {
-    case 'gzip':
-    case 'x-gzip':
-      return zlib.createGunzip({ finishFlush })
-    case 'deflate':
-      return zlib.createInflate({ finishFlush })
     case 'br':
       return zlib.createBrotliDecompress()
     case 'zstd':
-      return zlib.createZstdDecompress()
+      return zlib.createZstdDecompress({
+        params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
+      })
+    case 'deflate':
+      return ((first[0] ?? 0) & 0x0f) === 8
+        ? zlib.createInflate({ finishFlush })
+        : zlib.createInflateRaw({ finishFlush })
     default:
-      return undefined
+      return zlib.createGunzip({ finishFlush })
   }
 }

@@ -63,3 +63,13 @@ export function namesAResource(method: string): boolean {
 export function isLongLived(method: string): boolean {
   return method === 'subscriptions/listen'
 }
+
+/** Requests of 2026-07-28 whose `Mcp-Name` header repeats a member of `params` (SEP-2243). */
+export function mirrorsAName(method: string): boolean {
+  return (
+    namesATool(method) ||
+    namesAPrompt(method) ||
+    method === 'resources/read' ||
+    method.startsWith('tasks/')
+  )
+}

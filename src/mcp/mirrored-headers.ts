@@ -9,6 +9,7 @@
 
 import { headerOf, type HeaderRecord } from '../core/exchange.ts'
 import type { Message } from '../core/message.ts'
+import { mirrorsAName } from './methods.ts'
 import { isModern } from './revisions.ts'
 
 /** What differs, for the -32020 answer; undefined when headers and body agree. */
@@ -22,6 +23,9 @@ export function findHeaderMismatch(
   message: Message,
 ): HeaderMismatch | undefined {
   const version = headerOf(headers, 'mcp-protocol-version')
+  if (version?.includes(',') === true) {
+    return mismatch('MCP-Protocol-Version', 'it must be sent once, with one revision')
+  }
   if (!isModern(version) && !message.claimsModern) return undefined
   if (message.claimsModern && version !== undefined && version !== message.protocolVersion) {
     return mismatch('MCP-Protocol-Version', `_meta says ${show(message.protocolVersion)}`)
@@ -30,11 +34,17 @@ export function findHeaderMismatch(
   if (method !== undefined && method !== message.method && message.kind !== 'response') {
     return mismatch('Mcp-Method', `the body's method is ${show(message.method)}`)
   }
+  return findNameMismatch(headers, message)
+}
+
+/** A member that is missing, no text or too long to be read agrees with no header. */
+function findNameMismatch(headers: HeaderRecord, message: Message): HeaderMismatch | undefined {
   const name = headerOf(headers, 'mcp-name')
-  if (name === undefined || message.mirroredName === undefined) return undefined
-  return decodeHeaderValue(name) === message.mirroredName
+  if (name === undefined || !mirrorsAName(message.method)) return undefined
+  const { mirroredName } = message
+  return mirroredName !== undefined && decodeHeaderValue(name) === mirroredName
     ? undefined
-    : mismatch('Mcp-Name', `the body names ${show(message.mirroredName)}`)
+    : mismatch('Mcp-Name', `the body names ${show(mirroredName)}`)
 }
 
 /**

@@ -4,12 +4,13 @@
  * The bytes themselves go on unchanged; nothing here is ever written back.
  */
 
+import { isUtf8 } from 'node:buffer'
 import { headerOf, type HeaderRecord } from '../core/exchange.ts'
 import type { Envelope, JsonRpcId, Message, ObjectSpan, SplicePoints } from '../core/message.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
-import { namesAPrompt, namesAResource, namesATool } from './methods.ts'
+import { mirrorsAName, namesAPrompt, namesAResource, namesATool } from './methods.ts'
 import { findHeaderMismatch } from './mirrored-headers.ts'
 import { ID_BYTES_MAX, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
 
@@ -56,6 +57,7 @@ export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
       return rejectOver('depth', 'invalid_request', message)
     }
     if (end !== 'complete') return reject('malformed', describeEnd(end, body))
+    if (!isUtf8(body)) return reject('malformed', 'the body is not valid UTF-8')
     if (fault === TOO_MANY) return rejectOver('batch', 'invalid_request', TOO_MANY)
     if (fault !== undefined) return reject('invalid_request', fault)
     return finish(headers, body, messages)
@@ -75,6 +77,9 @@ function finish(
   if (first === undefined) {
     return reject('invalid_request', batch ? 'the batch is empty' : NO_OBJECT)
   }
+  if (batch && messages.some((message) => message.claimsModern)) {
+    return reject('invalid_request', 'this protocol revision has no batches; send one message')
+  }
   if (!batch) {
     const mismatch = findHeaderMismatch(headers, first)
     if (mismatch !== undefined) return reject('header_mismatch', mismatch.message)
@@ -90,9 +95,20 @@ function checkMedia(headers: HeaderRecord): Rejection | undefined {
       'send the message uncompressed: Content-Encoding is not read',
     )
   }
-  return isJsonType(headerOf(headers, 'content-type'))
+  const contentType = headerOf(headers, 'content-type')
+  if (!isJsonType(contentType)) {
+    return reject('unsupported_media', 'Content-Type must be application/json')
+  }
+  return isUtf8Type(contentType)
     ? undefined
-    : reject('unsupported_media', 'Content-Type must be application/json')
+    : reject('unsupported_media', 'send the message in UTF-8; JSON has no other encoding')
+}
+
+/** True unless a parameter asks for another encoding: then the upstream might read another text. */
+function isUtf8Type(contentType: string | undefined): boolean {
+  if (contentType === undefined || !contentType.includes(';')) return true
+  const charsets = [...contentType.matchAll(/charset\s*=\s*"?([^";,\s]*)/gi)]
+  return charsets.every(([, charset = '']) => /^(utf-?8|us-ascii)$/i.test(charset))
 }
 
 /** True for `application/json` and `application/*+json`, with or without parameters. */
@@ -173,9 +189,9 @@ function toResponse(slots: readonly Slot[], id: JsonRpcId | undefined): Message 
 
 /** SEP-2243: which member `Mcp-Name` repeats depends on the method. */
 function mirroredName(method: string, at: (index: number) => Slot): string | undefined {
-  if (namesATool(method) || namesAPrompt(method)) return at(REQUEST.name).text()
+  if (!mirrorsAName(method)) return undefined
   if (method === 'resources/read') return at(REQUEST.uri).text()
-  return method.startsWith('tasks/') ? at(REQUEST.taskId).text() : undefined
+  return at(method.startsWith('tasks/') ? REQUEST.taskId : REQUEST.name).text()
 }
 
 function splicePoints(at: (index: number) => Slot): SplicePoints {

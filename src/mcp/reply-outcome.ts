@@ -14,7 +14,7 @@ const MESSAGE_BYTES_MAX = 256
 /** A reply that carries the call's id (or, for a lone call, an error that carries none). */
 export function outcomeOfReply(slots: readonly Slot[], message: Message, status: number): Outcome {
   if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
-  if (slots[REPLY.error]?.type !== 'none') return outcomeOfError(slots, status)
+  if (slots[REPLY.error]?.type === 'object') return outcomeOfError(slots, status)
   if (status >= 300) return { kind: 'upstream_status', status }
   const resultType = slots[REPLY.resultType]?.text()
   if (resultType === 'input_required') return { kind: 'input_required' }

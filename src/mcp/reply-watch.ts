@@ -109,18 +109,25 @@ class OpenCalls {
     const id = readId(slot)
     if (typeof id === 'string') return -1
     const key = id?.key
-    const exact = this.#messages.findIndex(
-      (message, index) =>
-        !this.#done[index] && message.kind === 'request' && message.id?.key === key,
+    const asks = (message: Message, index: number): boolean =>
+      !this.#done[index] && message.kind === 'request'
+    // The same text first: numbers above 2^53 may be told apart by nothing else.
+    const same = this.#messages.findIndex(
+      (one, index) => asks(one, index) && one.id?.raw === id?.raw,
     )
-    if (exact >= 0 || !isError) return exact
+    if (same >= 0) return same
+    const equal = this.#messages.findIndex((one, index) => asks(one, index) && one.id?.key === key)
+    if (equal >= 0 || !isError) return equal
     // JSON-RPC 2.0 §5: an error that could not be tied to an id has id null.
     const lone = this.#messages.length === 1 && this.#done[0] === false
     return lone && (key === undefined || key === 'null') ? 0 : -1
   }
 }
 
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
 class JsonWatch implements ReplyWatch {
+  #first = true
   readonly #open: OpenCalls
   readonly #scanner: JsonScanner
 
@@ -134,7 +141,10 @@ class JsonWatch implements ReplyWatch {
   }
 
   write(chunk: Buffer): void {
-    this.#scanner.write(chunk)
+    // Clients that read a reply as text drop a byte order mark.
+    const marked = this.#first && chunk.subarray(0, 3).equals(BYTE_ORDER_MARK)
+    this.#first = false
+    this.#scanner.write(chunk, marked ? 3 : 0)
   }
 
   end(): void {

@@ -12,8 +12,9 @@ import type { Permit } from '../resilience/limiter.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
-import { answerRefusal } from './refuse.ts'
+import { answerInternal, answerRefusal } from './refuse.ts'
 import type { Suspended } from './resumptions.ts'
+import { isSigned } from './signed.ts'
 import type { DecodeTee, ReplyWatch, Stages, Upstream } from './stages.ts'
 
 export interface DeliveryParts {
@@ -30,9 +31,6 @@ const CANCELLED: Outcome = { kind: 'cancelled' }
 
 /** A second try is made at most once, and only when nothing was sent. */
 const ATTEMPTS_MAX = 2
-
-/** Signed messages (RFC 9421, RFC 9530) must not be changed. */
-const SIGNATURE_HEADERS: readonly string[] = ['signature', 'content-digest', 'digest']
 
 export class Delivery implements ReplySink, Stoppable {
   inFlightIndex = -1
@@ -68,8 +66,11 @@ export class Delivery implements ReplySink, Stoppable {
     try {
       this.#send()
     } catch (error) {
+      stages.log.write('error', 'sidecar.defect', 'A call could not be sent on', {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+      client.answer(answerInternal())
       this.#finish({ kind: 'internal' })
-      throw error
     }
   }
 
@@ -278,10 +279,6 @@ function settleResumed(suspended: Suspended | undefined, outcome: Outcome | 'sus
 function outcomeOfStatus(status: number): Outcome {
   if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
   return status >= 300 ? { kind: 'upstream_status', status } : OK
-}
-
-function isSigned(exchange: Exchange): boolean {
-  return SIGNATURE_HEADERS.some((name) => exchange.headers[name] !== undefined)
 }
 
 function findHeader(rawHeaders: readonly string[], name: string): string | undefined {

@@ -82,7 +82,7 @@ class CallSpans implements CallFollower {
     this.#options = options
     this.#call = call
     this.#about = options.describe(call)
-    this.#offsetMs = options.epoch.offsetMs()
+    this.#offsetMs = options.epoch.offsetMs(call.exchange.receivedAtMs)
     const { parent, links } = options.propagates ? parentOf(call) : NO_PARENT
     const startMs = this.#offsetMs + call.exchange.receivedAtMs
     this.#server = options.tracer.startServer(this.#about.spanName, startMs, parent, links)
@@ -149,14 +149,18 @@ class CallSpans implements CallFollower {
     const about = this.#about
     const admit = (name: string | undefined): string =>
       name === undefined ? '' : this.#options.guard.admit(about.upstream, name, outcome)
+    const code =
+      outcome.kind === 'rpc_error'
+        ? this.#options.guard.admitCode(about.upstream, String(outcome.code))
+        : ''
     return [
       about.method,
       about.upstream,
       admit(about.tool),
       admit(about.prompt),
       about.operationName,
-      errorType ?? '',
-      outcome.kind === 'rpc_error' ? String(outcome.code) : '',
+      errorType === undefined || outcome.kind !== 'rpc_error' ? (errorType ?? '') : code,
+      code,
       about.protocolVersion,
       'tcp',
       'http',

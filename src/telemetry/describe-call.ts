@@ -74,7 +74,7 @@ export function spanAttributes(call: Call, about: CallDescription): AttributeVal
   list.push(ATTR.networkTransport, 'tcp', ATTR.networkProtocolName, 'http')
   const { id, resourceUri, jsonrpc } = message
   if (id !== undefined && id.key !== 'null') list.push(ATTR.requestId, showId(id.raw, id.key))
-  if (resourceUri !== undefined) list.push(ATTR.resourceUri, resourceUri)
+  if (resourceUri !== undefined) list.push(ATTR.resourceUri, withoutSecrets(resourceUri))
   const version = revisionOf(call)
   if (version !== undefined) list.push(ATTR.protocolVersion, version)
   const session = headerOf(exchange.headers, 'mcp-session-id')
@@ -94,6 +94,11 @@ export function serverAttributes({ exchange }: Call): AttributeValue[] {
 
 function revisionOf({ exchange, message }: Call): string | undefined {
   return message.protocolVersion ?? headerOf(exchange.headers, 'mcp-protocol-version')
+}
+
+/** A URI without what may be a credential: the user information and the query. */
+function withoutSecrets(uri: string): string {
+  return uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1').replace(/[?#].*$/s, '')
 }
 
 /** The id as a string: a number as it was written, a string without its quotes. */

@@ -6,27 +6,35 @@ import type { Clock } from '../core/clock.ts'
 /** How far the wall clock may move against ours before we follow it (a step, or a suspended machine). */
 const DRIFT_MS = 20
 
+/** How often the wall clock is looked at. */
+const CHECK_INTERVAL_MS = 250
+
 export class Epoch {
   readonly #clock: Clock
   #offsetMs: number
+  #checkedMs: number
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#offsetMs = clock.wallMs() - clock.monotonicMs()
+    this.#checkedMs = clock.monotonicMs()
+    this.#offsetMs = clock.wallMs() - this.#checkedMs
   }
 
   /**
-   * What to add to monotonic milliseconds now. Take it once per span tree, so that a step of the
+   * What to add to monotonic milliseconds; `nowMs` is monotonic. Take it once per span tree, so that a step of the
    * wall clock cannot put an end before its start.
    */
-  offsetMs(): number {
+  offsetMs(nowMs: number): number {
+    if (nowMs - this.#checkedMs < CHECK_INTERVAL_MS) return this.#offsetMs
+    this.#checkedMs = nowMs
     const offset = this.#clock.wallMs() - this.#clock.monotonicMs()
     if (Math.abs(offset - this.#offsetMs) > DRIFT_MS) this.#offsetMs = offset
     return this.#offsetMs
   }
 
   now(): HrTime {
-    return toHrTime(this.offsetMs() + this.#clock.monotonicMs())
+    const nowMs = this.#clock.monotonicMs()
+    return toHrTime(this.offsetMs(nowMs) + nowMs)
   }
 }
 

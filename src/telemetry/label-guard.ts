@@ -19,8 +19,19 @@ const SAYS_NOTHING: ReadonlySet<number> = new Set([
   -32700, -32600, -32601, -32602, -32020, -32021, -32022,
 ])
 
+/**
+ * Names that only ever failed, per upstream. Some servers answer a call of a tool that they do not
+ * have as a failed tool, so a failure proves little; but a tool that always fails should be seen.
+ */
+export const DOUBTFUL_NAMES_MAX = 32
+
+/** JSON-RPC error codes per upstream that become labels. */
+export const CODES_MAX = 32
+
 export class LabelGuard {
   readonly #names = new Map<string, Set<string>>()
+  readonly #doubtful = new Map<string, Set<string>>()
+  readonly #codes = new Map<string, Set<string>>()
   readonly #onFull: () => void
 
   constructor(onFull: () => void) {
@@ -29,19 +40,34 @@ export class LabelGuard {
 
   /** The label for a name, given how the call about it ended. */
   admit(upstream: string, name: string, outcome: Outcome): string {
-    let known = this.#names.get(upstream)
-    if (known?.has(name) === true) return name
+    if (this.#names.get(upstream)?.has(name) === true) return name
+    if (this.#doubtful.get(upstream)?.has(name) === true && outcome.kind === 'tool_error')
+      return name
     if (!provesName(outcome) || !isPlain(name)) return OTHER
+    return outcome.kind === 'tool_error'
+      ? this.#add(this.#doubtful, upstream, name, DOUBTFUL_NAMES_MAX)
+      : this.#add(this.#names, upstream, name, NAMES_MAX)
+  }
+
+  /** The label for a JSON-RPC error code that an upstream answered with. */
+  admitCode(upstream: string, code: string): string {
+    return this.#codes.get(upstream)?.has(code) === true
+      ? code
+      : this.#add(this.#codes, upstream, code, CODES_MAX)
+  }
+
+  #add(table: Map<string, Set<string>>, upstream: string, value: string, max: number): string {
+    let known = table.get(upstream)
     if (known === undefined) {
       known = new Set()
-      this.#names.set(upstream, known)
+      table.set(upstream, known)
     }
-    if (known.size >= NAMES_MAX) {
+    if (known.size >= max) {
       this.#onFull()
       return OTHER
     }
-    known.add(name)
-    return name
+    known.add(value)
+    return value
   }
 }
 
@@ -59,8 +85,12 @@ function provesName(outcome: Outcome): boolean {
   return !PROVES_NOTHING.has(outcome.kind)
 }
 
-/** Fit for a label and a span's name: short, and without control characters. */
+/** Fit for a label and a span's name: short, well formed, and without invisible characters. */
 export function isPlain(name: string): boolean {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return name.length > 0 && name.length <= NAME_CHARS_MAX && !/[\u0000-\u001f\u007f]/.test(name)
+  return (
+    name.length > 0 &&
+    name.length <= NAME_CHARS_MAX &&
+    name.isWellFormed() &&
+    !/[\p{C}\u2028\u2029]/u.test(name)
+  )
 }

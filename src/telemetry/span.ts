@@ -131,6 +131,14 @@ export class Span implements SpanData {
   }
 
   setAll(attributes: readonly AttributeValue[]): void {
+    const { attributesMax, valueCharsMax } = this.#options.limits
+    if (
+      valueCharsMax === Infinity &&
+      this.attributes.length + attributes.length <= 2 * attributesMax
+    ) {
+      for (const item of attributes) this.attributes.push(item)
+      return
+    }
     for (let i = 0; i + 1 < attributes.length; i += 2) {
       const name = attributes[i]
       const value = attributes[i + 1]

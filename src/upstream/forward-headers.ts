@@ -26,6 +26,8 @@ const REQUEST_ONLY: ReadonlySet<string> = new Set([
   'expect',
 ])
 
+const CONNECTION = 'connection'
+
 const TRACE_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate'])
 
 /** Spellings seen before, so that names are lower-cased once and not per request. */
@@ -59,18 +61,27 @@ export function requestHeaders(
 ): string[] {
   const listed = connectionOptions(raw, names)
   const out: string[] = []
-  const drops = (lower: string): boolean =>
-    listed?.has(lower) === true ||
-    rules.set.has(lower) ||
-    (REQUEST_ONLY.has(lower) && !(lower === 'host' && rules.preserveHost)) ||
-    (injection !== undefined && TRACE_HEADERS.has(lower))
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? ''
-    if (!drops(names.lower(name))) out.push(name, raw[i + 1] ?? '')
+    const lower = names.lower(name)
+    if (listed !== undefined && listed.has(lower)) continue
+    if (rules.set.size > 0 && rules.set.has(lower)) continue
+    if (isOurs(lower, rules, injection)) continue
+    out.push(name, raw[i + 1] ?? '')
   }
-  for (const { name, value } of rules.set.values()) out.push(name, value)
+  if (rules.set.size > 0) for (const { name, value } of rules.set.values()) out.push(name, value)
   if (injection !== undefined) pushInjection(out, injection)
   return out
+}
+
+/** Headers of the request that is made here, not of the one that was received. */
+function isOurs(
+  lower: string,
+  rules: RequestHeaderRules,
+  injection: Injection | undefined,
+): boolean {
+  if (REQUEST_ONLY.has(lower)) return lower !== 'host' || !rules.preserveHost
+  return injection !== undefined && TRACE_HEADERS.has(lower)
 }
 
 function pushInjection(out: string[], injection: Injection): void {
@@ -85,7 +96,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[], names: Header
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = text(raw[i])
     const lower = names.lower(name)
-    if (lower === 'connection') listed = optionsOf(text(raw[i + 1]), listed)
+    if (lower === CONNECTION) listed = optionsOf(text(raw[i + 1]), listed)
     if (!HOP_BY_HOP.has(lower)) out.push(name, text(raw[i + 1]))
   }
   return listed === undefined ? out : withoutListed(out, listed, names)
@@ -101,7 +112,9 @@ function connectionOptions(
 ): ReadonlySet<string> | undefined {
   let listed: ReadonlySet<string> | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (names.lower(raw[i] ?? '') === 'connection') listed = optionsOf(raw[i + 1] ?? '', listed)
+    const name = raw[i] ?? ''
+    if (name.length !== CONNECTION.length || names.lower(name) !== CONNECTION) continue
+    listed = optionsOf(raw[i + 1] ?? '', listed)
   }
   return listed
 }

@@ -15,6 +15,7 @@ import {
   responseHeaders,
   type RequestHeaderRules,
 } from './forward-headers.ts'
+import { Turnstile, type Visitor } from './turnstile.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
 
 export interface HttpTransportOptions {
@@ -40,6 +41,7 @@ const SUSPECT_IDLE_MS = 250
 export class HttpTransport implements Transport {
   readonly #calls: Pool
   readonly #streams: Pool
+  readonly #turnstile: Turnstile
   readonly #path: string
   readonly #search: string
   readonly #rules: RequestHeaderRules
@@ -62,6 +64,7 @@ export class HttpTransport implements Transport {
       connections: options.connectionsMax,
     })
     this.#streams = new Pool(options.url.origin, poolOptions)
+    this.#turnstile = new Turnstile(options.connectionsMax)
     this.#path = options.url.pathname
     this.#search = options.url.search
     this.#rules = options.headers
@@ -78,10 +81,15 @@ export class HttpTransport implements Transport {
     this.#lastUsedMs = now
     const dispatch = (): void => {
       if (!flight.aborted) dispatchTo(pool, request, flight)
+      else flight.done()
     }
-    // A FIN that has already arrived is noticed when the event loop polls; one turn lets it.
-    if (suspect) setImmediate(dispatch)
-    else dispatch()
+    const start = (): void => {
+      // A FIN that has already arrived is noticed when the event loop polls; one turn lets it.
+      if (suspect) setImmediate(dispatch)
+      else dispatch()
+    }
+    if (outbound.longLived) start()
+    else this.#turnstile.enter(flight, start)
     return flight
   }
 
@@ -113,12 +121,13 @@ function mergeQuery(own: string, clients: string): string {
   return `${own}&${clients.slice(1)}`
 }
 
-class HttpFlight implements Dispatcher.DispatchHandler, Flight {
+class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
   readonly #sink: ReplySink
   readonly #names: HeaderNames
   #controller: Dispatcher.DispatchController | undefined
   #failed = false
   aborted = false
+  leave: (() => void) | undefined = undefined
 
   constructor(sink: ReplySink, names: HeaderNames) {
     this.#sink = sink
@@ -127,7 +136,15 @@ class HttpFlight implements Dispatcher.DispatchHandler, Flight {
 
   abort(): void {
     this.aborted = true
-    this.#controller?.abort(new Error('the client has gone'))
+    if (this.#controller === undefined) this.done()
+    else this.#controller.abort(new Error('the client has gone'))
+  }
+
+  /** The connection is free again, or was never used. */
+  done(): void {
+    const { leave } = this
+    this.leave = undefined
+    leave?.()
   }
 
   resume(): void {
@@ -156,10 +173,12 @@ class HttpFlight implements Dispatcher.DispatchHandler, Flight {
   }
 
   onResponseEnd(): void {
+    this.done()
     if (!this.aborted) this.#sink.end()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.done()
     if (this.aborted || this.#failed) return
     this.#failed = true
     this.#sink.failed(describeFailure(error, this.#controller !== undefined))

@@ -33,6 +33,7 @@ describe('The configuration', () => {
       },
       limits: {
         body: '16MiB',
+        bodies: '256MiB',
         headers: '32KiB',
         depth: 512,
         batch: 100,

@@ -73,6 +73,7 @@ const TABLE: readonly (readonly [Outcome, Row])[] = [
   [rejected('invalid_request'), ['invalid_request', undefined, 'caller', 'none', false]],
   [rejected('too_large'), ['too_large', undefined, 'caller', 'none', false]],
   [rejected('unsupported_media'), ['unsupported_media', undefined, 'caller', 'none', false]],
+  [rejected('unsupported_method'), ['unsupported_method', undefined, 'caller', 'none', false]],
   [rejected('header_mismatch'), ['header_mismatch', undefined, 'caller', 'none', false]],
   [rejected('forbidden_host'), ['forbidden_host', undefined, 'caller', 'none', false]],
   [rejected('forbidden_origin'), ['forbidden_origin', undefined, 'caller', 'none', false]],
@@ -125,6 +126,7 @@ describe('The reasons', () => {
       'invalid_request',
       'too_large',
       'unsupported_media',
+      'unsupported_method',
       'header_mismatch',
       'forbidden_host',
       'forbidden_origin',
@@ -162,6 +164,7 @@ describe('The limits', () => {
   it('that can be hit are these', () => {
     assert.deepEqual(LIMIT_NAMES, [
       'body',
+      'bodies',
       'headers',
       'depth',
       'batch',

@@ -121,14 +121,15 @@ for (const [what, body] of ODD_BODIES) {
   })
 }
 
-test('a body whose text is no UTF-8 arrives byte for byte: it is the upstream that may refuse it', async () => {
+test('a body that is no UTF-8 is refused, because two parsers may read two texts in it', async () => {
   await withUpstream(
     (_request, reply) => reply.send({ body: RESULT }),
     NO_PROPAGATION,
     async (sidecar, upstream) => {
       const body = Buffer.from(CALL.replace('"t"', '"\u00ff\u00fe"'), 'latin1')
-      await requestOnce(sidecar.url('main'), { body })
-      assert.deepEqual((await upstream.request()).body, body)
+      const response = await requestOnce(sidecar.url('main'), { body })
+      assert.equal(response.startLine, 'HTTP/1.1 400 Bad Request')
+      assert.equal(upstream.requests.length, 0)
     },
   )
 })
@@ -469,7 +470,7 @@ test('204 and an empty chunked body pass', async () => {
   }
 })
 
-test('HEAD, OPTIONS, GET, DELETE and unknown methods reach the upstream as they are', async () => {
+test('HEAD, OPTIONS, GET and DELETE reach the upstream as they are', async () => {
   await withUpstream(
     (request, reply) => {
       if (request.method === 'HEAD') reply.raw('HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n')
@@ -477,14 +478,7 @@ test('HEAD, OPTIONS, GET, DELETE and unknown methods reach the upstream as they 
     },
     {},
     async (sidecar, upstream) => {
-      for (const [index, method] of [
-        'HEAD',
-        'OPTIONS',
-        'GET',
-        'DELETE',
-        'PATCH',
-        'PUT',
-      ].entries()) {
+      for (const [index, method] of ['HEAD', 'OPTIONS', 'GET', 'DELETE'].entries()) {
         const response = await requestOnce(sidecar.url('main'), { method, headers: ['X-A: 1'] })
         assert.equal((await upstream.request(index)).method, method)
         if (method === 'HEAD') assert.deepEqual(response.values('content-length'), ['1234'])

@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { HeaderRecord } from '../../src/core/exchange.ts'
-import { checkPeer, isLoopbackName } from '../../src/http/guard.ts'
+import { checkPeer, isLoopbackName, type RequestHead } from '../../src/http/guard.ts'
+
+function head(headers: HeaderRecord): RequestHead {
+  return {
+    headers,
+    rawHeaders: Object.entries(headers).flatMap(([name, value]) => [name, String(value)]),
+  }
+}
 
 const verdict = (
   headers: HeaderRecord,
   { loopback = true, hosts = [] as string[], origins = [] as string[] } = {},
 ): string =>
-  checkPeer(headers, { loopback, hosts: new Set(hosts), origins: new Set(origins) })?.reason ??
-  'allowed'
+  checkPeer(head(headers), { loopback, hosts: new Set(hosts), origins: new Set(origins) })
+    ?.reason ?? 'allowed'
 
 describe('The Host header on loopback', () => {
   it('may be any loopback name, with or without a port', () => {
@@ -82,15 +89,24 @@ describe('The Origin header', () => {
   })
 })
 
+describe('A Host header that stands twice', () => {
+  it('is refused, because two servers may each see another', () => {
+    const rules = { loopback: true, hosts: new Set<string>(), origins: new Set<string>() }
+    const rawHeaders = ['Host', 'localhost', 'host', 'localhost']
+    const rejection = checkPeer({ headers: { host: 'localhost' }, rawHeaders }, rules)
+    assert.equal(rejection?.reason, 'forbidden_host')
+  })
+})
+
 describe('A refusal', () => {
   it('says what to configure and nothing of what was sent', () => {
     const rules = { loopback: true, hosts: new Set<string>(), origins: new Set<string>() }
-    assert.deepEqual(checkPeer({ host: 'evil.example' }, rules), {
+    assert.deepEqual(checkPeer(head({ host: 'evil.example' }), rules), {
       kind: 'rejected',
       reason: 'forbidden_host',
       message: 'this Host is not allowed; add it to listen.allowedHosts',
     })
-    assert.deepEqual(checkPeer({ host: 'localhost', origin: 'http://evil.example' }, rules), {
+    assert.deepEqual(checkPeer(head({ host: 'localhost', origin: 'http://evil.example' }), rules), {
       kind: 'rejected',
       reason: 'forbidden_origin',
       message: 'this Origin is not allowed; add it to listen.allowedOrigins',

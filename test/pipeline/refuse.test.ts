@@ -51,6 +51,7 @@ describe('The tables of answers', () => {
       header_mismatch: { use: 'always', status: 400, code: -32020, retryAfterMs: undefined },
       too_large: { use: 'always', status: 413, code: 1001, retryAfterMs: undefined },
       unsupported_media: { use: 'always', status: 415, code: 1002, retryAfterMs: undefined },
+      unsupported_method: { use: 'always', status: 501, code: 1008, retryAfterMs: undefined },
       forbidden_host: { use: 'always', status: 403, code: 1003, retryAfterMs: undefined },
       forbidden_origin: { use: 'always', status: 403, code: 1004, retryAfterMs: undefined },
       unknown_upstream: { use: 'fallback', status: 502, code: 1005, retryAfterMs: undefined },

@@ -96,6 +96,7 @@ describe('The instruments', () => {
     assert.deepEqual(lines, [
       'sidelight_exchanges_active 4',
       'sidelight_limit_hits_total{sidelight_limit="body"} 1',
+      'sidelight_limit_hits_total{sidelight_limit="bodies"} 0',
       'sidelight_limit_hits_total{sidelight_limit="headers"} 0',
       'sidelight_limit_hits_total{sidelight_limit="depth"} 0',
       'sidelight_limit_hits_total{sidelight_limit="batch"} 0',
