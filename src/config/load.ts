@@ -155,11 +155,13 @@ function findLoop(
   lineAt: (path: readonly PropertyKey[]) => number | undefined,
 ): ConfigProblem | undefined {
   const own = parseAddress(config.listen.data)
+  if (own === undefined) return undefined
   for (const [name, { url }] of Object.entries(config.upstreams)) {
     const { hostname, port, protocol } = new URL(url)
     const host = hostname.replace(/^\[|\]$/g, '')
-    const same = Number(port === '' ? DEFAULT_PORTS[protocol] : port) === own?.port
-    if (!same || !(host === own.host || LOOPBACK.test(host))) continue
+    const samePort = Number(port === '' ? DEFAULT_PORTS[protocol] : port) === own.port
+    const sameHost = host === own.host || (LOCAL.test(host) && LOCAL.test(own.host))
+    if (!samePort || !sameHost) continue
     const line = lineAt(['upstreams', name, 'url'])
     return {
       path: `upstreams.${name}.url`,
@@ -171,7 +173,8 @@ function findLoop(
 }
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
-const LOOPBACK = /^(localhost|::1|127(\.\d+){3})$/
+/** Loopback, or every address: what is bound to one is reached by the other. */
+const LOCAL = /^(localhost|::1?|0\.0\.0\.0|127(\.\d+){3})$/
 
 /** Two upstreams may not claim one path, nor may one claim the path that another has by its name. */
 function findPathClash(

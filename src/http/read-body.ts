@@ -106,7 +106,9 @@ export function readBody(
     finished = true
     const { taken } = collector
     collector.drop()
-    if (taken > 0) onTaken(() => budget.give(taken))
+    // Only a whole body is held on to; the room of any other is free at once.
+    if (end.kind !== 'body') budget.give(taken)
+    else if (taken > 0) onTaken(() => budget.give(taken))
     done(end)
   }
   if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) finish({ kind: 'too_large' })

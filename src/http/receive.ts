@@ -63,7 +63,10 @@ export function receive(
   readBody(
     incoming,
     { bytesMax: options.bodyBytesMax, budget: options.bodyBudget },
-    (give) => outgoing.once('close', give),
+    (give) => {
+      if (outgoing.closed) give()
+      else outgoing.once('close', give)
+    },
     (end) => {
       finished = true
       const body = end.kind === 'body' ? end.body : EMPTY

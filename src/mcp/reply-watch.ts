@@ -127,7 +127,8 @@ class OpenCalls {
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 class JsonWatch implements ReplyWatch {
-  #first = true
+  /** How much of a byte order mark has come; all of it when there is none. */
+  #markBytes = 0
   readonly #open: OpenCalls
   readonly #scanner: JsonScanner
 
@@ -141,10 +142,22 @@ class JsonWatch implements ReplyWatch {
   }
 
   write(chunk: Buffer): void {
-    // Clients that read a reply as text drop a byte order mark.
-    const marked = this.#first && chunk.subarray(0, 3).equals(BYTE_ORDER_MARK)
-    this.#first = false
-    this.#scanner.write(chunk, marked ? 3 : 0)
+    this.#scanner.write(chunk, this.#skipMark(chunk))
+  }
+
+  /** Clients that read a reply as text drop a byte order mark; it may come in pieces. */
+  #skipMark(chunk: Buffer): number {
+    let at = 0
+    while (this.#markBytes < BYTE_ORDER_MARK.length && at < chunk.length) {
+      if (chunk[at] !== BYTE_ORDER_MARK[this.#markBytes]) {
+        this.#scanner.write(BYTE_ORDER_MARK, 0, this.#markBytes)
+        this.#markBytes = BYTE_ORDER_MARK.length
+        return at
+      }
+      this.#markBytes += 1
+      at += 1
+    }
+    return at
   }
 
   end(): void {

@@ -12,15 +12,15 @@ import type { AttemptTarget, CallFollower, CallObserver, Injection } from '../co
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import {
   boundedBy,
+  callAttributes,
   serverAttributes,
-  spanAttributes,
   type CallDescription,
 } from './describe-call.ts'
 import type { Epoch } from './epoch.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
 import { ATTR } from './names.ts'
-import type { AttributeValue, Span, Tracer } from './span.ts'
+import type { AttributeValue, Span, SpanSubject, Tracer } from './span.ts'
 import { formatTraceContext, isSameSpan, parseTraceContext } from './trace-context.ts'
 
 /** Upstreams are spoken to in HTTP/1.1. */
@@ -72,7 +72,8 @@ class CallSpans implements CallFollower {
   readonly #about: CallDescription
   readonly #offsetMs: number
   readonly #server: Span
-  /** Those of both spans; undefined when the call is not sampled. */
+  readonly #subject: SpanSubject
+  /** The call's own, of both spans; undefined when the call is not sampled. */
   readonly #attributes: readonly AttributeValue[] | undefined
   #client: Span | undefined
   #target: AttemptTarget | undefined
@@ -84,10 +85,11 @@ class CallSpans implements CallFollower {
     this.#about = options.describe(call)
     this.#offsetMs = options.epoch.offsetMs(call.exchange.receivedAtMs)
     const { parent, links } = options.propagates ? parentOf(call) : NO_PARENT
+    this.#subject = { name: this.#about.spanName, attributes: this.#about.attributes }
     const startMs = this.#offsetMs + call.exchange.receivedAtMs
-    this.#server = options.tracer.startServer(this.#about.spanName, startMs, parent, links)
+    this.#server = options.tracer.startServer(this.#subject, startMs, parent, links)
     call.traceId = this.#server.context.traceId
-    this.#attributes = this.#server.recording ? spanAttributes(call, this.#about) : undefined
+    this.#attributes = this.#server.recording ? callAttributes(call) : undefined
     if (this.#attributes === undefined) return
     this.#server.setAll(this.#attributes)
     this.#server.setAll(serverAttributes(call))
@@ -97,7 +99,7 @@ class CallSpans implements CallFollower {
     const { tracer, propagates } = this.#options
     this.#target = target
     this.#attemptStartedMs = atMs
-    const span = tracer.startClient(this.#about.spanName, this.#offsetMs + atMs, this.#server)
+    const span = tracer.startClient(this.#subject, this.#offsetMs + atMs, this.#server)
     this.#client = span
     if (this.#attributes !== undefined) {
       span.setAll(this.#attributes)

@@ -24,32 +24,75 @@ export interface CallDescription {
   readonly operationName: string
   /** The revision, `_OTHER` when unknown, empty when the message does not say. */
   readonly protocolVersion: string
+  /** Span attributes that all such calls have, names and values in turn; one list for all of them. */
+  readonly attributes: readonly AttributeValue[]
+}
+
+/** Calls are alike: what was described last is looked at first. */
+const RECENT_MAX = 8
+
+interface Recent {
+  readonly method: string
+  readonly target: string | undefined
+  readonly upstreamName: string
+  readonly revision: string | undefined
+  readonly description: CallDescription
 }
 
 /** Made once per process from the protocol layer's lists. */
 export function createCallDescriber(vocabulary: Vocabulary): (call: Call) => CallDescription {
-  return (call) => describe(call, vocabulary)
+  const recent: Recent[] = []
+  let next = 0
+  return (call) => {
+    const { method, target } = call.message
+    const { upstreamName } = call.exchange
+    const revision = revisionOf(call)
+    for (const one of recent) {
+      if (
+        one.method === method &&
+        one.target === target &&
+        one.upstreamName === upstreamName &&
+        one.revision === revision
+      ) {
+        return one.description
+      }
+    }
+    const description = describe(call, revision, vocabulary)
+    recent[next] = { method, target, upstreamName, revision, description }
+    next = (next + 1) % RECENT_MAX
+    return description
+  }
 }
 
-function describe(call: Call, vocabulary: Vocabulary): CallDescription {
-  const { exchange, message } = call
+function describe(
+  { exchange, message }: Call,
+  revision: string | undefined,
+  vocabulary: Vocabulary,
+): CallDescription {
   const shown = isPlain(message.method) ? message.method : OTHER
   const target =
     message.target !== undefined && isPlain(message.target) ? message.target : undefined
   const tool = message.method === 'tools/call' ? target : undefined
   const prompt = message.method === 'prompts/get' ? target : undefined
-  const version = revisionOf(call)
   const upstream = boundedBy(vocabulary.upstreams, exchange.upstreamName)
+  const attributes: AttributeValue[] = [ATTR.methodName, shown, ATTR.upstreamName, upstream]
+  if (tool !== undefined) attributes.push(ATTR.toolName, tool, ATTR.operationName, EXECUTE_TOOL)
+  if (prompt !== undefined) attributes.push(ATTR.promptName, prompt)
+  attributes.push(ATTR.networkTransport, 'tcp', ATTR.networkProtocolName, 'http')
+  if (revision !== undefined) attributes.push(ATTR.protocolVersion, revision)
   return {
     spanName: target === undefined ? shown : `${shown} ${target}`,
     method: boundedBy(vocabulary.methods, message.method),
     tool,
     prompt,
     upstream,
-    operationName: tool === undefined ? '' : 'execute_tool',
-    protocolVersion: version === undefined ? '' : boundedBy(vocabulary.revisions, version),
+    operationName: tool === undefined ? '' : EXECUTE_TOOL,
+    protocolVersion: revision === undefined ? '' : boundedBy(vocabulary.revisions, revision),
+    attributes,
   }
 }
+
+const EXECUTE_TOOL = 'execute_tool'
 
 /** The value itself when it is a known one: what clients send must not make new series. */
 export function boundedBy(known: ReadonlySet<string>, value: string): string {
@@ -57,26 +100,14 @@ export function boundedBy(known: ReadonlySet<string>, value: string): string {
 }
 
 /**
- * The attributes of both spans of a call, names and values in turn (MCP conventions, "Client" and
- * "Server"). Made only for calls that are sampled.
+ * The attributes of both spans that are this call's own, names and values in turn (MCP conventions,
+ * "Client" and "Server"). Made only for calls that are sampled.
  */
-export function spanAttributes(call: Call, about: CallDescription): AttributeValue[] {
-  const { exchange, message } = call
-  const list: AttributeValue[] = [
-    ATTR.methodName,
-    isPlain(message.method) ? message.method : OTHER,
-    ATTR.upstreamName,
-    about.upstream,
-  ]
-  if (about.tool !== undefined) list.push(ATTR.toolName, about.tool)
-  if (about.operationName !== '') list.push(ATTR.operationName, about.operationName)
-  if (about.prompt !== undefined) list.push(ATTR.promptName, about.prompt)
-  list.push(ATTR.networkTransport, 'tcp', ATTR.networkProtocolName, 'http')
+export function callAttributes({ exchange, message }: Call): AttributeValue[] {
+  const list: AttributeValue[] = []
   const { id, resourceUri, jsonrpc } = message
   if (id !== undefined && id.key !== 'null') list.push(ATTR.requestId, showId(id.raw, id.key))
   if (resourceUri !== undefined) list.push(ATTR.resourceUri, withoutSecrets(resourceUri))
-  const version = revisionOf(call)
-  if (version !== undefined) list.push(ATTR.protocolVersion, version)
   const session = headerOf(exchange.headers, 'mcp-session-id')
   if (session !== undefined) list.push(ATTR.sessionId, session)
   // The conventions ask for it only when it is not the usual one.

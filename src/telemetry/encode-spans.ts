@@ -67,6 +67,7 @@ export class ProtobufSpanEncoder implements SpanEncoder {
   readonly contentType = 'application/x-protobuf'
   readonly #writer = new ProtobufWriter()
   readonly #known = new Map<string, KnownAttribute>()
+  readonly #blocks = new WeakMap<readonly AttributeValue[], Buffer>()
   readonly #head: Buffer
   readonly #tail: Buffer
 
@@ -93,6 +94,7 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     this.#number(6, kindOf(span))
     writer.time(fixed64Field(7), span.startMs)
     writer.time(fixed64Field(8), span.endMs)
+    this.#shared(span.shared)
     this.#attributes(SPAN_ATTRIBUTE, span.attributes)
     this.#number(10, span.droppedAttributes)
     this.#number(12, 0)
@@ -139,6 +141,15 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     }
     this.#number(3, span.failed ? STATUS_ERROR : 0)
     this.#writer.wrap(lengthDelimited(15), from)
+  }
+
+  /** Attributes that many spans have in common are encoded once per list. */
+  #shared(attributes: readonly AttributeValue[]): void {
+    const known = this.#blocks.get(attributes)
+    if (known !== undefined) return this.#writer.raw(known)
+    const from = this.#writer.at
+    this.#attributes(SPAN_ATTRIBUTE, attributes)
+    this.#blocks.set(attributes, this.#writer.take(from))
   }
 
   #attributes(tag: number, attributes: readonly AttributeValue[]): void {
@@ -221,7 +232,7 @@ export class JsonSpanEncoder implements SpanEncoder {
         kind: kindOf(span),
         startTimeUnixNano: nanosOf(span.startMs),
         endTimeUnixNano: nanosOf(span.endMs),
-        attributes: jsonAttributes(span.attributes),
+        attributes: [...jsonAttributes(span.shared), ...jsonAttributes(span.attributes)],
         droppedAttributesCount: span.droppedAttributes,
         events: [],
         droppedEventsCount: 0,

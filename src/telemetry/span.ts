@@ -21,7 +21,9 @@ export interface SpanData {
   /** Milliseconds since the epoch, with fractions. */
   readonly startMs: number
   readonly endMs: number
-  /** Names and values in turn. */
+  /** Names and values in turn; a list that many spans have in common, so it is encoded once. */
+  readonly shared: readonly AttributeValue[]
+  /** Names and values in turn; the span's own. */
   readonly attributes: readonly AttributeValue[]
   readonly droppedAttributes: number
   /** Status ERROR; otherwise it is unset. */
@@ -32,6 +34,12 @@ export interface SpanData {
 export interface SpanLimits {
   readonly attributesMax: number
   readonly valueCharsMax: number
+}
+
+/** What a span is of. */
+export interface SpanSubject {
+  readonly name: string
+  readonly attributes: readonly AttributeValue[]
 }
 
 export interface TracerOptions {
@@ -54,7 +62,7 @@ export class Tracer {
 
   /** A span of a trace that may have begun elsewhere. */
   startServer(
-    name: string,
+    subject: SpanSubject,
     startMs: number,
     parent: SpanContext | undefined,
     links: readonly SpanContext[] = NO_LINKS,
@@ -62,7 +70,14 @@ export class Tracer {
     const { sampler, ids } = this.#options
     const traceId = parent?.traceId ?? ids.generateTraceId()
     const above = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
-    const result = sampler.shouldSample(above, traceId, name, SpanKind.SERVER, NO_ATTRIBUTES, [])
+    const result = sampler.shouldSample(
+      above,
+      traceId,
+      subject.name,
+      SpanKind.SERVER,
+      NO_ATTRIBUTES,
+      [],
+    )
     const traceState = result.traceState ?? parent?.traceState
     const context: SpanContext = {
       traceId,
@@ -73,14 +88,14 @@ export class Tracer {
           : TraceFlags.NONE,
       ...(traceState === undefined ? {} : { traceState }),
     }
-    return new Span(this.#options, name, SpanKind.SERVER, context, parent, links, startMs)
+    return new Span(this.#options, subject, SpanKind.SERVER, context, parent, links, startMs)
   }
 
   /** A child in this process. It is sampled as its parent is: every standard sampler says so. */
-  startClient(name: string, startMs: number, parent: Span): Span {
+  startClient(subject: SpanSubject, startMs: number, parent: Span): Span {
     const context = { ...parent.context, spanId: this.#options.ids.generateSpanId() }
     const { context: above } = parent
-    return new Span(this.#options, name, SpanKind.CLIENT, context, above, NO_LINKS, startMs)
+    return new Span(this.#options, subject, SpanKind.CLIENT, context, above, NO_LINKS, startMs)
   }
 }
 
@@ -91,6 +106,7 @@ export class Span implements SpanData {
   readonly parent: SpanContext | undefined
   readonly links: readonly SpanContext[]
   readonly startMs: number
+  shared: readonly AttributeValue[]
   /** False when the span is not sampled or not wanted; then nothing needs to be set. */
   readonly recording: boolean
   readonly attributes: AttributeValue[] = []
@@ -102,7 +118,7 @@ export class Span implements SpanData {
 
   constructor(
     options: TracerOptions,
-    name: string,
+    subject: SpanSubject,
     kind: SpanKind.SERVER | SpanKind.CLIENT,
     context: SpanContext,
     parent: SpanContext | undefined,
@@ -110,19 +126,21 @@ export class Span implements SpanData {
     startMs: number,
   ) {
     this.#options = options
-    this.name = name
+    this.name = subject.name
+    this.shared = subject.attributes
     this.kind = kind
     this.context = context
     this.parent = parent
     this.links = links
     this.startMs = startMs
     this.recording = options.onEnd !== undefined && (context.traceFlags & TraceFlags.SAMPLED) !== 0
+    if (this.recording && !this.#fits(subject.attributes.length)) this.#ownShared()
   }
 
   /** Each name once: a span's attributes are a list, not a map. */
   set(name: string, value: AttributeValue): void {
     const { attributesMax, valueCharsMax } = this.#options.limits
-    if (this.attributes.length >= 2 * attributesMax) {
+    if (this.shared.length + this.attributes.length >= 2 * attributesMax) {
       this.droppedAttributes += 1
       return
     }
@@ -131,11 +149,7 @@ export class Span implements SpanData {
   }
 
   setAll(attributes: readonly AttributeValue[]): void {
-    const { attributesMax, valueCharsMax } = this.#options.limits
-    if (
-      valueCharsMax === Infinity &&
-      this.attributes.length + attributes.length <= 2 * attributesMax
-    ) {
+    if (this.#fits(this.shared.length + this.attributes.length + attributes.length)) {
       for (const item of attributes) this.attributes.push(item)
       return
     }
@@ -144,6 +158,19 @@ export class Span implements SpanData {
       const value = attributes[i + 1]
       if (typeof name === 'string' && value !== undefined) this.set(name, value)
     }
+  }
+
+  /** True when so many names and values need no limit looked at. */
+  #fits(items: number): boolean {
+    const { attributesMax, valueCharsMax } = this.#options.limits
+    return valueCharsMax === Infinity && items <= 2 * attributesMax
+  }
+
+  /** Under unusual limits the common attributes are set one by one, like the others. */
+  #ownShared(): void {
+    const { shared } = this
+    this.shared = []
+    this.setAll(shared)
   }
 
   fail(message: string | undefined): void {

@@ -334,6 +334,64 @@ describe('The media type', () => {
   })
 })
 
+describe('The encoding of a body', () => {
+  const ping = '{"id":1,"method":"ping"}'
+
+  it('may be spelled as UTF-8 in any way', () => {
+    for (const type of [
+      'application/json; charset=utf-8',
+      'application/json;charset=UTF-8',
+      'application/json; charset="utf-8"',
+      'application/json; charset=utf8',
+      'application/json ; Charset = Utf-8',
+      'application/json; charset=us-ascii',
+      'application/json; profile=x; charset=utf-8',
+      'application/json; profile=x',
+    ]) {
+      assert.equal(refusal(ping, { 'content-type': type }), 'accepted', type)
+    }
+  })
+
+  it('may be no other', () => {
+    for (const type of [
+      'application/json; charset=utf-7',
+      'application/json; charset="UTF-16"',
+      'application/json;charset=utf-16le',
+      'application/json; charset=iso-8859-1',
+      'application/json; charset=utf-8; charset=utf-7',
+      'application/json; charset=',
+      "application/json; charset='utf-7'",
+    ]) {
+      assert.equal(refusal(ping, { 'content-type': type }), 'unsupported_media', type)
+    }
+  })
+
+  it('must be valid throughout', () => {
+    const bad: readonly (readonly number[])[] = [
+      [0xff],
+      [0xc0, 0xaf],
+      [0xed, 0xa0, 0x80],
+      [0xf4, 0x90, 0x80, 0x80],
+      [0xe2, 0x82],
+    ]
+    for (const bytes of bad) {
+      const [before = '', after = ''] = '{"id":1,"method":"ping","params":{"x":"|"}}'.split('|')
+      const body = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)])
+      const envelope = read(JSON_TYPE, body)
+      assert.equal(envelope.kind === 'rejected' ? envelope.reason : 'accepted', 'malformed')
+    }
+  })
+})
+
+describe('A batch', () => {
+  it('is refused when a message of it claims a revision without batches', () => {
+    const modern = JSON.stringify({ id: 2, method: 'ping', params: MODERN_PARAMS })
+    assert.equal(refusal(`[{"id":1,"method":"ping"},${modern}]`), 'invalid_request')
+    assert.equal(refusal(`[${modern}]`), 'invalid_request')
+    assert.equal(refusal('[{"id":1,"method":"ping"}]'), 'accepted')
+  })
+})
+
 describe('Headers that repeat the body', () => {
   const VERSION = '2026-07-28'
   const modern = (method: string, params: object = {}, id: unknown = 1): string =>
@@ -416,6 +474,32 @@ describe('Headers that repeat the body', () => {
       'another resource',
       modern('resources/read', { uri: 'a:b', name: 'a:c' }),
       { name: 'a:c' },
+      'header_mismatch',
+    ],
+    ['a tool, and the body names none', modern('tools/call'), { name: 'add' }, 'header_mismatch'],
+    [
+      'a tool, and its name is a number',
+      modern('tools/call', { name: 5 }),
+      { name: '5' },
+      'header_mismatch',
+    ],
+    [
+      'a tool whose name is too long to be read',
+      modern('tools/call', { name: 'x'.repeat(1_100) }),
+      { name: 'x'.repeat(1_100) },
+      'header_mismatch',
+    ],
+    [
+      'a resource whose URI is over 4096 bytes',
+      modern('resources/read', { uri: `a:${'x'.repeat(4_096)}` }),
+      { name: `a:${'x'.repeat(4_096)}` },
+      'header_mismatch',
+    ],
+    ['a list of versions', call, { version: '2026-07-28, 2025-11-25' }, 'header_mismatch'],
+    [
+      'a list of versions of the session era',
+      legacy('tools/call', { name: 'add' }),
+      { version: '2025-11-25, 2025-06-18' },
       'header_mismatch',
     ],
     ['the task', modern('tasks/get', { taskId: 't' }), { name: 't' }, 'accepted'],

@@ -3,7 +3,15 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { watchReply } from '../../src/mcp/reply-watch.ts'
-import { failure, MODERN_PARAMS, notification, readMessages, request, result } from './messages.ts'
+import {
+  failure,
+  MODERN_PARAMS,
+  notification,
+  readEnvelope,
+  readMessages,
+  request,
+  result,
+} from './messages.ts'
 
 interface Reply {
   readonly status?: number
@@ -138,6 +146,26 @@ describe('A JSON reply', () => {
       assert.deepEqual(outcomeOf(CALL, `{"id":1,"error":{"code":${code}}}`), BAD_MESSAGE)
     }
     assert.deepEqual(outcomeOf(CALL, '{"id":1,"error":"no"}'), BAD_MESSAGE)
+  })
+
+  it('with a result is ok though a null error stands beside it', () => {
+    assert.deepEqual(outcomeOf(CALL, '{"id":1,"result":{},"error":null}'), OK)
+    assert.deepEqual(outcomeOf(CALL, '{"id":1,"error":null,"result":{"isError":true}}'), {
+      kind: 'tool_error',
+    })
+    assert.deepEqual(outcomeOf(CALL, '{"id":1,"error":null}'), BAD_MESSAGE)
+  })
+
+  it('may begin with a byte order mark, and with no other noise', () => {
+    const body = JSON.stringify(result(1, { isError: true }))
+    assert.deepEqual(outcomeOf(CALL, `\ufeff${body}`), { kind: 'tool_error' })
+    assert.deepEqual(outcomeOf(CALL, `\ufeff\ufeff${body}`), BAD_MESSAGE)
+    assert.deepEqual(outcomeOf(CALL, `${body}\ufeff`), BAD_MESSAGE)
+  })
+
+  it('may begin with a byte order mark in pieces', () => {
+    const body = `\ufeff${JSON.stringify(result(1))}`
+    assert.deepEqual(only(watch(CALL, { body, cuts: [1, 1, 1] })), OK)
   })
 
   it('may ask for input', () => {
@@ -314,6 +342,22 @@ describe('The replies to a batch', () => {
   it('leave without an outcome nothing that was asked', () => {
     const told = watch(sent, { body: JSON.stringify([answers[0]]) })
     assert.deepEqual(byIndex(told), [[0, BAD_MESSAGE], expected[1], expected[2]])
+  })
+
+  it('keep ids apart that are one number to JavaScript', () => {
+    const ids = ['9007199254740992', '9007199254740993']
+    const calls = ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"ping"}`)
+    const bodies = [`{"id":${ids[1]},"error":{"code":5}}`, `{"id":${ids[0]},"result":{}}`]
+    const told: Told = []
+    const { messages } = readEnvelope(`[${calls.join()}]`)
+    const head = { status: 200, contentType: 'application/json' }
+    const watcher = watchReply(head, messages, (index, outcome) => told.push([index, outcome]))
+    watcher.write(Buffer.from(`[${bodies.join()}]`))
+    watcher.end()
+    assert.deepEqual(byIndex(told), [
+      [0, OK],
+      [1, { kind: 'rpc_error', code: 5 }],
+    ])
   })
 
   it('answer two calls with one id in turn', () => {

@@ -3,13 +3,14 @@ import { describe, it } from 'node:test'
 import type { Exchange } from '../../src/core/exchange.ts'
 import {
   createCallDescriber,
+  callAttributes,
   serverAttributes,
-  spanAttributes,
   type CallDescription,
 } from '../../src/telemetry/describe-call.ts'
 import type { AttributeValue } from '../../src/telemetry/span.ts'
 import { readMessage, request } from '../mcp/messages.ts'
 import { post } from '../pipeline/fakes.ts'
+import { parseJson } from '../support/json.ts'
 
 const describeCall = createCallDescriber({
   methods: new Set(['tools/call', 'prompts/get', 'resources/read', 'ping', 'initialize']),
@@ -19,7 +20,7 @@ const describeCall = createCallDescriber({
 
 type Attributes = Readonly<Record<string, AttributeValue>>
 
-interface About extends CallDescription {
+interface About extends Omit<CallDescription, 'attributes'> {
   readonly attributes: Attributes
   readonly serverAttributes: Attributes
 }
@@ -31,7 +32,7 @@ function about(message: object, given: Partial<Exchange> = {}): About {
   const description = describeCall(call)
   return {
     ...description,
-    attributes: toRecord(spanAttributes(call, description)),
+    attributes: toRecord([...description.attributes, ...callAttributes(call)]),
     serverAttributes: toRecord(serverAttributes(call)),
   }
 }
@@ -88,6 +89,18 @@ describe('A call', () => {
     assert.equal(call.attributes['mcp.resource.uri'], 'file:///a')
   })
 
+  it('about a resource shows neither the user information nor the query of its URI', () => {
+    const shown = (uri: string): unknown =>
+      about(request(1, 'resources/read', { uri })).attributes['mcp.resource.uri']
+    assert.equal(shown('https://user:pass@h.example/a?token=t#f'), 'https://h.example/a')
+    assert.equal(shown('https://u@h.example:81/a/b'), 'https://h.example:81/a/b')
+    assert.equal(shown('https://a@b@h.example/'), 'https://h.example/')
+    assert.equal(shown('db+x://u:p@h?key=k'), 'db+x://h')
+    assert.equal(shown('file:///a@b?c'), 'file:///a@b')
+    assert.equal(shown('note:a@b'), 'note:a@b')
+    assert.equal(shown('note:a?secret\nsecret'), 'note:a')
+  })
+
   it('has bounded values where clients could make them up', () => {
     const call = about(request(1, 'made/up'), {
       upstreamName: 'made-up',
@@ -105,6 +118,9 @@ describe('A call', () => {
     assert.equal(call.spanName, 'tools/call')
     assert.equal(call.tool, undefined)
     assert.equal(about(request(1, 'x'.repeat(200))).spanName, '_OTHER')
+    assert.equal(about(request(1, 'tools/call', { name: 'a\u009b31m' })).tool, undefined)
+    const lone = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\\ud800"}}'
+    assert.equal(about(parseJson<object>(lone)).spanName, 'tools/call')
   })
 
   it('shows its id as it was written, and none that is null or missing', () => {

@@ -32,9 +32,8 @@ function hrTime(epochMs: number): HrTime {
 /** The same span as OpenTelemetry's SDK would hand it to an exporter. */
 function toReadable(span: SpanData): ReadableSpan {
   const attributes: Record<string, string | number> = {}
-  for (let i = 0; i < span.attributes.length; i += 2) {
-    attributes[String(span.attributes[i])] = span.attributes[i + 1] ?? ''
-  }
+  const list = [...span.shared, ...span.attributes]
+  for (let i = 0; i < list.length; i += 2) attributes[String(list[i])] = list[i + 1] ?? ''
   const readable = {
     name: span.name,
     kind: span.kind,
@@ -78,7 +77,11 @@ const context: fc.Arbitrary<SpanContext> = fc
   )
 
 const attributes = fc
-  .uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), { maxLength: 20 })
+  // The prefix keeps names from being integers, which objects would put first.
+  .uniqueArray(
+    fc.string({ unit: 'grapheme', maxLength: 40 }).map((name) => `a.${name}`),
+    { maxLength: 20 },
+  )
   .chain((names) =>
     fc.tuple(
       ...names.map((name) =>
@@ -101,11 +104,17 @@ const span: fc.Arbitrary<SpanData> = fc
     startMs: fc.double({ min: 0, max: 4e12, noNaN: true }),
     durationMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
     attributes,
+    sharedItems: fc.nat(20),
     droppedAttributes: fc.nat(300),
     failed: fc.boolean(),
     statusMessage: fc.option(fc.string({ unit: 'grapheme', maxLength: 256 }), { nil: undefined }),
   })
-  .map(({ durationMs, ...rest }) => ({ ...rest, endMs: rest.startMs + durationMs }))
+  .map(({ durationMs, sharedItems, attributes: list, ...rest }) => ({
+    ...rest,
+    endMs: rest.startMs + durationMs,
+    shared: list.slice(0, 2 * Math.min(sharedItems, list.length / 2)),
+    attributes: list.slice(2 * Math.min(sharedItems, list.length / 2)),
+  }))
 
 describe('A batch of spans', () => {
   it('has the protobuf bytes that OpenTelemetry would send', () => {

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Outcome } from '../../src/core/outcome.ts'
-import { isPlain, LabelGuard, NAME_CHARS_MAX, NAMES_MAX } from '../../src/telemetry/label-guard.ts'
+import {
+  CODES_MAX,
+  DOUBTFUL_NAMES_MAX,
+  isPlain,
+  LabelGuard,
+  NAME_CHARS_MAX,
+  NAMES_MAX,
+} from '../../src/telemetry/label-guard.ts'
 
 const OK: Outcome = { kind: 'ok' }
+const FAILED: Outcome = { kind: 'tool_error' }
 const noOverflow = (): void => assert.fail('the guard is not full')
 
 describe('A name of a tool or prompt', () => {
@@ -75,5 +83,65 @@ describe('A name of a tool or prompt', () => {
       assert.equal(isPlain(name), false, JSON.stringify(name))
       assert.equal(new LabelGuard(noOverflow).admit('up', name, OK), '_OTHER')
     }
+  })
+
+  it('that could act on a terminal or cannot be written as UTF-8 is no label', () => {
+    for (const name of ['a\u009b31m', '\ud800', 'a\udc00b', '\u2028', 'a\u202eb', '\ufeffa']) {
+      assert.equal(isPlain(name), false, JSON.stringify(name))
+      assert.equal(new LabelGuard(noOverflow).admit('up', name, OK), '_OTHER')
+    }
+  })
+
+  it('that only ever failed is one of at most 32 of an upstream', () => {
+    assert.equal(DOUBTFUL_NAMES_MAX, 32)
+    let full = 0
+    const guard = new LabelGuard(() => {
+      full += 1
+    })
+    for (let i = 0; i < 32; i += 1) assert.equal(guard.admit('up', `t${i}`, FAILED), `t${i}`)
+    assert.equal(full, 0)
+    for (let i = 32; i < 500; i += 1) assert.equal(guard.admit('up', `t${i}`, FAILED), '_OTHER')
+    assert.equal(full, 468)
+    assert.equal(guard.admit('up', 't0', FAILED), 't0')
+    assert.equal(guard.admit('other', 't32', FAILED), 't32')
+  })
+
+  it('becomes a label with its first success though 32 others only ever failed', () => {
+    let full = 0
+    const guard = new LabelGuard(() => {
+      full += 1
+    })
+    for (let i = 0; i < 40; i += 1) guard.admit('up', `t${i}`, FAILED)
+    assert.equal(full, 8)
+    assert.equal(guard.admit('up', 't39', OK), 't39')
+    assert.equal(guard.admit('up', 't39', FAILED), 't39')
+    for (let i = 0; i < 255; i += 1) assert.equal(guard.admit('up', `good-${i}`, OK), `good-${i}`)
+    assert.equal(full, 8)
+  })
+
+  it('that only ever failed stays a label only for its failures', () => {
+    const guard = new LabelGuard(noOverflow)
+    guard.admit('up', 'doubtful', FAILED)
+    assert.equal(guard.admit('up', 'doubtful', { kind: 'cancelled' }), '_OTHER')
+    assert.equal(guard.admit('up', 'doubtful', FAILED), 'doubtful')
+  })
+})
+
+describe('A JSON-RPC error code', () => {
+  it('is a label as long as its upstream has answered with at most 32', () => {
+    assert.equal(CODES_MAX, 32)
+    let full = 0
+    const guard = new LabelGuard(() => {
+      full += 1
+    })
+    for (let code = 1; code <= 32; code += 1) {
+      assert.equal(guard.admitCode('up', String(code)), String(code))
+    }
+    assert.equal(full, 0)
+    assert.equal(guard.admitCode('up', '33'), '_OTHER')
+    assert.equal(full, 1)
+    assert.equal(guard.admitCode('up', '7'), '7')
+    assert.equal(guard.admitCode('other', '33'), '33')
+    assert.equal(full, 1)
   })
 })
