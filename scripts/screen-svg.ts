@@ -21,7 +21,8 @@ const rows = lines.map((line, index) => {
   const y = MARGIN + (index + 0.75) * LINE_HEIGHT
   return `<text x="${MARGIN}" y="${y}" xml:space="preserve">${escapeXml(line)}</text>`
 })
-process.stdout.write(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">
+process.stdout
+  .write(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">
 <rect width="100%" height="100%" rx="8" fill="#12161c"/>
 <g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14" fill="#d5dbe3">
 ${rows.join('\n')}

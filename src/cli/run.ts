@@ -35,7 +35,8 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
     context.err(`sidelight: ${telemetry.message}\n`)
     return EXIT.usage
   }
-  const { clock, version } = context
+  // Taken before anything starts, so that no signal comes too early to be heard.
+  const { clock, version, stopped } = context
   const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
   for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
   const sidecar = await startSidecar({
@@ -53,7 +54,7 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
   announce(sidecar, config, context, (body, fields) =>
     log.write('info', 'sidecar.started', body, fields),
   )
-  await context.stopped
+  await stopped
   await sidecar.drain()
   return EXIT.ok
 }

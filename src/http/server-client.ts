@@ -5,6 +5,8 @@ import type { Answer, Client } from '../core/reply.ts'
 
 export class ServerClient implements Client {
   readonly #outgoing: ServerResponse
+  /** The reply's Content-Length, while nothing of its body has been sent; otherwise -1. */
+  #expected = -1
 
   constructor(outgoing: ServerResponse) {
     this.#outgoing = outgoing
@@ -16,16 +18,24 @@ export class ServerClient implements Client {
     const outgoing = this.#outgoing
     if (outgoing.destroyed) return
     outgoing.writeHead(status, printable(statusMessage), rawHeaders)
+    this.#expected = contentLengthOf(rawHeaders)
     // What of the body is here already leaves together with the head, before this turn ends.
     process.nextTick(flushHead, outgoing)
   }
 
   write(chunk: Buffer): boolean {
-    return this.#outgoing.destroyed || this.#outgoing.write(chunk)
+    const outgoing = this.#outgoing
+    if (outgoing.destroyed) return true
+    const whole = chunk.length === this.#expected && chunk.length <= ONE_WRITE_BYTES_MAX
+    this.#expected = -1
+    if (!whole || outgoing.writableEnded) return outgoing.write(chunk)
+    // As Latin-1 text, which keeps every byte, Node sends head and body in one plain write.
+    outgoing.end(chunk.toString('latin1'), 'latin1')
+    return true
   }
 
   end(): void {
-    if (!this.#outgoing.destroyed) this.#outgoing.end()
+    if (!this.#outgoing.destroyed && !this.#outgoing.writableEnded) this.#outgoing.end()
   }
 
   abort(): void {
@@ -55,6 +65,19 @@ export class ServerClient implements Client {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** A whole body of at most this size is sent together with its head; copying it costs less. */
+const ONE_WRITE_BYTES_MAX = 16 * 1024
+
+function contentLengthOf(rawHeaders: readonly string[]): number {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? ''
+    if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      return Number(rawHeaders[i + 1])
+    }
+  }
+  return -1
+}
 
 /**
  * Sends a head that no body has followed yet. An empty write keeps its bytes as they came;

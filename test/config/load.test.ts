@@ -228,3 +228,67 @@ describe('A configuration from flags', () => {
     })
   })
 })
+
+describe('An upstream', () => {
+  const LOOP = 'this is where Sidelight itself listens'
+
+  it('that is the data listener itself is refused at its line', () => {
+    const rows = [
+      ['127.0.0.1:8420', 'http://127.0.0.1:8420/a/mcp'],
+      ['127.0.0.1:8420', 'http://localhost:8420/mcp'],
+      ['127.0.0.1:8420', 'http://LOCALHOST:8420'],
+      ['0.0.0.0:9000', 'http://127.0.0.1:9000/mcp'],
+      ['0.0.0.0:80', 'http://localhost/mcp'],
+      ['"[::1]:9000"', 'http://[::1]:9000/mcp'],
+      ['10.1.2.3:9000', 'http://10.1.2.3:9000/mcp'],
+      ['proxy.example:9000', 'http://proxy.example:9000/mcp'],
+    ]
+    for (const [data, url] of rows) {
+      const source = `listen:\n  data: ${data}\nupstreams:\n  good: { url: http://h/mcp }\n  a:\n    url: ${url}\n`
+      assert.deepEqual(problems(source), [`f:6: upstreams.a.url: ${LOOP}`], `${data} ${url}`)
+    }
+  })
+
+  it('that is the default data listener is refused when listen is left out', () => {
+    assert.deepEqual(problems('upstreams:\n  a:\n    url: http://127.0.0.1:8420/mcp\n'), [
+      `f:3: upstreams.a.url: ${LOOP}`,
+    ])
+  })
+
+  it('on another port or another host is none', () => {
+    for (const url of [
+      'http://127.0.0.1:8421/mcp',
+      'http://127.0.0.1/mcp',
+      'https://127.0.0.1/mcp',
+      'http://h.example:8420/mcp',
+      'http://10.0.0.1:8420/mcp',
+    ]) {
+      assert.deepEqual(problems(`upstreams:\n  a: { url: "${url}" }\n`), [], url)
+    }
+  })
+})
+
+describe('An upstream on loopback', () => {
+  it('is no loop when the data listener is bound to one other address', () => {
+    const source = `listen:\n  data: 10.0.0.5:8080\nupstreams:\n  a: { url: "http://127.0.0.1:8080/mcp" }\n`
+    assert.deepEqual(problems(source), [])
+  })
+})
+
+describe('A header for an upstream', () => {
+  it('is refused at its line when it belongs to the connection', () => {
+    for (const name of [
+      'Content-Length',
+      'Transfer-Encoding',
+      'Host',
+      'host',
+      'Connection',
+      'TE',
+      'Upgrade',
+    ]) {
+      assert.deepEqual(problems(`${UP}    headers:\n      X-Good: a\n      ${name}: "1"\n`), [
+        `f:6: upstreams.a.headers.${name}: this header belongs to the connection and cannot be set`,
+      ])
+    }
+  })
+})

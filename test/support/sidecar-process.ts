@@ -40,6 +40,11 @@ export interface SidecarProcess {
   metrics(): Promise<Metrics>
   signal(signal: NodeJS.Signals): void
   readonly stderr: string
+  /** Stops reading standard error until `resumeStderr`. */
+  pauseStderr(): void
+  resumeStderr(): void
+  /** Stops reading standard error and closes the pipe. */
+  closeStderr(): void
   /** Resolves when the process has ended. */
   finished(within: number): Promise<Finished>
   /** Ends the process, whatever it does, and waits for that. */
@@ -74,6 +79,9 @@ export async function startSidecarProcess(options: {
     get stderr() {
       return program.stderr()
     },
+    pauseStderr: () => void program.child.stderr?.pause(),
+    resumeStderr: () => void program.child.stderr?.resume(),
+    closeStderr: () => void program.child.stderr?.destroy(),
     finished: program.finished,
     kill: program.kill,
   }

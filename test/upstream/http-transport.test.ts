@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { systemClock } from '../../src/core/clock.ts'
+import { HttpTransport } from '../../src/upstream/http-transport.ts'
+import type { Outbound, ReplySink } from '../../src/upstream/transport.ts'
+import { startRawUpstream } from '../support/raw-upstream.ts'
+import { closeAfterTest } from '../support/scope.ts'
+import { SOON, waitFor } from '../support/wait-for.ts'
+
+const DEAF: ReplySink = { head: () => {}, data: () => true, end: () => {}, failed: () => {} }
+
+function outboundOf(body: Buffer): Outbound {
+  return {
+    httpMethod: 'POST',
+    query: '',
+    rawHeaders: [],
+    body,
+    injection: undefined,
+    longLived: false,
+  }
+}
+
+function collector(): () => void {
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  return () => void (typeof gc === 'function' ? gc() : assert.fail('no gc'))
+}
+
+describe('A call that is given up while it waits for a connection', () => {
+  it('is forgotten with its body though the connection stays in use', async () => {
+    const upstream = await startRawUpstream(() => {})
+    const transport = new HttpTransport({
+      url: new URL(upstream.url),
+      headers: { preserveHost: false, set: new Map() },
+      connectTimeoutMs: SOON,
+      connectionsMax: 1,
+      headerBytesMax: 16_384,
+      clock: systemClock,
+    })
+    closeAfterTest(() => transport.close())
+    transport.send(outboundOf(Buffer.from('hung')), DEAF)
+    await upstream.request(0)
+    const bodies = Array.from({ length: 10 }, () => {
+      const body = Buffer.alloc(100_000)
+      transport.send(outboundOf(body), DEAF).abort()
+      return new WeakRef(body)
+    })
+    const collect = collector()
+    await waitFor(
+      () => {
+        collect()
+        return bodies.every((body) => body.deref() === undefined)
+      },
+      { within: SOON, what: 'the bodies to be forgotten' },
+    )
+    assert.equal(upstream.requests.length, 1)
+  })
+})
