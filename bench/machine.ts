@@ -20,7 +20,7 @@ export interface Machine {
 
 const PACKAGES: readonly string[] = [
   '@hono/node-server',
-  '@opentelemetry/exporter-trace-otlp-proto',
+  '@opentelemetry/otlp-exporter-base',
   '@opentelemetry/sdk-metrics',
   '@opentelemetry/sdk-trace',
   'hono',
@@ -32,7 +32,7 @@ export function describeMachine(): Machine {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     memoryGb: Number((totalmem() / 1024 ** 3).toFixed(1)),
-    kernel: `${type()} ${release()}`,
+    kernel: `${type()} ${release().split('.').slice(0, 2).join('.')}`,
     node: process.version,
     nginx: nginxVersion() ?? null,
     packages: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),

@@ -23,6 +23,7 @@ export const TARGET_NAMES = [
   'undici-pipe',
   'nginx',
   'sidelight',
+  'sidelight-10',
   'sidelight-off',
 ] as const
 
@@ -71,7 +72,9 @@ export function startTarget(name: TargetName, place: Place): Promise<RunningTarg
     case 'nginx':
       return startNginx(place)
     case 'sidelight':
-      return startWithSink(place)
+      return startWithSink(name, place, {})
+    case 'sidelight-10':
+      return startWithSink(name, place, SAMPLED_TEN_PERCENT)
     case 'sidelight-off':
       return startSidelight(name, place, { OTEL_SDK_DISABLED: 'true' })
   }
@@ -133,10 +136,19 @@ async function startSidelight(
   return launch(command, name, port, '/mcp', place)
 }
 
-async function startWithSink(place: Place): Promise<RunningTarget> {
+const SAMPLED_TEN_PERCENT = {
+  OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+  OTEL_TRACES_SAMPLER_ARG: '0.1',
+}
+
+async function startWithSink(
+  name: TargetName,
+  place: Place,
+  sampling: Readonly<Record<string, string>>,
+): Promise<RunningTarget> {
   const sink = await startHelper('processes/sink.ts', place.pinning)
-  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sink.port}` }
-  const target = await startSidelight('sidelight', place, env)
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sink.port}` }
+  const target = await startSidelight(name, place, { ...endpoint, ...sampling })
   return {
     ...target,
     sinkPid: sink.child.pid,

@@ -24,6 +24,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   outcomes: outcomesPart,
   answers: answersPart,
   metrics: metricsPart,
+  numbers: numbersPart,
 }
 
 /** Each Markdown file with its generated parts made anew. */
@@ -208,6 +209,55 @@ function metricsPart(): string {
       return lines.join('\n')
     })
     .join('\n\n')
+}
+
+/** The newest result that the README shows. */
+const RESULT = 'bench/results/2026-11-23-foundation.json'
+
+const BENCHED: readonly (readonly [target: string, what: string])[] = [
+  ['nginx', 'nginx, 1 worker'],
+  ['undici-pipe', 'node:http to undici, a raw pipe'],
+  ['node-http', 'node:http to node:http, a raw pipe'],
+  ['sidelight-off', 'Sidelight, traces off'],
+  ['sidelight-10', 'Sidelight, 1 call in 10 traced'],
+  ['sidelight', 'Sidelight, every call traced and exported'],
+]
+
+interface BenchTarget {
+  readonly target: string
+  readonly callsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly cpuUsPerCall: number
+  readonly throughputRatio: { readonly median: number }
+}
+
+interface BenchResult {
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string }
+  readonly shapes: readonly { readonly shape: string; readonly targets: readonly BenchTarget[] }[]
+}
+
+function numbersPart(): string {
+  const result: BenchResult = JSON.parse(readFileSync(RESULT, 'utf8'))
+  const targets = result.shapes.find(({ shape }) => shape === 'json-200B@32')?.targets ?? []
+  const rows = BENCHED.map(([name, what]) => {
+    const found = targets.find(({ target }) => target === name)
+    if (found === undefined) throw new Error(`${RESULT} has no target ${name}`)
+    return [
+      what,
+      found.callsPerSecond.toFixed(0),
+      found.throughputRatio.median.toFixed(2),
+      found.cpuUsPerCall.toFixed(0),
+      found.p50Ms.toFixed(2),
+      found.p99Ms.toFixed(1),
+    ]
+  })
+  const { cpu, cores, node } = result.machine
+  return [
+    `Small JSON calls over 32 connections, targets interleaved, one core for the target (${cpu}, ${cores} cores, Node ${node}; [${RESULT.split('/').at(-1)}](${RESULT})):`,
+    '',
+    table(['', 'calls/s', 'ratio to node:http pipe', 'CPU µs per call', 'p50 ms', 'p99 ms'], rows),
+  ].join('\n')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
