@@ -4,6 +4,12 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 
+interface LockEntry {
+  readonly version?: string
+  readonly resolved?: string
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
 interface LockFile {
   readonly packages: Readonly<
     Record<string, { readonly version?: string; readonly resolved?: string }>
@@ -50,6 +56,17 @@ describe('dependencies', () => {
       Object.entries(all).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version)),
       [],
     )
+  })
+
+  it('are locked for every platform, or npm ci would refuse', () => {
+    const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies }]) =>
+      Object.keys(optionalDependencies ?? {}).filter(
+        (name) =>
+          !(`node_modules/${name}` in lock.packages) &&
+          !(`${path}/node_modules/${name}` in lock.packages),
+      ),
+    )
+    assert.deepEqual(missing, [])
   })
 
   it('name no download host in the lock file', () => {
