@@ -11,9 +11,7 @@ interface LockEntry {
 }
 
 interface LockFile {
-  readonly packages: Readonly<
-    Record<string, { readonly version?: string; readonly resolved?: string }>
-  >
+  readonly packages: Readonly<Record<string, LockEntry>>
 }
 
 const lock: LockFile = JSON.parse(readFileSync('package-lock.json', 'utf8'))
