@@ -14,4 +14,8 @@ export interface Log {
   write(level: LogLevel, event: string, body: string, fields?: LogFields): void
 }
 
-export const silentLog: Log = { enabled: () => false, write: () => {} }
+/** A defect of ours: it is logged with its stack, for whoever reports it, and ends nothing else. */
+export function logDefect(log: Log, body: string, error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  log.write('error', 'sidecar.defect', body, { error: text })
+}

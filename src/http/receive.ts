@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Exchange, ExchangeKind } from '../core/exchange.ts'
+import { logDefect } from '../core/log.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import { handle, refuseUnread } from '../pipeline/handle.ts'
 import type { Stages } from '../pipeline/stages.ts'
@@ -117,9 +118,7 @@ function pass(exchange: Exchange, outgoing: ServerResponse, stages: Stages): voi
   try {
     handle(exchange, client, stages)
   } catch (error) {
-    stages.log.write('error', 'sidecar.defect', 'A defect of the sidecar ended an exchange', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    })
+    logDefect(stages.log, 'A defect of the sidecar ended an exchange', error)
     refuseUnread(exchange, client, { kind: 'internal' }, stages)
   }
 }

@@ -11,8 +11,6 @@ export const KNOWN_REVISIONS: readonly string[] = [
   FIRST_MODERN_REVISION,
 ]
 
-export type Era = 'legacy' | 'modern'
-
 /** Revisions are dates, so text order is time order. Anything that is no date is legacy. */
 export function isModern(revision: string | undefined): boolean {
   return (

@@ -6,6 +6,7 @@
  */
 
 import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
+import { logDefect } from '../core/log.ts'
 import { DRAINING, type Outcome } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/limiter.ts'
@@ -66,9 +67,7 @@ export class Delivery implements ReplySink, Stoppable {
     try {
       this.#send()
     } catch (error) {
-      stages.log.write('error', 'sidecar.defect', 'A call could not be sent on', {
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      })
+      logDefect(stages.log, 'A call could not be sent on', error)
       client.answer(answerInternal())
       this.#finish({ kind: 'internal' })
     }
@@ -239,9 +238,7 @@ export class Delivery implements ReplySink, Stoppable {
     this.#watch = undefined
     this.#tee?.drop()
     this.#tee = undefined
-    this.#parts.stages.log.write('error', 'sidecar.defect', 'A reply could not be watched', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    })
+    logDefect(this.#parts.stages.log, 'A reply could not be watched', error)
   }
 
   #resume(): void {

@@ -4,6 +4,7 @@
  */
 
 import type { Call, Exchange } from '../core/exchange.ts'
+import { logDefect } from '../core/log.ts'
 import type { AttemptTarget, CallFollower, Injection } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import type { Stages } from './stages.ts'
@@ -102,9 +103,7 @@ export class Ledger {
     try {
       return tell()
     } catch (error) {
-      this.#stages.log.write('error', 'sidecar.defect', 'An observer of calls failed', {
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      })
+      logDefect(this.#stages.log, 'An observer of calls failed', error)
       return undefined
     }
   }

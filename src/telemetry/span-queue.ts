@@ -5,6 +5,8 @@
  * Whatever the collector does, a call only ever appends to a list.
  */
 
+import { withinTime } from './within-time.ts'
+
 export interface SpanQueueOptions {
   /** Spans that may wait; more are dropped, the newest first. */
   readonly spansMax: number
@@ -70,22 +72,11 @@ export class SpanQueue {
 
   async #send(batch: readonly Buffer[]): Promise<void> {
     const { send, exportTimeoutMs, onDropped } = this.#options
-    if (!(await withinTime(send(batch), exportTimeoutMs))) onDropped('export_failed', batch.length)
+    const sent = await withinTime(send(batch), exportTimeoutMs)
+    if (sent !== true) onDropped('export_failed', batch.length)
     this.#sending = undefined
     if (this.#closed) return
     if (this.#waiting.length >= this.#options.batchMax) this.#sendNext()
     else if (this.#waiting.length > 0) this.#startTimer()
   }
-}
-
-/** False when the work takes longer. */
-async function withinTime(work: Promise<boolean>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs)
-    timer.unref()
-  })
-  const done = await Promise.race([work, late])
-  clearTimeout(timer)
-  return done
 }

@@ -42,6 +42,7 @@ import { createMetricProducer } from './otlp-metrics.ts'
 import { renderPrometheus } from './prometheus.ts'
 import { createSpanOutput } from './span-output.ts'
 import { Tracer, type AttributeValue } from './span.ts'
+import { withinTime } from './within-time.ts'
 
 export interface TelemetryOptions {
   readonly settings: TelemetrySettings
@@ -107,8 +108,9 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       isLongLived: options.isLongLived,
     }),
     renderMetrics: () => renderPrometheus(instruments.families),
-    shutdown: (timeoutMs) =>
-      withinTime(Promise.allSettled([output?.close(), metrics.shutdown()]), timeoutMs),
+    shutdown: async (timeoutMs) => {
+      await withinTime(Promise.allSettled([output?.close(), metrics.shutdown()]), timeoutMs)
+    },
   }
 }
 
@@ -201,13 +203,4 @@ function reportComplaints(log: Log, clock: Clock): void {
     verbose: quiet,
   }
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
-}
-
-async function withinTime(work: Promise<unknown>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, timeoutMs)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
 }
