@@ -10,12 +10,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   config: ['core'],
   mcp: ['core'],
+  auth: ['core'],
   resilience: ['core'],
   telemetry: ['core'],
   upstream: ['core', 'mcp', 'resilience'],
   pipeline: ['core'],
   http: ['core', 'pipeline'],
-  cli: ['core', 'config', 'mcp', 'resilience', 'telemetry', 'upstream', 'pipeline', 'http'],
+  cli: ['core', 'config', 'mcp', 'auth', 'resilience', 'telemetry', 'upstream', 'pipeline', 'http'],
 }
 
 const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {

@@ -135,6 +135,7 @@ function startDemoSidecar(
     config,
     telemetry: settings,
     version,
+    env: context.env,
     clock,
     log,
     print: (text) => context.out(text),

@@ -43,6 +43,7 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
     config,
     telemetry: telemetry.settings,
     version,
+    env: context.env,
     clock,
     log,
     print: (text) => context.out(text),
@@ -75,6 +76,9 @@ function announce(
 
 /** What could not be listened on, why, and which flag changes it. */
 export function describeStartFailure(failure: StartFailure): string {
+  if (failure.what === 'file') {
+    return `sidelight: ${failure.address} cannot be read (${failure.code}); it was to hold the value of a header of an upstream, as one line of text`
+  }
   const flag = failure.what === 'data' ? '--listen' : '--admin'
   const key = failure.what === 'data' ? 'listen.data' : 'listen.admin'
   const why = LISTEN_FAILURES[failure.code] ?? `cannot be listened on (${failure.code})`

@@ -2,13 +2,8 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
-import {
-  formatAddress,
-  parseAddress,
-  parseDuration,
-  parseSize,
-  type ListenAddress,
-} from '../config/units.ts'
+import { createIdentityReader } from '../auth/claimed-identity.ts'
+import { formatAddress, type ListenAddress } from '../config/units.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { LimitName } from '../core/limits.ts'
@@ -22,7 +17,7 @@ import { BodyBudget } from '../http/read-body.ts'
 import { createDecodeTee } from '../mcp/decode-tee.ts'
 import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
 import { createEnvelopeReader } from '../mcp/read-envelope.ts'
-import { watchReply } from '../mcp/reply-watch.ts'
+import { watchReply, watchStream } from '../mcp/reply-watch.ts'
 import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
 import { spliceMeta } from '../mcp/splice-meta.ts'
 import { InFlight } from '../pipeline/in-flight.ts'
@@ -31,12 +26,18 @@ import type { Stages } from '../pipeline/stages.ts'
 import { Limiter } from '../resilience/limiter.ts'
 import type { TelemetrySettings } from '../telemetry/env.ts'
 import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
+import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
+import { SessionRegistry } from '../upstream/sessions.ts'
+import { addressOf, durationOf, sizeOf } from './units.ts'
+import { createUpstreams, newSessionId, pathsOf, prefixesOf } from './upstreams.ts'
 
 export interface SidecarOptions {
   readonly config: Config
   readonly telemetry: TelemetrySettings
   readonly version: string
+  /** The process's environment, of which stdio servers get a few variables. */
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly log: Log
   /** Writes to standard output, for the console exporter of spans. */
@@ -53,20 +54,23 @@ export interface Sidecar {
   drain(): Promise<void>
 }
 
-/** A start that failed: which address could not be listened on, and why. */
+/** A start that failed: which address could not be listened on, or which file not read, and why. */
 export interface StartFailure {
   readonly kind: 'failed'
-  readonly what: 'data' | 'admin'
+  readonly what: 'data' | 'admin' | 'file'
+  /** The address, or the file's path. */
   readonly address: string
   readonly code: string
 }
 
-/** Suspended calls are looked through this often for ones that have waited too long. */
+/** What depends on time is looked after this often: calls that wait, sessions, processes. */
 const SWEEP_INTERVAL_MS = 1_000
 
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar | StartFailure> {
   const parts = await assemble(options)
+  if ('what' in parts) return parts
   const { config } = options
+  const identity = createIdentityReader()
   const limits = {
     headerBytesMax: sizeOf(config.limits.headers),
     connectionsMax: config.limits.connections,
@@ -79,7 +83,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     peers: peerRules(config, dataAddress),
     bodyBytesMax: sizeOf(config.limits.body),
     bodyBudget: new BodyBudget(sizeOf(config.limits.bodies)),
+    identify: ({ headers }) => identity(headers.authorization),
+    newId: newSessionId,
     paths: pathsOf(config),
+    prefixes: prefixesOf(config),
   })
   const data = await listen(dataApp, { ...dataAddress, ...limits })
   if ('kind' in data) return parts.fail('data', config.listen.data, data.code)
@@ -111,9 +118,10 @@ interface Parts {
   fail(what: 'data' | 'admin', address: string, code: string): Promise<StartFailure>
 }
 
-async function assemble(options: SidecarOptions): Promise<Parts> {
+async function assemble(options: SidecarOptions): Promise<Parts | StartFailure> {
   const { config, clock, log } = options
   const inFlight = new InFlight()
+  const registryBox: { registry?: UpstreamRegistry } = {}
   const telemetry = await startTelemetry({
     settings: options.telemetry,
     version: options.version,
@@ -122,6 +130,7 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
     log,
     print: options.print,
     inFlight: () => inFlight.size,
+    sessions: () => registryBox.registry?.sessionCounts() ?? [],
     vocabulary: {
       methods: KNOWN_METHODS,
       revisions: new Set(KNOWN_REVISIONS),
@@ -131,13 +140,33 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
   const limiter = new Limiter(config.limits.streams)
-  const registry = new UpstreamRegistry(upstreamOptions(config), limiter, clock)
+  const upstreams = createUpstreams({
+    config,
+    env: options.env,
+    clock,
+    log,
+    observer: telemetry.transports,
+  })
+  if ('kind' in upstreams) {
+    await telemetry.shutdown(0)
+    return fileFailure(upstreams)
+  }
+  const sessions = new SessionRegistry(
+    { sessionsMax: config.limits.sessions, idleMs: durationOf(config.limits.sessionIdle) },
+    clock,
+    telemetry.transports,
+  )
+  const registry = new UpstreamRegistry(upstreams.parts, limiter, sessions, clock)
+  registryBox.registry = registry
   const resumptions = new Resumptions(clock, {
     callsMax: config.limits.suspendedCalls,
     waitMs: durationOf(config.limits.suspendedWait),
     onOverflow: () => observer.limitHit('suspended_calls'),
   })
-  const sweeper = setInterval(() => resumptions.sweep(), SWEEP_INTERVAL_MS)
+  const sweeper = setInterval(() => {
+    resumptions.sweep()
+    registry.tick()
+  }, SWEEP_INTERVAL_MS)
   sweeper.unref()
   let draining = false
   const stages: Stages = {
@@ -156,6 +185,7 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
     upstreamNames: () => registry.names(),
     isLongLived,
     watchReply,
+    watchStream,
     decodeTee: createDecodeTee,
     spliceMeta,
   }
@@ -163,6 +193,7 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
     clearInterval(sweeper)
     resumptions.endAll()
     await registry.close()
+    upstreams.close()
     await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
   }
   return {
@@ -178,6 +209,10 @@ async function assemble(options: SidecarOptions): Promise<Parts> {
       return { kind: 'failed', what, address, code }
     },
   }
+}
+
+function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
+  return { kind: 'failed', what: 'file', address: file, code }
 }
 
 function toSidecar(
@@ -211,34 +246,6 @@ function toSidecar(
   }
 }
 
-function upstreamOptions(config: Config): ConstructorParameters<typeof UpstreamRegistry>[0] {
-  return Object.entries(config.upstreams).map(([name, upstream]) => ({
-    name,
-    url: new URL(upstream.url),
-    host: upstream.host,
-    headers: upstream.headers,
-    connectTimeoutMs: durationOf(upstream.connectTimeout),
-    connectionsMax: upstream.connections,
-    headerBytesMax: sizeOf(config.limits.headers),
-    propagate: {
-      meta: config.telemetry.propagateMeta,
-      headers: config.telemetry.propagateHeaders,
-    },
-  }))
-}
-
-/** The paths that operators chose, and `/mcp` when there is one upstream and nobody claimed it. */
-function pathsOf(config: Config): Map<string, string> {
-  const paths = new Map<string, string>()
-  const names = Object.keys(config.upstreams)
-  const only = names[0]
-  if (names.length === 1 && only !== undefined) paths.set('/mcp', only)
-  for (const [name, { path }] of Object.entries(config.upstreams)) {
-    if (path !== undefined) paths.set(path, name)
-  }
-  return paths
-}
-
 function peerRules(config: Config, address: ListenAddress): PeerRules {
   return {
     loopback: isLoopbackName(address.host),
@@ -251,22 +258,4 @@ function urlOf(listener: Listener): string {
   const host =
     listener.host === '0.0.0.0' ? '127.0.0.1' : listener.host === '::' ? '::1' : listener.host
   return `http://${formatAddress({ host, port: listener.port })}`
-}
-
-// The schema has checked these texts; a failure here is a defect.
-function durationOf(text: string): number {
-  return certain(parseDuration(text), text)
-}
-
-function sizeOf(text: string): number {
-  return certain(parseSize(text), text)
-}
-
-function addressOf(text: string): ListenAddress {
-  return certain(parseAddress(text), text)
-}
-
-function certain<T>(value: T | undefined, text: string): T {
-  if (value === undefined) throw new Error(`unchecked configuration value ${JSON.stringify(text)}`)
-  return value
 }

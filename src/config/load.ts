@@ -157,6 +157,7 @@ function findLoop(
   const own = parseAddress(config.listen.data)
   if (own === undefined) return undefined
   for (const [name, { url }] of Object.entries(config.upstreams)) {
+    if (url === undefined) continue
     const { hostname, port, protocol } = new URL(url)
     const host = hostname.replace(/^\[|\]$/g, '')
     const samePort = Number(port === '' ? DEFAULT_PORTS[protocol] : port) === own.port
@@ -181,7 +182,13 @@ function findPathClash(
   config: Config,
   lineAt: (path: readonly PropertyKey[]) => number | undefined,
 ): ConfigProblem | undefined {
-  const owners = new Map(Object.keys(config.upstreams).map((name) => [`/${name}/mcp`, name]))
+  const owners = new Map(
+    Object.entries(config.upstreams).flatMap(([name, { transport }]) =>
+      transport === 'sse'
+        ? [`/${name}/sse`, `/${name}/message`].map((path): [string, string] => [path, name])
+        : [[`/${name}/mcp`, name] as [string, string]],
+    ),
+  )
   for (const [name, { path }] of Object.entries(config.upstreams)) {
     if (path === undefined) continue
     const owner = owners.get(path)

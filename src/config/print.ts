@@ -9,11 +9,16 @@ export function printConfig(config: Config): string {
   return stringify(maskSecrets(config))
 }
 
-/** Header values may be credentials, and so may a URL's query: neither is ever shown. */
+/** Header values and variables may be credentials, and so may a URL's query: none is ever shown. */
 export function maskSecrets(config: Config): Config {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => [
     name,
-    { ...upstream, url: maskUrl(upstream.url), headers: maskValues(upstream.headers) },
+    {
+      ...upstream,
+      ...(upstream.url === undefined ? {} : { url: maskUrl(upstream.url) }),
+      headers: maskValues(upstream.headers),
+      env: maskValues(upstream.env),
+    },
   ])
   return { ...config, upstreams: Object.fromEntries(upstreams) }
 }
@@ -24,6 +29,6 @@ function maskUrl(text: string): string {
   return `${url.origin}${url.pathname}?${MASK}`
 }
 
-function maskValues(values: Readonly<Record<string, string>>): Record<string, string> {
+function maskValues(values: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(Object.keys(values).map((key) => [key, MASK]))
 }

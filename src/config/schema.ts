@@ -67,37 +67,109 @@ const headerValue = z.string().check(
   }),
 )
 
-const upstream = z.strictObject({
-  url: about(
-    text('an http:// or https:// URL without credentials or fragment', isUpstreamUrl),
-    'Where the MCP server is: its Streamable HTTP endpoint.',
-  ),
-  path: z.optional(
-    about(
-      text('a path such as /mcp', (value) => /^\/[^?#*:{}\s]*$/.test(value)),
-      'A further path of the data listener that stands for this upstream, besides `/<name>/mcp`.',
+/** A header's value, or where it is read from. */
+const headerSource = z.union([
+  headerValue,
+  z.strictObject({
+    file: about(z.string().check(z.minLength(1)), 'The file; it is read again when it changes.'),
+    prefix: about(
+      z._default(headerValue, ''),
+      'What stands before its content, such as `Bearer `.',
     ),
-  ),
-  host: about(
-    z._default(z.enum(['upstream', 'preserve']), 'upstream'),
-    "What `Host` says: the upstream's own, or what the client sent (for a sidecar beside the server, so that OAuth audiences and DPoP stay valid).",
-  ),
-  headers: about(
-    z._default(z.record(headerName, headerValue), {}),
-    "Headers set on every request to the upstream in place of the client's, such as its credential. Use `${NAME}` to take a value from the environment; values are never printed.",
-  ),
-  connectTimeout: about(z._default(wait, '5s'), 'Longest wait for a connection.'),
-  connections: about(
-    z._default(count, 256),
-    'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
-  ),
-})
+  }),
+])
+
+const pathPrefix = text('the beginning of a path, such as /.well-known/', (value) =>
+  /^\/[^?#*:{}\s]*$/.test(value),
+)
+
+const envName = text('the name of an environment variable', (value) =>
+  /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
+)
+
+/** Without a NUL byte, which no operating system takes in arguments and variables. */
+const plain = text('a text without NUL bytes', (value) => !value.includes('\u0000'))
+
+const upstream = z
+  .strictObject({
+    url: z.optional(
+      about(
+        text('an http:// or https:// URL without credentials or fragment', isUpstreamUrl),
+        'Where the MCP server is: its Streamable HTTP endpoint, or its stream with `transport: sse`.',
+      ),
+    ),
+    transport: about(
+      z._default(z.enum(['http', 'sse']), 'http'),
+      'Streamable HTTP, or the older HTTP+SSE of revision 2024-11-05.',
+    ),
+    path: z.optional(
+      about(
+        text('a path such as /mcp', (value) => /^\/[^?#*:{}\s]*$/.test(value)),
+        'A further path of the data listener that stands for this upstream, besides `/<name>/mcp` (`/<name>/sse` with `transport: sse`).',
+      ),
+    ),
+    host: about(
+      z._default(z.enum(['upstream', 'preserve']), 'upstream'),
+      "What `Host` says: the upstream's own, or what the client sent (for a sidecar beside the server, so that OAuth audiences and DPoP stay valid).",
+    ),
+    passthrough: z.optional(
+      about(
+        z.array(pathPrefix),
+        'Beginnings of paths that go to the same path of the upstream, unread. Default: `/.well-known/` with `host: preserve`, otherwise none.',
+      ),
+    ),
+    headers: about(
+      z._default(z.record(headerName, headerSource), {}),
+      "Headers set on every request to the upstream in place of the client's, such as its credential: a value, with `${NAME}` for one from the environment, or `{ file, prefix }`. Values are never printed.",
+    ),
+    connectTimeout: about(z._default(wait, '5s'), 'Longest wait for a connection.'),
+    connections: about(
+      z._default(count, 256),
+      'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
+    ),
+    command: z.optional(
+      about(
+        z.array(plain).check(z.minLength(1)),
+        'In place of `url`: the program of an MCP server that speaks over its standard streams, and its arguments. No shell reads it.',
+      ),
+    ),
+    env: about(
+      z._default(z.record(envName, plain), {}),
+      'Environment variables of that program. Values are never printed.',
+    ),
+    inheritEnv: about(
+      z._default(z.array(envName), []),
+      "Names of the sidecar's own variables that the program gets too, besides HOME, LOGNAME, PATH, SHELL, TERM and USER.",
+    ),
+    cwd: z.optional(about(plain, 'Working directory of that program.')),
+    processes: about(
+      z._default(count, 64),
+      'Most processes of that program at a time. Each session before revision 2026-07-28 has its own.',
+    ),
+    pool: about(
+      z._default(count, 5),
+      'Most processes that requests of revision 2026-07-28 share. Only with `stateless: true`; otherwise there is one per principal.',
+    ),
+    stateless: about(
+      z._default(z.boolean(), false),
+      'True when the program keeps nothing between requests, so that all clients may share its processes.',
+    ),
+  })
+  .check(
+    z.refine((value) => (value.url === undefined) !== (value.command === undefined), {
+      error: 'expected either url or command',
+    }),
+  )
 
 function isUpstreamUrl(value: string): boolean {
   if (!URL.canParse(value)) return false
   const url = new URL(value)
   const web = url.protocol === 'http:' || url.protocol === 'https:'
   return web && url.username === '' && url.password === '' && url.hash === ''
+}
+
+function isOrigin(value: string): boolean {
+  return isUpstreamUrl(value) && new URL(value).origin === value.replace(/\/$/, '')
 }
 
 const hostName = text('a host name without a port, such as sidelight.internal', (value) =>
@@ -118,6 +190,12 @@ const listen = z.strictObject({
     z._default(z.array(z.string()), []),
     'Origins accepted besides loopback ones, such as `https://app.example`; `*` accepts any.',
   ),
+  publicUrl: z.optional(
+    about(
+      text('an http:// or https:// origin such as https://mcp.example', isOrigin),
+      'The origin under which clients reach the data listener, for OAuth metadata. Default: what `Host` says, over http.',
+    ),
+  ),
 })
 
 const limits = z.strictObject({
@@ -135,10 +213,24 @@ const limits = z.strictObject({
     'Most exchanges with upstreams at a time, open streams included.',
   ),
   suspendedCalls: about(
-    z._default(count, 1_000),
-    'Most calls whose answer is still to be fetched on another stream (revision 2025-11-25).',
+    z._default(count, 10_000),
+    'Most calls whose answer comes on another stream (resumed streams, and HTTP+SSE).',
   ),
   suspendedWait: about(z._default(duration, '5m'), 'How long such a call is waited for.'),
+  sessions: about(
+    z._default(count, 10_000),
+    'Most MCP sessions that are kept in mind; the least recently used goes first.',
+  ),
+  sessionIdle: about(
+    z._default(wait, '30m'),
+    'A session that nobody uses for so long is forgotten, and its process ended.',
+  ),
+  line: about(z._default(size, '32MiB'), 'Longest line that is read from a stdio server.'),
+  replayEvents: about(
+    z._default(count, 256),
+    'Most events per session of a stdio server that are kept for clients that come back.',
+  ),
+  replayBytes: about(z._default(size, '4MiB'), 'Most bytes of such events per session.'),
   requestTimeout: about(
     z._default(wait, '60s'),
     'Longest time for a client to send one request whole; replies may take as long as they like.',

@@ -18,6 +18,19 @@ export type ExchangeKind =
   /** Any other method, passed through unread. */
   | 'other'
 
+/** What a path of the data listener stands for. */
+export type Endpoint =
+  /** The MCP endpoint of Streamable HTTP. */
+  | 'mcp'
+  /** The stream of HTTP+SSE (2024-11-05). */
+  | 'sse_stream'
+  /** Where clients of HTTP+SSE post their messages. */
+  | 'sse_post'
+  /** OAuth metadata of the upstream as a protected resource (RFC 9728). */
+  | 'metadata'
+  /** None of MCP's: passed to the same path of the upstream, unread. */
+  | 'pass'
+
 export type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>
 
 export interface Exchange {
@@ -25,8 +38,13 @@ export interface Exchange {
   readonly httpMethod: string
   /** "1.1" or "1.0". */
   readonly httpVersion: string
+  /** What carried it here: a connection, or the pipes of a process that wraps a server. */
+  readonly carrier: 'tcp' | 'pipe'
   /** The upstream that the path names; it need not exist. */
   readonly upstreamName: string
+  /** The path as received, without the query. */
+  readonly path: string
+  readonly endpoint: Endpoint
   /** The query with its `?`, or empty. */
   readonly query: string
   /** Names and values in turn, exactly as received. */
@@ -39,6 +57,10 @@ export interface Exchange {
   readonly clientPort: number | undefined
   /** Monotonic instant at which the request's head was read. */
   readonly receivedAtMs: number
+  /** MCP's session id, from the header or, for HTTP+SSE, from the query. Never logged. */
+  readonly sessionId: string | undefined
+  /** Who sent it, as far as that is known; sessions belong to one. */
+  readonly principal: string | undefined
   calls: readonly Call[]
   /** True when the body is a JSON array of messages (2025-03-26); its answer is one too. */
   batch: boolean
@@ -65,6 +87,6 @@ export function headerOf(headers: HeaderRecord, name: string): string | undefine
  * a session only.
  */
 export function sessionKeyOf(exchange: Exchange): string | undefined {
-  const session = headerOf(exchange.headers, 'mcp-session-id')
-  return session === undefined ? undefined : `${exchange.upstreamName} ${session}`
+  const { sessionId } = exchange
+  return sessionId === undefined ? undefined : `${exchange.upstreamName} ${sessionId}`
 }

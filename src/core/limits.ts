@@ -19,6 +19,14 @@ export type LimitName =
   | 'suspended_calls'
   /** `limits.requestTimeout` */
   | 'request_timeout'
+  /** `limits.sessions` */
+  | 'sessions'
+  /** `processes` of a stdio upstream */
+  | 'processes'
+  /** `limits.line`, of what a stdio server writes */
+  | 'line'
+  /** `limits.replayEvents` and `limits.replayBytes`: a client missed events that are gone */
+  | 'replay'
   /** Names of tools and prompts that become metric labels, per upstream. */
   | 'label_values'
   /** Series per metric. */
@@ -34,6 +42,10 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'streams',
   'suspended_calls',
   'request_timeout',
+  'sessions',
+  'processes',
+  'line',
+  'replay',
   'label_values',
   'metric_series',
 ]

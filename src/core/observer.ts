@@ -18,8 +18,11 @@ export interface Injection {
 /** The upstream that an attempt goes to. */
 export interface AttemptTarget {
   readonly upstreamName: string
-  readonly address: string
-  readonly port: number
+  /** `network.transport`: a connection, or the pipes of a process. */
+  readonly carrier: 'tcp' | 'pipe'
+  /** Undefined for a process. */
+  readonly address: string | undefined
+  readonly port: number | undefined
 }
 
 export interface CallObserver {
@@ -39,6 +42,48 @@ export interface CallFollower {
   /** The call has ended; told exactly once. `atMs` is monotonic. */
   ended(outcome: Outcome, atMs: number): void
 }
+
+/** What transports tell those who count. Every method is cheap and never throws. */
+export interface TransportObserver {
+  processStarted(upstream: string): void
+  processEnded(upstream: string, how: ProcessEnding): void
+  /** A line of a server that went to nobody. */
+  lineDropped(upstream: string, why: DroppedLine): void
+  sessionEnded(upstream: string, why: SessionEnding): void
+  limitHit(limit: LimitName): void
+}
+
+export type ProcessEnding =
+  /** It was asked to end: its session is over, it was idle, or the sidecar stops. */
+  | 'stopped'
+  /** It ended by itself with exit code 0. */
+  | 'exited'
+  /** It ended by itself with another code, or a signal ended it. */
+  | 'crashed'
+  /** It could not be started. */
+  | 'not_started'
+  /** It ended after `server/discover`: a server of an earlier revision that was asked for a later one. */
+  | 'probe'
+
+export type DroppedLine =
+  /** No JSON-RPC message. */
+  | 'noise'
+  /** Longer than `limits.line`. */
+  | 'too_long'
+  /** Nobody waits for it. */
+  | 'unroutable'
+
+export type SessionEnding =
+  /** The client ended it. */
+  | 'deleted'
+  /** Nothing came for longer than `limits.sessionIdle`. */
+  | 'idle'
+  /** The upstream knows the session no more, or its process ended. */
+  | 'lost'
+  /** The table was full. */
+  | 'evicted'
+  /** The sidecar stopped. */
+  | 'stopped'
 
 /** One observer that tells several. The first injection wins. */
 export function combineObservers(observers: readonly CallObserver[]): CallObserver {

@@ -72,6 +72,8 @@ export interface Rejection {
   readonly retryAfterMs?: number
   /** The limit that was hit, when one was. */
   readonly limit?: LimitName
+  /** What MCP orders the error's `data` to say, such as the revisions that are supported. */
+  readonly data?: Readonly<Record<string, string | readonly string[]>>
 }
 
 export type RejectReason =
@@ -82,7 +84,20 @@ export type RejectReason =
   | 'too_large'
   | 'unsupported_media'
   | 'unsupported_method'
+  /** A method that this endpoint does not offer, as GET without a session. */
+  | 'method_not_allowed'
   | 'header_mismatch'
+  /** 2026-07-28: `_meta` lacks what every request must say. */
+  | 'invalid_meta'
+  /** 2026-07-28: a revision that is not supported. */
+  | 'unsupported_revision'
+  /** Before 2026-07-28: a revision that is not supported. */
+  | 'bad_revision'
+  | 'session_required'
+  /** No such session, or somebody else's. */
+  | 'session_unknown'
+  /** The events after this id are not kept any more. */
+  | 'unknown_event'
   | 'forbidden_host'
   | 'forbidden_origin'
   | 'unknown_upstream'
@@ -95,7 +110,14 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'too_large',
   'unsupported_media',
   'unsupported_method',
+  'method_not_allowed',
   'header_mismatch',
+  'invalid_meta',
+  'unsupported_revision',
+  'bad_revision',
+  'session_required',
+  'session_unknown',
+  'unknown_event',
   'forbidden_host',
   'forbidden_origin',
   'unknown_upstream',

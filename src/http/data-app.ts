@@ -7,27 +7,41 @@
 import type { RequestListener } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
+import type { Endpoint } from '../core/exchange.ts'
 import { reject } from '../core/outcome.ts'
 import { refuseUnread } from '../pipeline/handle.ts'
-import type { Stages } from '../pipeline/stages.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
-import { checkMethod, countUnread, receive, unread, type ReceiveOptions } from './receive.ts'
+import {
+  checkMethod,
+  countUnread,
+  receive,
+  unread,
+  type ReceiveOptions,
+  type Route,
+} from './receive.ts'
 import { ServerClient } from './server-client.ts'
 
 export interface DataAppOptions extends ReceiveOptions {
   readonly peers: PeerRules
-  /** Paths besides `/<upstream>/mcp`, each with the upstream it stands for. */
-  readonly paths: ReadonlyMap<string, string>
+  /** What each fixed path stands for. */
+  readonly paths: ReadonlyMap<string, Route>
+  /** Beginnings of paths that go to an upstream unread; the longest that fits counts. */
+  readonly prefixes: ReadonlyMap<string, Route>
 }
 
 export function createDataApp(options: DataAppOptions): RequestListener {
   const app = new Hono<{ Bindings: HttpBindings }>()
-  const paths = new Map([...namedPaths(options.stages), ...options.paths])
   // Fixed paths alone: Hono finds them without matching patterns.
-  for (const [path, upstream] of paths) app.all(path, (c) => receive(c.env, upstream, options))
+  for (const [path, route] of options.paths) app.all(path, (c) => receive(c.env, route, options))
+  const prefixes = [...options.prefixes].toSorted(([a], [b]) => b.length - a.length)
   app.notFound((c) => {
-    const unknown = /^\/([^/]+)\/mcp$/.exec(c.req.path)?.[1]
-    if (unknown !== undefined) return receive(c.env, unknown, options)
+    const { path } = c.req
+    const passed = prefixes.find(([prefix]) => path.startsWith(prefix))?.[1]
+    if (passed !== undefined) return receive(c.env, passed, options)
+    const unknown = /^\/([^/]+)\/mcp$/.exec(path)?.[1]
+    if (unknown !== undefined) {
+      return receive(c.env, { upstream: unknown, endpoint: 'mcp' }, options)
+    }
     countUnread(c.env.incoming, reject('unknown_upstream', 'no MCP endpoint'), options)
     return c.text(describePaths(options), 404)
   })
@@ -45,12 +59,10 @@ export function createDataApp(options: DataAppOptions): RequestListener {
   }
 }
 
-function namedPaths(stages: Stages): [path: string, upstream: string][] {
-  return stages.upstreamNames().map((name) => [`/${name}/mcp`, name])
-}
-
 function describePaths(options: DataAppOptions): string {
-  const names = namedPaths(options.stages).map(([path]) => path)
-  const paths = [...options.paths.keys(), ...names]
+  const shown = [...options.paths].filter(([, { endpoint }]) => CLIENTS_START_AT.has(endpoint))
+  const paths = shown.map(([path]) => path)
   return `There is no MCP endpoint at this path. Endpoints: ${paths.join(', ')}\n`
 }
+
+const CLIENTS_START_AT: ReadonlySet<Endpoint> = new Set(['mcp', 'sse_stream'])

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import type { Exchange, ExchangeKind } from '../core/exchange.ts'
+import { headerOf, type Endpoint, type Exchange, type ExchangeKind } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import { handle, refuseUnread } from '../pipeline/handle.ts'
@@ -15,6 +15,16 @@ export interface ReceiveOptions {
   readonly stages: Stages
   readonly bodyBytesMax: number
   readonly bodyBudget: BodyBudget
+  /** Who sends a request, as far as its head tells. */
+  identify(incoming: IncomingMessage): string | undefined
+  /** Makes session ids of at least 128 random bits. */
+  newId(): string
+}
+
+/** Where a request goes: the upstream, and what of it the path stands for. */
+export interface Route {
+  readonly upstream: string
+  readonly endpoint: Endpoint
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -42,7 +52,7 @@ export function checkMethod(incoming: IncomingMessage): Rejection | undefined {
 
 export function receive(
   { incoming, outgoing }: HttpBindings,
-  upstream: string,
+  route: Route,
   options: ReceiveOptions,
 ): Response {
   const { stages } = options
@@ -71,7 +81,7 @@ export function receive(
     (end) => {
       finished = true
       const body = end.kind === 'body' ? end.body : EMPTY
-      const exchange = toExchange(incoming, upstream, body, receivedAtMs)
+      const exchange = toExchange(incoming, route, body, receivedAtMs, options)
       if (end.kind === 'body') pass(exchange, outgoing, stages)
       else if (end.kind === 'gone') stages.observer.exchangeEnded(exchange, { kind: 'cancelled' })
       else refuseUnread(exchange, new ServerClient(outgoing), describe(end, options), stages)
@@ -100,7 +110,7 @@ function describe(
 
 /** An exchange whose body is not read. */
 export function unread(incoming: IncomingMessage, options: ReceiveOptions): Exchange {
-  return toExchange(incoming, '', EMPTY, options.stages.clock.monotonicMs())
+  return toExchange(incoming, NOWHERE, EMPTY, options.stages.clock.monotonicMs(), options)
 }
 
 /** Counts an exchange that is answered elsewhere. */
@@ -123,28 +133,63 @@ function pass(exchange: Exchange, outgoing: ServerResponse, stages: Stages): voi
   }
 }
 
+const NOWHERE: Route = { upstream: '', endpoint: 'mcp' }
+
 function toExchange(
   incoming: IncomingMessage,
-  upstreamName: string,
+  { upstream, endpoint }: Route,
   body: Buffer,
   receivedAtMs: number,
+  options: ReceiveOptions,
 ): Exchange {
   const httpMethod = incoming.method ?? 'GET'
+  const url = incoming.url ?? ''
+  const query = queryOf(url)
   return {
-    kind: KINDS[httpMethod] ?? 'other',
+    kind: kindOf(httpMethod, endpoint),
     httpMethod,
     httpVersion: incoming.httpVersion,
-    upstreamName,
-    query: queryOf(incoming.url ?? ''),
+    carrier: 'tcp',
+    upstreamName: upstream,
+    path: pathOf(url),
+    endpoint,
+    query,
     rawHeaders: incoming.rawHeaders,
     headers: incoming.headers,
     body,
     clientAddress: incoming.socket.remoteAddress,
     clientPort: incoming.socket.remotePort,
     receivedAtMs,
+    sessionId: sessionIdOf(incoming, endpoint, query, options),
+    principal: options.identify(incoming),
     calls: [],
     batch: false,
   }
+}
+
+/** What is none of MCP's is never read, whatever its method. */
+function kindOf(httpMethod: string, endpoint: Endpoint): ExchangeKind {
+  if (endpoint === 'pass' || endpoint === 'metadata') return 'other'
+  return KINDS[httpMethod] ?? 'other'
+}
+
+/** HTTP+SSE has no session header: the stream is the session, and its id stands in the query. */
+function sessionIdOf(
+  incoming: IncomingMessage,
+  endpoint: Endpoint,
+  query: string,
+  options: ReceiveOptions,
+): string | undefined {
+  if (endpoint === 'mcp') return headerOf(incoming.headers, 'mcp-session-id')
+  if (endpoint === 'sse_stream') return options.newId()
+  return endpoint === 'sse_post'
+    ? (new URLSearchParams(query).get('sessionId') ?? undefined)
+    : undefined
+}
+
+function pathOf(url: string): string {
+  const end = url.search(/[?#]/)
+  return end < 0 ? url : url.slice(0, end)
 }
 
 /** With its `?`; a fragment, which no client should send, is no part of it. */

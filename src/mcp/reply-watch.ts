@@ -20,6 +20,8 @@ export interface ReplyHead {
 }
 
 export interface ReplyWatch {
+  /** True when an event with an id has passed: a client that lost the stream can come back to it. */
+  readonly resumable: boolean
   /** The next bytes of the body, decoded. May tell outcomes. */
   write(chunk: Buffer): void
   /** The body ended as it should. Tells the outcomes that are still open. */
@@ -42,7 +44,7 @@ export function watchReply(
   const open = new OpenCalls(head, messages, onOutcome)
   if (isEventStream(head.contentType)) return new SseWatch(open)
   if (isJson(head.contentType)) return new JsonWatch(open)
-  return { write: () => {}, end: () => open.close('bad_message') }
+  return { resumable: false, write: () => {}, end: () => open.close('bad_message') }
 }
 
 export function isEventStream(contentType: string | undefined): boolean {
@@ -53,8 +55,90 @@ function isJson(contentType: string | undefined): boolean {
   return contentType !== undefined && /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)
 }
 
+/** A call whose answer is looked for on a stream that is not its own. */
+export interface AwaitedCall {
+  readonly message: Message
+  readonly settle: (outcome: Outcome) => void
+}
+
+/**
+ * Watches a session's stream for answers to calls that were posted elsewhere. `awaited` is asked at
+ * each answer, because calls come and go while the stream is open.
+ */
+export function watchStream(head: ReplyHead, awaited: () => readonly AwaitedCall[]): ReplyWatch {
+  const answers = new StreamAnswers(head, awaited)
+  if (isEventStream(head.contentType)) return new SseWatch(answers)
+  if (isJson(head.contentType)) return new JsonWatch(answers)
+  return { resumable: false, write: () => {}, end: () => {} }
+}
+
+/** What a reader of a body tells of what it finds. */
+interface Answers {
+  /** A message of the upstream has passed; the JSON text that holds it may still prove broken. */
+  message(slots: readonly Slot[]): void
+  /** The JSON text has ended: what was found in it holds, or is forgotten. */
+  endText(valid: boolean): void
+  /** The body is over. */
+  close(why: NoAnswer): void
+}
+
+class StreamAnswers implements Answers {
+  readonly #head: ReplyHead
+  readonly #awaited: () => readonly AwaitedCall[]
+  #found: { readonly call: AwaitedCall; readonly outcome: Outcome }[] = []
+
+  constructor(head: ReplyHead, awaited: () => readonly AwaitedCall[]) {
+    this.#head = head
+    this.#awaited = awaited
+  }
+
+  message(slots: readonly Slot[]): void {
+    const id = slots[REPLY.id]
+    if (!isAnswer(slots) || id === undefined) return
+    const calls = this.#awaited()
+    const index = findCall(
+      calls.map((call) => call.message),
+      id,
+      () => true,
+    )
+    const call = calls[index]
+    if (call === undefined) return
+    this.#found.push({ call, outcome: outcomeOfReply(slots, call.message, this.#head.status) })
+  }
+
+  endText(valid: boolean): void {
+    const found = this.#found
+    this.#found = []
+    if (valid) for (const { call, outcome } of found) call.settle(outcome)
+  }
+
+  /** An end without an answer settles nothing: the client may come back. */
+  close(): void {}
+}
+
+function isAnswer(slots: readonly Slot[]): boolean {
+  if (slots[REPLY.method]?.type !== 'none') return false
+  return slots[REPLY.error]?.type === 'object' || slots[REPLY.result]?.type !== 'none'
+}
+
+/** The place of the request with this id, or -1. */
+function findCall(
+  messages: readonly Message[],
+  slot: Slot,
+  isOpen: (index: number) => boolean,
+): number {
+  const id = readId(slot)
+  if (typeof id === 'string') return -1
+  const asks = (message: Message, index: number): boolean =>
+    message.kind === 'request' && isOpen(index)
+  // The same text first: numbers above 2^53 may be told apart by nothing else.
+  const same = messages.findIndex((one, index) => asks(one, index) && one.id?.raw === id?.raw)
+  if (same >= 0) return same
+  return messages.findIndex((one, index) => asks(one, index) && one.id?.key === id?.key)
+}
+
 /** The calls of one exchange that have no outcome yet. */
-class OpenCalls {
+class OpenCalls implements Answers {
   readonly #head: ReplyHead
   readonly #messages: readonly Message[]
   readonly #onOutcome: OnOutcome
@@ -69,20 +153,16 @@ class OpenCalls {
     this.#done = messages.map(() => false)
   }
 
-  /** A message of the upstream has passed; the JSON text that holds it may still prove broken. */
   message(slots: readonly Slot[]): void {
     const id = slots[REPLY.id]
-    const isError = slots[REPLY.error]?.type === 'object'
-    const isReply = isError || slots[REPLY.result]?.type !== 'none'
-    if (!isReply || slots[REPLY.method]?.type !== 'none' || id === undefined) return
-    const index = this.#find(id, isError)
+    if (!isAnswer(slots) || id === undefined) return
+    const index = this.#find(id, slots[REPLY.error]?.type === 'object')
     const message = this.#messages[index]
     if (message === undefined) return
     this.#done[index] = true
     this.#found.push({ index, outcome: outcomeOfReply(slots, message, this.#head.status) })
   }
 
-  /** The JSON text has ended: tells what was found in it, or forgets it. */
   endText(valid: boolean): void {
     const found = this.#found
     if (found.length === 0) return
@@ -93,7 +173,7 @@ class OpenCalls {
     }
   }
 
-  /** The body is over without an answer for some calls; `why` is what that means for a request. */
+  /** Some calls have no answer; `why` is what that means for a request. */
   close(why: NoAnswer): void {
     const { status } = this.#head
     for (const [index, message] of this.#messages.entries()) {
@@ -106,33 +186,26 @@ class OpenCalls {
   }
 
   #find(slot: Slot, isError: boolean): number {
+    const found = findCall(this.#messages, slot, (index) => this.#done[index] !== true)
+    if (found >= 0 || !isError) return found
     const id = readId(slot)
     if (typeof id === 'string') return -1
-    const key = id?.key
-    const asks = (message: Message, index: number): boolean =>
-      !this.#done[index] && message.kind === 'request'
-    // The same text first: numbers above 2^53 may be told apart by nothing else.
-    const same = this.#messages.findIndex(
-      (one, index) => asks(one, index) && one.id?.raw === id?.raw,
-    )
-    if (same >= 0) return same
-    const equal = this.#messages.findIndex((one, index) => asks(one, index) && one.id?.key === key)
-    if (equal >= 0 || !isError) return equal
     // JSON-RPC 2.0 §5: an error that could not be tied to an id has id null.
     const lone = this.#messages.length === 1 && this.#done[0] === false
-    return lone && (key === undefined || key === 'null') ? 0 : -1
+    return lone && (id === undefined || id.key === 'null') ? 0 : -1
   }
 }
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 class JsonWatch implements ReplyWatch {
+  readonly resumable = false
   /** How much of a byte order mark has come; all of it when there is none. */
   #markBytes = 0
-  readonly #open: OpenCalls
+  readonly #open: Answers
   readonly #scanner: JsonScanner
 
-  constructor(open: OpenCalls) {
+  constructor(open: Answers) {
     this.#open = open
     this.#scanner = new JsonScanner(REPLY_SHAPE, {
       strict: false,
@@ -167,11 +240,11 @@ class JsonWatch implements ReplyWatch {
 }
 
 class SseWatch implements ReplyWatch {
-  readonly #open: OpenCalls
+  readonly #open: Answers
   readonly #sse: SseScanner
-  #resumable = false
+  resumable = false
 
-  constructor(open: OpenCalls) {
+  constructor(open: Answers) {
     this.#open = open
     const scanner = new JsonScanner(REPLY_SHAPE, {
       strict: false,
@@ -182,7 +255,7 @@ class SseWatch implements ReplyWatch {
       data: (chunk, from, to) => scanner.write(chunk, from, to),
       dataLine: () => scanner.write(NEW_LINE),
       event: (hasData, named, hasId) => {
-        if (hasId) this.#resumable = true
+        if (hasId) this.resumable = true
         if (!hasData) return
         open.endText(!named && scanner.end() === 'complete')
         scanner.reset()
@@ -197,7 +270,7 @@ class SseWatch implements ReplyWatch {
   end(): void {
     // An event that no blank line ended was never dispatched.
     this.#open.endText(false)
-    this.#open.close(this.#resumable ? 'suspended' : 'closed')
+    this.#open.close(this.resumable ? 'suspended' : 'closed')
   }
 }
 

@@ -5,12 +5,7 @@
 
 import type { Injection } from '../core/observer.ts'
 import type { Message, SplicePoints } from '../core/message.ts'
-
-interface Edit {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
+import { applyEdits, type Edit } from './edit-bytes.ts'
 
 /** What to write into which message of the body. */
 export interface MetaInjection {
@@ -25,16 +20,7 @@ export interface MetaInjection {
 export function spliceMeta(body: Buffer, injections: readonly MetaInjection[]): Buffer {
   const edits: Edit[] = []
   for (const { message, injection } of injections) collectEdits(message.splice, injection, edits)
-  if (edits.length === 0) return body
-  edits.sort((a, b) => a.start - b.start)
-  const pieces: Buffer[] = []
-  let at = 0
-  for (const edit of edits) {
-    pieces.push(body.subarray(at, edit.start), Buffer.from(edit.text, 'utf8'))
-    at = edit.end
-  }
-  pieces.push(body.subarray(at))
-  return Buffer.concat(pieces)
+  return applyEdits(body, edits)
 }
 
 function collectEdits(splice: SplicePoints, injection: Injection, edits: Edit[]): void {

@@ -14,7 +14,7 @@ import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
-import type { Suspended } from './resumptions.ts'
+import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT, SUSPENDED_BY_SERVER } from './resumptions.ts'
 import { isSigned } from './signed.ts'
 import type { DecodeTee, ReplyWatch, Stages, Upstream } from './stages.ts'
 
@@ -57,8 +57,14 @@ export class Delivery implements ReplySink, Stoppable {
   }
 
   start(): void {
-    const { client, stages } = this.#parts
+    const { client, stages, exchange, ledger } = this.#parts
     stages.inFlight.add(this)
+    if (exchange.endpoint === 'sse_post') {
+      // Its answers come on the session's stream, maybe before the reply to this request does.
+      for (const [index, { message }] of exchange.calls.entries()) {
+        if (message.kind === 'request') ledger.suspendCall(index, ANSWERED_ON_STREAM)
+      }
+    }
     client.onGone(() => this.#clientGone())
     client.onDrain(() => {
       this.#clientBehind = false
@@ -80,9 +86,7 @@ export class Delivery implements ReplySink, Stoppable {
     const writesBody = upstream.propagate.meta && injections.length > 0 && !isSigned(exchange)
     this.#flight = upstream.transport.send(
       {
-        httpMethod: exchange.httpMethod,
-        query: exchange.query,
-        rawHeaders: exchange.rawHeaders,
+        exchange,
         injection: upstream.propagate.headers ? injections[0]?.injection : undefined,
         longLived: this.longLived,
         body: writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body,
@@ -102,6 +106,7 @@ export class Delivery implements ReplySink, Stoppable {
       return
     }
     this.#headSent = true
+    this.#parts.upstream.replied(this.#parts.exchange, status, rawHeaders)
     try {
       this.#watchBody(status, rawHeaders)
     } catch (error) {
@@ -188,21 +193,29 @@ export class Delivery implements ReplySink, Stoppable {
 
   #watchBody(status: number, rawHeaders: readonly string[]): void {
     const { exchange, stages, ledger } = this.#parts
-    const contentType = findHeader(rawHeaders, 'content-type')
-    const watched = exchange.kind === 'stream' ? stages.resumptions.waitingFor(exchange) : undefined
-    if (watched === undefined ? exchange.calls.length === 0 : watched.length === 0) return
-    const messages = watched ?? exchange.calls
-    this.#watch = stages.watchReply(
-      { status, contentType },
-      messages.map((entry) => entry.message),
-      watched === undefined
-        ? (index, outcome) => {
-            if (outcome === 'suspended') ledger.suspendCall(index)
-            else ledger.endCall(index, outcome)
-          }
-        : (index, outcome) => settleResumed(watched[index], outcome),
-    )
+    const head = { status, contentType: findHeader(rawHeaders, 'content-type') }
+    if (exchange.kind === 'stream') {
+      const { resumptions } = stages
+      // Only where answers may come: a stream for notifications is not worth reading.
+      if (exchange.endpoint !== 'sse_stream' && !resumptions.waitsFor(exchange)) return
+      this.#watch = stages.watchStream(head, () => resumptions.waitingFor(exchange))
+    } else {
+      if (exchange.calls.length === 0 || this.#answersElsewhere) return
+      this.#watch = stages.watchReply(
+        head,
+        exchange.calls.map(({ message }) => message),
+        (index, outcome) => {
+          if (outcome === 'suspended') ledger.suspendCall(index, SUSPENDED_BY_SERVER)
+          else ledger.endCall(index, outcome)
+        },
+      )
+    }
     this.#decode(findHeader(rawHeaders, 'content-encoding'))
+  }
+
+  /** HTTP+SSE: what the reply says is only that the message was taken. */
+  get #answersElsewhere(): boolean {
+    return this.#parts.exchange.endpoint === 'sse_post' && this.#status < 300
   }
 
   #decode(contentEncoding: string | undefined): void {
@@ -249,27 +262,41 @@ export class Delivery implements ReplySink, Stoppable {
     if (this.#over) return
     this.#flight?.abort()
     this.#tee?.drop()
+    if (this.#watch?.resumable === true) this.#suspendOpenCalls()
     this.#finish(CANCELLED)
+  }
+
+  /** In a session a client may come back for an answer whose stream it lost. */
+  #suspendOpenCalls(): void {
+    const { exchange, ledger } = this.#parts
+    if (exchange.kind !== 'message' || exchange.sessionId === undefined) return
+    for (const [index, { message }] of exchange.calls.entries()) {
+      if (message.kind === 'request' && !message.claimsModern) {
+        ledger.suspendCall(index, LEFT_BY_CLIENT)
+      }
+    }
   }
 
   #finish(outcome: Outcome): void {
     if (this.#over) return
     this.#over = true
-    const { ledger, permit, stages } = this.#parts
+    const { ledger, permit, stages, exchange } = this.#parts
     stages.inFlight.remove(this)
     try {
+      if (exchange.endpoint === 'sse_post' && !this.#answersElsewhere) ledger.unsuspendAll()
       ledger.endAll(outcome)
+      if (exchange.endpoint === 'sse_stream') {
+        stages.resumptions.endSession(sessionKeyOf(exchange) ?? '', afterStream(outcome))
+      }
     } finally {
       permit.settle(ledger.outcome(outcome))
     }
   }
 }
 
-/** An answer found on a resumed stream settles the call that waited for it; an end without one does not. */
-function settleResumed(suspended: Suspended | undefined, outcome: Outcome | 'suspended'): void {
-  if (outcome === 'suspended' || outcome.kind === 'upstream_failed') return
-  if (outcome.kind === 'upstream_status') return
-  suspended?.settle(outcome)
+/** What the end of the only stream that answers come on means for the calls that wait for one. */
+function afterStream(outcome: Outcome): Outcome {
+  return outcome.kind === 'ok' ? { kind: 'upstream_failed', reason: 'closed', sent: true } : outcome
 }
 
 /** What the status says of an exchange without calls, or whose body could not be read. */

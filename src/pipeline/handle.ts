@@ -41,7 +41,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   const upstream = stages.findUpstream(exchange.upstreamName)
   if (upstream === undefined) return refuse(unknownUpstream(exchange.upstreamName, stages))
 
-  const permit = upstream.admit()
+  const permit = upstream.admit(exchange)
   if (permit.kind === 'rejected') return refuse(permit)
 
   takeBack(exchange, stages)

@@ -3,10 +3,11 @@
  * once, and the exchange ends once.
  */
 
-import type { Call, Exchange } from '../core/exchange.ts'
+import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
 import type { AttemptTarget, CallFollower, Injection } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
+import type { SuspendOptions } from './resumptions.ts'
 import type { Stages } from './stages.ts'
 
 export interface CallInjection {
@@ -61,26 +62,37 @@ export class Ledger {
   }
 
   /** The answer to one call has passed, or it will never come. */
-  endCall(index: number, outcome: Outcome): void {
+  endCall(index: number, outcome: Outcome, endedAtMs?: number): void {
     const call = this.#exchange.calls[index]
     if (call === undefined || call.outcome !== undefined) return
     call.outcome = outcome
     if (this.#worst === undefined || badness(outcome) > badness(this.#worst)) this.#worst = outcome
-    const atMs = this.#stages.clock.monotonicMs()
+    const atMs = endedAtMs ?? this.#stages.clock.monotonicMs()
     const follower = this.#followers[index]
     this.#guard(() => follower?.attemptEnded(outcome, atMs))
     this.#guard(() => follower?.ended(outcome, atMs))
     if (this.#stages.log.enabled(levelOf(outcome))) this.#logCall(call, outcome, atMs)
   }
 
-  /** The call's answer will come on another stream; its outcome is settled there. */
-  suspendCall(index: number): void {
+  /** The call's answer comes on another stream; its outcome is settled there. */
+  suspendCall(index: number, options: SuspendOptions): void {
+    if (this.#exchange.calls[index]?.outcome !== undefined) return
     this.#suspended ??= new Set()
     this.#suspended.add(index)
-    this.#stages.resumptions.suspend(this.#exchange, index, (outcome) => {
+    this.#stages.resumptions.suspend(this.#exchange, index, options, (outcome, atMs) => {
       this.#suspended?.delete(index)
-      this.endCall(index, outcome)
+      this.endCall(index, outcome, atMs)
     })
+  }
+
+  /** No answer will come elsewhere: what was suspended ends with the exchange after all. */
+  unsuspendAll(): void {
+    const key = sessionKeyOf(this.#exchange) ?? ''
+    for (const index of this.#suspended ?? []) {
+      const call = this.#exchange.calls[index]
+      if (call !== undefined) this.#stages.resumptions.forget(call.message, key)
+    }
+    this.#suspended = undefined
   }
 
   /** The exchange is over: what is still open and not suspended ends with `outcome`. */

@@ -2,7 +2,7 @@
  * The one table that turns a refusal or a failed upstream into an answer.
  *
  * What a client sees follows from how clients behave (docs/errors.md says more):
- * - a status that the MCP specification orders is used (400, 403, 413, 415);
+ * - a status that the MCP specification orders is used (400, 403, 404 for a session, 405, 413, 415);
  * - otherwise never 400, 404 or 405: clients take those for the mark of an older server;
  * - a refused `tools/call` is a tool result, written for the model that will read it;
  * - other requests get a JSON-RPC error, except `server/discover`: clients that probe for the
@@ -30,6 +30,13 @@ export const REJECTION_TABLE: Readonly<Record<RejectReason, RefusalRow>> = {
   malformed: { use: 'always', status: 400, code: -32700, retryAfterMs: undefined },
   invalid_request: { use: 'always', status: 400, code: -32600, retryAfterMs: undefined },
   header_mismatch: { use: 'always', status: 400, code: -32020, retryAfterMs: undefined },
+  invalid_meta: { use: 'always', status: 400, code: -32602, retryAfterMs: undefined },
+  unsupported_revision: { use: 'always', status: 400, code: -32022, retryAfterMs: undefined },
+  bad_revision: { use: 'always', status: 400, code: -32000, retryAfterMs: undefined },
+  session_required: { use: 'always', status: 400, code: -32000, retryAfterMs: undefined },
+  session_unknown: { use: 'always', status: 404, code: -32001, retryAfterMs: undefined },
+  unknown_event: { use: 'always', status: 400, code: -32000, retryAfterMs: undefined },
+  method_not_allowed: { use: 'always', status: 405, code: -32000, retryAfterMs: undefined },
   too_large: { use: 'always', status: 413, code: 1001, retryAfterMs: undefined },
   unsupported_media: { use: 'always', status: 415, code: 1002, retryAfterMs: undefined },
   unsupported_method: { use: 'always', status: 501, code: 1008, retryAfterMs: undefined },
@@ -110,6 +117,10 @@ function bodyFor(
 
 function headersFor(refusal: Refusal): string[] {
   const headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-store']
+  const { outcome } = refusal
+  if (outcome.kind === 'rejected' && outcome.reason === 'method_not_allowed') {
+    headers.push('Allow', 'POST')
+  }
   if (refusal.retryAfterMs !== undefined) {
     headers.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))))
   }
@@ -120,7 +131,7 @@ function rpcError(id: string, code: number, refusal: Refusal): string {
   const error = {
     code,
     message: messageFor(refusal, 'developer'),
-    data: { source: 'sidelight', ...details(refusal) },
+    data: { source: 'sidelight', ...details(refusal), ...dataOf(refusal) },
   }
   return `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`
 }
@@ -133,6 +144,10 @@ function toolResult(message: Message, refusal: Refusal): string {
     _meta: { [REJECTION_META_KEY]: details(refusal) },
   }
   return `{"jsonrpc":"2.0","id":${message.id?.raw ?? 'null'},"result":${JSON.stringify(result)}}`
+}
+
+function dataOf({ outcome }: Refusal): Rejection['data'] {
+  return outcome.kind === 'rejected' ? outcome.data : undefined
 }
 
 function details(refusal: Refusal): Readonly<Record<string, string | number>> {

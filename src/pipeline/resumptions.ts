@@ -1,10 +1,10 @@
 /**
- * Calls whose answer is still to come on another stream.
+ * Calls whose answer comes on another stream than the reply to their POST.
  *
  * A 2025-11-25 server may close the stream of a call on purpose; the client fetches the answer with
- * GET and `Last-Event-ID` (Streamable HTTP, "Resumability and redelivery"). Until then the call has
- * no outcome: neither success nor failure would be true. The table is bounded in number and time;
- * a call that falls out of it ends as `closed`.
+ * GET and `Last-Event-ID` (Streamable HTTP, "Resumability and redelivery"). In 2024-11-05 every answer
+ * comes on the session's one stream. Until then the call has no outcome: neither success nor failure
+ * would be true. The table is bounded in number and time; a call that falls out of it ends as `closed`.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -25,18 +25,36 @@ export interface Suspended {
   readonly settle: (outcome: Outcome) => void
 }
 
-interface Entry extends Suspended {
-  readonly sessionKey: string | undefined
+export interface SuspendOptions {
+  /** How long the answer is waited for; `stream`: until the session's stream ends. */
+  readonly until: 'wait' | 'stream'
+  /** What the call ends as when no answer comes. */
+  readonly otherwise: Outcome
+}
+
+interface Entry {
+  readonly message: Message
+  /** `atMs` is given when the call ended before now: nothing was heard of it since. */
+  readonly settle: (outcome: Outcome, atMs?: number) => void
+  readonly suspendedAtMs: number
+  readonly sessionKey: string
   readonly untilMs: number
+  readonly otherwise: Outcome
 }
 
 const LOST: Outcome = { kind: 'upstream_failed', reason: 'closed', sent: true }
+
+export const SUSPENDED_BY_SERVER: SuspendOptions = { until: 'wait', otherwise: LOST }
+export const ANSWERED_ON_STREAM: SuspendOptions = { until: 'stream', otherwise: LOST }
+/** The client hung up, which in sessions is no cancellation: it may come back for the answer. */
+export const LEFT_BY_CLIENT: SuspendOptions = { until: 'wait', otherwise: { kind: 'cancelled' } }
 
 export class Resumptions {
   readonly #clock: Clock
   readonly #limits: ResumptionLimits
   /** In order of suspension, so the first is the oldest. */
   readonly #entries = new Set<Entry>()
+  readonly #bySession = new Map<string, Set<Entry>>()
 
   constructor(clock: Clock, limits: ResumptionLimits) {
     this.#clock = clock
@@ -47,41 +65,66 @@ export class Resumptions {
     return this.#entries.size
   }
 
-  suspend(exchange: Exchange, index: number, settle: (outcome: Outcome) => void): void {
+  suspend(
+    exchange: Exchange,
+    index: number,
+    options: SuspendOptions,
+    settle: (outcome: Outcome, atMs?: number) => void,
+  ): void {
     const message = exchange.calls[index]?.message
     if (message === undefined) return
-    this.sweep()
     const oldest = this.#entries.values().next().value
     if (this.#entries.size >= this.#limits.callsMax && oldest !== undefined) {
       this.#limits.onOverflow()
-      this.#end(oldest, LOST)
+      this.#giveUp(oldest)
     }
-    this.#entries.add({
+    const suspendedAtMs = this.#clock.monotonicMs()
+    const waitMs = options.until === 'stream' ? Infinity : this.#limits.waitMs
+    const entry: Entry = {
       message,
-      sessionKey: sessionKeyOf(exchange),
-      untilMs: this.#clock.monotonicMs() + this.#limits.waitMs,
+      sessionKey: sessionKeyOf(exchange) ?? '',
+      suspendedAtMs,
+      untilMs: suspendedAtMs + waitMs,
+      otherwise: options.otherwise,
       settle,
-    })
+    }
+    this.#entries.add(entry)
+    const session = this.#bySession.get(entry.sessionKey)
+    if (session === undefined) this.#bySession.set(entry.sessionKey, new Set([entry]))
+    else session.add(entry)
+  }
+
+  /** True when answers may come on this stream now. */
+  waitsFor(exchange: Exchange): boolean {
+    return this.#bySession.has(sessionKeyOf(exchange) ?? '')
   }
 
   /** The calls whose answers may come on this stream. */
   waitingFor(exchange: Exchange): readonly Suspended[] {
-    if (this.#entries.size === 0) return []
-    const key = sessionKeyOf(exchange)
-    return [...this.#entries]
-      .filter((entry) => entry.sessionKey === key)
-      .map((entry) => ({
-        message: entry.message,
-        settle: (outcome: Outcome) => this.#end(entry, outcome),
-      }))
+    const session = this.#bySession.get(sessionKeyOf(exchange) ?? '')
+    if (session === undefined) return []
+    return [...session].map((entry) => ({
+      message: entry.message,
+      settle: (outcome: Outcome) => this.#end(entry, outcome),
+    }))
   }
 
   /** The client took a call back. */
   cancel(sessionKey: string, idKey: string): void {
-    for (const entry of this.#entries) {
-      if (entry.sessionKey === sessionKey && entry.message.id?.key === idKey) {
-        this.#end(entry, { kind: 'cancelled' })
-      }
+    for (const entry of this.#bySession.get(sessionKey) ?? []) {
+      if (entry.message.id?.key === idKey) this.#end(entry, { kind: 'cancelled' })
+    }
+  }
+
+  /** The stream on which a session's answers come has ended. */
+  endSession(sessionKey: string, outcome: Outcome): void {
+    for (const entry of this.#bySession.get(sessionKey) ?? []) this.#end(entry, outcome)
+  }
+
+  /** The call has ended otherwise: no answer is waited for. */
+  forget(message: Message, sessionKey: string): void {
+    for (const entry of this.#bySession.get(sessionKey) ?? []) {
+      if (entry.message === message) this.#remove(entry)
     }
   }
 
@@ -89,17 +132,29 @@ export class Resumptions {
   sweep(): void {
     const now = this.#clock.monotonicMs()
     for (const entry of this.#entries) {
-      if (entry.untilMs > now) return
-      this.#end(entry, LOST)
+      if (entry.untilMs <= now) this.#giveUp(entry)
     }
   }
 
   /** Ends every call that waits; for shutdown. */
   endAll(): void {
-    for (const entry of this.#entries) this.#end(entry, LOST)
+    for (const entry of this.#entries) this.#giveUp(entry)
+  }
+
+  /** The wait is no part of the call's time. */
+  #giveUp(entry: Entry): void {
+    if (this.#remove(entry)) entry.settle(entry.otherwise, entry.suspendedAtMs)
   }
 
   #end(entry: Entry, outcome: Outcome): void {
-    if (this.#entries.delete(entry)) entry.settle(outcome)
+    if (this.#remove(entry)) entry.settle(outcome)
+  }
+
+  #remove(entry: Entry): boolean {
+    if (!this.#entries.delete(entry)) return false
+    const session = this.#bySession.get(entry.sessionKey)
+    session?.delete(entry)
+    if (session?.size === 0) this.#bySession.delete(entry.sessionKey)
+    return true
   }
 }

@@ -1,7 +1,7 @@
 /** What the pipeline needs from the rest of the sidecar. Each field is one stage or one source. */
 
 import type { Clock } from '../core/clock.ts'
-import type { HeaderRecord } from '../core/exchange.ts'
+import type { Exchange, HeaderRecord } from '../core/exchange.ts'
 import type { Log } from '../core/log.ts'
 import type { Envelope, Message } from '../core/message.ts'
 import type { AttemptTarget, CallObserver, Injection } from '../core/observer.ts'
@@ -9,7 +9,7 @@ import type { Outcome, Rejection } from '../core/outcome.ts'
 import type { Permit } from '../resilience/limiter.ts'
 import type { Transport } from '../upstream/transport.ts'
 import type { InFlight } from './in-flight.ts'
-import type { Resumptions } from './resumptions.ts'
+import type { Resumptions, Suspended } from './resumptions.ts'
 
 export interface Stages {
   readonly clock: Clock
@@ -32,6 +32,11 @@ export interface Stages {
     messages: readonly Message[],
     onOutcome: (index: number, outcome: Outcome | 'suspended') => void,
   ): ReplyWatch
+  /** Watches a session's stream for answers to calls that were posted elsewhere. */
+  watchStream(
+    head: { readonly status: number; readonly contentType: string | undefined },
+    awaited: () => readonly Suspended[],
+  ): ReplyWatch
   decodeTee(
     contentEncoding: string | undefined,
     onData: (chunk: Buffer) => void,
@@ -43,6 +48,8 @@ export interface Stages {
 }
 
 export interface ReplyWatch {
+  /** True when the stream can be resumed: its events carry ids. */
+  readonly resumable: boolean
   write(chunk: Buffer): void
   end(): void
 }
@@ -61,5 +68,7 @@ export interface Upstream {
   /** Which carriers of trace context are written on the way out. */
   readonly propagate: { readonly meta: boolean; readonly headers: boolean }
   /** Everything that may say no before a byte is sent. */
-  admit(): Permit | Rejection
+  admit(exchange: Exchange): Permit | Rejection
+  /** The head of the upstream's reply: what it says about sessions. */
+  replied(exchange: Exchange, status: number, rawHeaders: readonly string[]): void
 }

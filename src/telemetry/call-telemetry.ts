@@ -13,6 +13,7 @@ import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import {
   boundedBy,
   callAttributes,
+  HTTP,
   serverAttributes,
   type CallDescription,
 } from './describe-call.ts'
@@ -103,9 +104,7 @@ class CallSpans implements CallFollower {
     this.#client = span
     if (this.#attributes !== undefined) {
       span.setAll(this.#attributes)
-      span.set(ATTR.networkProtocolVersion, UPSTREAM_HTTP_VERSION)
-      span.set(ATTR.serverAddress, target.address)
-      span.set(ATTR.serverPort, target.port)
+      setTarget(span, target)
       span.set(ATTR.attempt, attempt)
     }
     return propagates ? formatTraceContext(span.context) : undefined
@@ -121,7 +120,12 @@ class CallSpans implements CallFollower {
     const seconds = (atMs - this.#attemptStartedMs) / 1000
     this.#options.instruments.clientOperationDuration.record(
       [
-        ...this.#labels(outcome, clientErrorType, UPSTREAM_HTTP_VERSION),
+        ...this.#labels(
+          outcome,
+          clientErrorType,
+          this.#target?.carrier ?? 'tcp',
+          UPSTREAM_HTTP_VERSION,
+        ),
         this.#target?.address ?? '',
         String(this.#target?.port ?? ''),
       ],
@@ -141,13 +145,18 @@ class CallSpans implements CallFollower {
     if (this.#options.isLongLived(message.method)) return
     const seconds = (atMs - exchange.receivedAtMs) / 1000
     instruments.serverOperationDuration.record(
-      this.#labels(outcome, serverErrorType, exchange.httpVersion),
+      this.#labels(outcome, serverErrorType, exchange.carrier, exchange.httpVersion),
       Math.max(0, seconds),
     )
   }
 
   /** Attribute values in the order of `OPERATION_ATTRIBUTES`. */
-  #labels(outcome: Outcome, errorType: string | undefined, httpVersion: string): string[] {
+  #labels(
+    outcome: Outcome,
+    errorType: string | undefined,
+    carrier: 'tcp' | 'pipe',
+    httpVersion: string,
+  ): string[] {
     const about = this.#about
     const admit = (name: string | undefined): string =>
       name === undefined ? '' : this.#options.guard.admit(about.upstream, name, outcome)
@@ -164,9 +173,9 @@ class CallSpans implements CallFollower {
       errorType === undefined || outcome.kind !== 'rpc_error' ? (errorType ?? '') : code,
       code,
       about.protocolVersion,
-      'tcp',
-      'http',
-      httpVersion,
+      carrier,
+      carrier === 'tcp' ? HTTP : '',
+      carrier === 'tcp' ? httpVersion : '',
     ]
   }
 }
@@ -193,6 +202,15 @@ interface Ancestry {
 }
 
 const NO_PARENT: Ancestry = { parent: undefined, links: [] }
+
+function setTarget(span: Span, { carrier, address, port }: AttemptTarget): void {
+  span.set(ATTR.networkTransport, carrier)
+  if (carrier === 'pipe') return
+  span.set(ATTR.networkProtocolName, HTTP)
+  span.set(ATTR.networkProtocolVersion, UPSTREAM_HTTP_VERSION)
+  if (address !== undefined) span.set(ATTR.serverAddress, address)
+  if (port !== undefined) span.set(ATTR.serverPort, port)
+}
 
 function endSpan(
   span: Span,

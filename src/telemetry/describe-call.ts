@@ -78,7 +78,6 @@ function describe(
   const attributes: AttributeValue[] = [ATTR.methodName, shown, ATTR.upstreamName, upstream]
   if (tool !== undefined) attributes.push(ATTR.toolName, tool, ATTR.operationName, EXECUTE_TOOL)
   if (prompt !== undefined) attributes.push(ATTR.promptName, prompt)
-  attributes.push(ATTR.networkTransport, 'tcp', ATTR.networkProtocolName, 'http')
   if (revision !== undefined) attributes.push(ATTR.protocolVersion, revision)
   return {
     spanName: target === undefined ? shown : `${shown} ${target}`,
@@ -108,8 +107,7 @@ export function callAttributes({ exchange, message }: Call): AttributeValue[] {
   const { id, resourceUri, jsonrpc } = message
   if (id !== undefined && id.key !== 'null') list.push(ATTR.requestId, showId(id.raw, id.key))
   if (resourceUri !== undefined) list.push(ATTR.resourceUri, withoutSecrets(resourceUri))
-  const session = headerOf(exchange.headers, 'mcp-session-id')
-  if (session !== undefined) list.push(ATTR.sessionId, session)
+  if (exchange.sessionId !== undefined) list.push(ATTR.sessionId, exchange.sessionId)
   // The conventions ask for it only when it is not the usual one.
   if (jsonrpc !== undefined && jsonrpc !== '2.0') list.push(ATTR.jsonrpcVersion, jsonrpc)
   return list
@@ -117,11 +115,16 @@ export function callAttributes({ exchange, message }: Call): AttributeValue[] {
 
 /** Those of the SERVER span alone. */
 export function serverAttributes({ exchange }: Call): AttributeValue[] {
-  const list: AttributeValue[] = [ATTR.networkProtocolVersion, exchange.httpVersion]
+  const list: AttributeValue[] = [ATTR.networkTransport, exchange.carrier]
+  if (exchange.carrier === 'pipe') return list
+  list.push(ATTR.networkProtocolName, HTTP, ATTR.networkProtocolVersion, exchange.httpVersion)
   if (exchange.clientAddress !== undefined) list.push(ATTR.clientAddress, exchange.clientAddress)
   if (exchange.clientPort !== undefined) list.push(ATTR.clientPort, exchange.clientPort)
   return list
 }
+
+/** `network.protocol.name` of what goes over connections; on pipes there is none. */
+export const HTTP = 'http'
 
 function revisionOf({ exchange, message }: Call): string | undefined {
   return message.protocolVersion ?? headerOf(exchange.headers, 'mcp-protocol-version')

@@ -1,6 +1,12 @@
 /** The metrics of the sidecar, ready to be recorded. */
 
 import { LIMIT_NAMES, type LimitName } from '../core/limits.ts'
+import type {
+  DroppedLine,
+  ProcessEnding,
+  SessionEnding,
+  TransportObserver,
+} from '../core/observer.ts'
 import { METRICS } from './names.ts'
 import { CounterFamily, GaugeFamily, HistogramFamily, type MetricFamily } from './series.ts'
 
@@ -8,6 +14,8 @@ export interface InstrumentSources {
   readonly version: string
   /** Exchanges with upstreams under way. */
   inFlight(): number
+  /** Open sessions per upstream. */
+  sessions(): readonly { readonly upstream: string; readonly count: number }[]
 }
 
 /** Why telemetry was lost: it came faster than it could be sent, or the collector did not take it. */
@@ -15,13 +23,18 @@ export type DropReason = 'queue_full' | 'export_failed'
 
 const DROP_REASONS: readonly DropReason[] = ['queue_full', 'export_failed']
 
-export class Instruments {
+export class Instruments implements TransportObserver {
   readonly serverOperationDuration: HistogramFamily
   readonly clientOperationDuration: HistogramFamily
   readonly calls: CounterFamily
   readonly exchanges: CounterFamily
+  readonly #sessionsEnded: CounterFamily
+  readonly #processesEnded: CounterFamily
+  readonly #linesDropped: CounterFamily
   readonly #limitHits: CounterFamily
   readonly #dropped: CounterFamily
+  /** Running processes per upstream. */
+  readonly #processes = new Map<string, number>()
   readonly families: readonly MetricFamily[]
 
   constructor(sources: InstrumentSources) {
@@ -30,6 +43,9 @@ export class Instruments {
     this.clientOperationDuration = new HistogramFamily(METRICS.clientOperationDuration, onOverflow)
     this.calls = new CounterFamily(METRICS.calls, onOverflow)
     this.exchanges = new CounterFamily(METRICS.exchanges, onOverflow)
+    this.#sessionsEnded = new CounterFamily(METRICS.sessionsEnded, onOverflow)
+    this.#processesEnded = new CounterFamily(METRICS.processesEnded, onOverflow)
+    this.#linesDropped = new CounterFamily(METRICS.linesDropped, onOverflow)
     this.#limitHits = new CounterFamily(METRICS.limitHits, () => {})
     this.#dropped = new CounterFamily(METRICS.telemetryDropped, () => {})
     this.families = [
@@ -38,6 +54,15 @@ export class Instruments {
       this.calls,
       this.exchanges,
       new GaugeFamily(METRICS.inFlight, () => [{ values: [], value: sources.inFlight() }]),
+      new GaugeFamily(METRICS.sessions, () =>
+        sources.sessions().map(({ upstream, count }) => ({ values: [upstream], value: count })),
+      ),
+      this.#sessionsEnded,
+      new GaugeFamily(METRICS.processes, () =>
+        [...this.#processes].map(([upstream, count]) => ({ values: [upstream], value: count })),
+      ),
+      this.#processesEnded,
+      this.#linesDropped,
       this.#limitHits,
       this.#dropped,
       new GaugeFamily(METRICS.buildInfo, () => [{ values: [sources.version], value: 1 }]),
@@ -45,6 +70,23 @@ export class Instruments {
     // A counter that is born at 1 shows no increase; these exist from the start.
     for (const limit of LIMIT_NAMES) this.#limitHits.add([limit], 0)
     for (const reason of DROP_REASONS) this.#dropped.add(['traces', reason], 0)
+  }
+
+  processStarted(upstream: string): void {
+    this.#processes.set(upstream, (this.#processes.get(upstream) ?? 0) + 1)
+  }
+
+  processEnded(upstream: string, how: ProcessEnding): void {
+    this.#processes.set(upstream, (this.#processes.get(upstream) ?? 1) - 1)
+    this.#processesEnded.add([upstream, how], 1)
+  }
+
+  lineDropped(upstream: string, why: DroppedLine): void {
+    this.#linesDropped.add([upstream, why], 1)
+  }
+
+  sessionEnded(upstream: string, why: SessionEnding): void {
+    this.#sessionsEnded.add([upstream, why], 1)
   }
 
   telemetryDropped(signal: 'traces', reason: DropReason, count: number): void {

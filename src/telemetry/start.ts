@@ -31,12 +31,12 @@ import {
 } from '@opentelemetry/sdk-trace'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
-import type { CallObserver } from '../core/observer.ts'
+import type { CallObserver, TransportObserver } from '../core/observer.ts'
 import { CallTelemetry } from './call-telemetry.ts'
 import { createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
-import { Instruments } from './instruments.ts'
+import { Instruments, type InstrumentSources } from './instruments.ts'
 import { LabelGuard } from './label-guard.ts'
 import { createMetricProducer } from './otlp-metrics.ts'
 import { renderPrometheus } from './prometheus.ts'
@@ -55,11 +55,14 @@ export interface TelemetryOptions {
   readonly print: (text: string) => void
   readonly vocabulary: Vocabulary
   readonly inFlight: () => number
+  readonly sessions: InstrumentSources['sessions']
   readonly isLongLived: (method: string) => boolean
 }
 
 export interface Telemetry {
   readonly observer: CallObserver
+  /** Counts what transports tell. */
+  readonly transports: TransportObserver
   /** Prometheus text format 0.0.4. */
   renderMetrics(): string
   /** Sends what is waiting and ends; never later than `timeoutMs`, whatever the collector does. */
@@ -69,7 +72,11 @@ export interface Telemetry {
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { settings, clock, log } = options
   const epoch = new Epoch(clock)
-  const instruments = new Instruments({ version: options.version, inFlight: options.inFlight })
+  const instruments = new Instruments({
+    version: options.version,
+    inFlight: options.inFlight,
+    sessions: options.sessions,
+  })
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   if (!settings.disabled) reportComplaints(log, clock)
   const resource = createResource(options)
@@ -107,6 +114,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       describe: createCallDescriber(options.vocabulary),
       isLongLived: options.isLongLived,
     }),
+    transports: instruments,
     renderMetrics: () => renderPrometheus(instruments.families),
     shutdown: async (timeoutMs) => {
       await withinTime(Promise.allSettled([output?.close(), metrics.shutdown()]), timeoutMs)

@@ -8,6 +8,7 @@
 
 import { Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
+import type { Exchange } from '../core/exchange.ts'
 import type { UpstreamFailure } from '../core/outcome.ts'
 import {
   HeaderNames,
@@ -15,6 +16,7 @@ import {
   responseHeaders,
   type RequestHeaderRules,
 } from './forward-headers.ts'
+import { METADATA_PREFIX, MetadataSink, rewriteChallenge } from './resource-metadata.ts'
 import { Turnstile, type Visitor } from './turnstile.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
 
@@ -27,6 +29,13 @@ export interface HttpTransportOptions {
   /** Most bytes of a reply's head. */
   readonly headerBytesMax: number
   readonly clock: Clock
+  /**
+   * The address under which clients know us, for an upstream that they reach under an address of
+   * ours; undefined when they reach it under its own.
+   */
+  readonly publicOriginOf: ((exchange: Exchange) => string) | undefined
+  /** Called about once a second. */
+  readonly onTick: (nowMs: number) => void
 }
 
 /**
@@ -47,9 +56,11 @@ export class HttpTransport implements Transport {
   readonly #rules: RequestHeaderRules
   readonly #clock: Clock
   readonly #names = new HeaderNames()
+  readonly #options: HttpTransportOptions
   #lastUsedMs: number
 
   constructor(options: HttpTransportOptions) {
+    this.#options = options
     const poolOptions = {
       pipelining: 1,
       headersTimeout: 0,
@@ -72,9 +83,28 @@ export class HttpTransport implements Transport {
     this.#lastUsedMs = options.clock.monotonicMs()
   }
 
+  readonly sessions = 0
+
+  check(): undefined {}
+
+  tick(nowMs: number): void {
+    this.#options.onTick(nowMs)
+  }
+
   send(outbound: Outbound, sink: ReplySink): Flight {
-    const flight = new HttpFlight(sink, this.#names)
-    const request = this.#request(outbound)
+    const { exchange } = outbound
+    if (exchange.endpoint === 'metadata') return this.#sendMetadata(outbound, sink)
+    const path =
+      exchange.endpoint === 'pass'
+        ? exchange.path + exchange.query
+        : this.#path + mergeQuery(this.#search, exchange.query)
+    return this.sendTo(path, outbound, sink)
+  }
+
+  /** The same, to another path of the same origin. `path` holds the query too. */
+  sendTo(path: string, outbound: Outbound, sink: ReplySink): Flight {
+    const flight = new HttpFlight(sink, this.#names, this.#challengeFor(outbound.exchange))
+    const request = this.#request(path, outbound)
     const pool = outbound.longLived ? this.#streams : this.#calls
     const now = this.#clock.monotonicMs()
     const suspect = now - this.#lastUsedMs > SUSPECT_IDLE_MS
@@ -97,11 +127,34 @@ export class HttpTransport implements Transport {
     await Promise.all([this.#calls.destroy(), this.#streams.destroy()])
   }
 
-  #request(outbound: Outbound): Dispatcher.DispatchOptions {
+  /** The upstream's metadata stands at a path made of its own (RFC 9728 §3.1), or at the root. */
+  #sendMetadata(outbound: Outbound, sink: ReplySink): Flight {
+    const { exchange } = outbound
+    const origin = this.#options.publicOriginOf?.(exchange) ?? ''
+    const resource = origin + exchange.path.slice(METADATA_PREFIX.length)
+    const own = this.#path === '/' ? '' : this.#path
+    let flight: Flight | undefined
+    const atRoot = (): void => {
+      const last = new MetadataSink(sink, resource, undefined)
+      flight = this.sendTo(METADATA_PREFIX, outbound, last)
+    }
+    const first = new MetadataSink(sink, resource, own === '' ? undefined : atRoot)
+    flight = this.sendTo(METADATA_PREFIX + own, outbound, first)
+    return { abort: () => flight?.abort(), resume: () => flight?.resume() }
+  }
+
+  #challengeFor(exchange: Exchange): (() => string) | undefined {
+    const { publicOriginOf } = this.#options
+    if (publicOriginOf === undefined || exchange.endpoint !== 'mcp') return undefined
+    return () => publicOriginOf(exchange) + METADATA_PREFIX + exchange.path
+  }
+
+  #request(path: string, outbound: Outbound): Dispatcher.DispatchOptions {
+    const { httpMethod, rawHeaders } = outbound.exchange
     return {
-      path: this.#path + mergeQuery(this.#search, outbound.query),
-      method: outbound.httpMethod,
-      headers: requestHeaders(outbound.rawHeaders, this.#rules, outbound.injection, this.#names),
+      path,
+      method: httpMethod,
+      headers: requestHeaders(rawHeaders, this.#rules, outbound.injection, this.#names),
       body: outbound.body.length === 0 ? null : outbound.body,
     }
   }
@@ -124,14 +177,17 @@ function mergeQuery(own: string, clients: string): string {
 class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
   readonly #sink: ReplySink
   readonly #names: HeaderNames
+  /** Where our metadata about the upstream is; undefined when its own may be named. */
+  readonly #metadataUrl: (() => string) | undefined
   #controller: Dispatcher.DispatchController | undefined
   #failed = false
   aborted = false
   leave: (() => void) | undefined = undefined
 
-  constructor(sink: ReplySink, names: HeaderNames) {
+  constructor(sink: ReplySink, names: HeaderNames, metadataUrl: (() => string) | undefined) {
     this.#sink = sink
     this.#names = names
+    this.#metadataUrl = metadataUrl
   }
 
   abort(): void {
@@ -165,7 +221,12 @@ class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
     if (status < 200 || this.aborted) return
     const raw = controller.rawHeaders
     const headers = Array.isArray(raw) ? responseHeaders(raw, this.#names) : []
-    this.#sink.head(status, statusMessage ?? '', headers)
+    const challenged = (status === 401 || status === 403) && this.#metadataUrl !== undefined
+    this.#sink.head(
+      status,
+      statusMessage ?? '',
+      challenged ? rewriteChallenge(headers, this.#metadataUrl()) : headers,
+    )
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

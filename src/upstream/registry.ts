@@ -1,39 +1,42 @@
 /** The upstreams by name, and whether each may be called now. */
 
 import type { Clock } from '../core/clock.ts'
+import type { Exchange } from '../core/exchange.ts'
 import type { AttemptTarget } from '../core/observer.ts'
 import { rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Limiter, Permit } from '../resilience/limiter.ts'
-import { HttpTransport } from './http-transport.ts'
+import type { SessionRegistry } from './sessions.ts'
 import type { Transport } from './transport.ts'
 
-export interface UpstreamOptions {
-  readonly name: string
-  readonly url: URL
-  /** `upstream` names the upstream in Host; `preserve` keeps what the client sent. */
-  readonly host: 'upstream' | 'preserve'
-  /** Headers set on every request, such as the upstream's own credential. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly connectTimeoutMs: number
-  readonly connectionsMax: number
-  readonly headerBytesMax: number
-  readonly propagate: { readonly meta: boolean; readonly headers: boolean }
-}
-
-export interface RegisteredUpstream {
+export interface UpstreamParts {
   readonly name: string
   readonly target: AttemptTarget
   readonly transport: Transport
   readonly propagate: { readonly meta: boolean; readonly headers: boolean }
-  admit(): Permit | Rejection
+  /** True when the upstream keeps its sessions itself, so that they are only watched here. */
+  readonly watchSessions: boolean
+}
+
+export interface RegisteredUpstream extends Omit<UpstreamParts, 'watchSessions'> {
+  admit(exchange: Exchange): Permit | Rejection
+  replied(exchange: Exchange, status: number, rawHeaders: readonly string[]): void
 }
 
 export class UpstreamRegistry {
   readonly #upstreams = new Map<string, RegisteredUpstream>()
+  readonly #sessions: SessionRegistry
+  readonly #clock: Clock
 
-  constructor(upstreams: readonly UpstreamOptions[], limiter: Limiter, clock: Clock) {
-    for (const options of upstreams) {
-      this.#upstreams.set(options.name, register(options, limiter, clock))
+  constructor(
+    upstreams: readonly UpstreamParts[],
+    limiter: Limiter,
+    sessions: SessionRegistry,
+    clock: Clock,
+  ) {
+    this.#sessions = sessions
+    this.#clock = clock
+    for (const parts of upstreams) {
+      this.#upstreams.set(parts.name, register(parts, limiter, sessions))
     }
   }
 
@@ -45,52 +48,71 @@ export class UpstreamRegistry {
     return [...this.#upstreams.keys()]
   }
 
+  /** Open sessions per upstream, those that it keeps and those that are kept here. */
+  sessionCounts(): readonly { readonly upstream: string; readonly count: number }[] {
+    return [...this.#upstreams.values()].map(({ name, transport }) => ({
+      upstream: name,
+      count: transport.sessions + this.#sessions.count(name),
+    }))
+  }
+
+  /** Looks after what depends on time; called about once a second. */
+  tick(): void {
+    const nowMs = this.#clock.monotonicMs()
+    this.#sessions.sweep()
+    for (const { transport } of this.#upstreams.values()) transport.tick(nowMs)
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.transport.close()))
   }
 }
 
-function register(options: UpstreamOptions, limiter: Limiter, clock: Clock): RegisteredUpstream {
-  const { name, url, propagate } = options
-  const transport = new HttpTransport({
-    url,
-    headers: {
-      preserveHost: options.host === 'preserve',
-      set: new Map(
-        Object.entries(options.headers).map(([key, value]) => [
-          key.toLowerCase(),
-          { name: key, value },
-        ]),
-      ),
-    },
-    connectTimeoutMs: options.connectTimeoutMs,
-    connectionsMax: options.connectionsMax,
-    headerBytesMax: options.headerBytesMax,
-    clock,
-  })
+function register(
+  parts: UpstreamParts,
+  limiter: Limiter,
+  sessions: SessionRegistry,
+): RegisteredUpstream {
+  const { transport, watchSessions } = parts
   return {
-    name,
-    target: { upstreamName: name, address: addressOf(url), port: portOf(url) },
-    transport,
-    propagate,
-    admit: () => {
+    ...parts,
+    admit: (exchange) => {
       const permit = limiter.tryAcquire()
-      if (permit !== undefined) return permit
-      return rejectOver(
-        'streams',
-        'at_capacity',
-        'the sidecar has as many calls in flight as limits.streams allows',
-      )
+      if (permit === undefined) return AT_CAPACITY
+      const visit = watchSessions ? sessions.enter(exchange) : undefined
+      const refused = visit?.kind === 'rejected' ? visit : transport.check(exchange)
+      if (refused !== undefined) {
+        permit.settle(refused)
+        if (visit?.kind === 'visit') visit.leave()
+        return refused
+      }
+      if (visit?.kind !== 'visit') return permit
+      return {
+        kind: 'permit',
+        settle: (outcome) => {
+          permit.settle(outcome)
+          visit.leave()
+        },
+      }
+    },
+    replied: (exchange, status, rawHeaders) => {
+      if (!watchSessions || exchange.endpoint !== 'mcp') return
+      const begins = exchange.calls.some(({ message }) => message.method === 'initialize')
+      const minted = begins ? findHeader(rawHeaders, 'mcp-session-id') : undefined
+      sessions.replied(exchange, status, minted)
     },
   }
 }
 
-/** `server.address` without the brackets of an IPv6 literal. */
-function addressOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '')
-}
+const AT_CAPACITY = rejectOver(
+  'streams',
+  'at_capacity',
+  'the sidecar has as many calls in flight as limits.streams allows',
+)
 
-function portOf(url: URL): number {
-  if (url.port !== '') return Number(url.port)
-  return url.protocol === 'https:' ? 443 : 80
+function findHeader(rawHeaders: readonly string[], name: string): string | undefined {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]
+  }
+  return undefined
 }

@@ -1,16 +1,15 @@
-/** Carries one message to one upstream. HTTP now; stdio comes behind the same interface. */
+/** Carries one message to one upstream: over HTTP, over the older HTTP+SSE, or to a process. */
 
+import type { Exchange } from '../core/exchange.ts'
 import type { Injection } from '../core/observer.ts'
-import type { UpstreamFailure } from '../core/outcome.ts'
+import type { Rejection, UpstreamFailure } from '../core/outcome.ts'
 
 export interface Outbound {
-  readonly httpMethod: string
-  /** The client's query with its `?`, or empty. */
-  readonly query: string
-  /** As received; the transport removes what belongs to the client's connection alone. */
-  readonly rawHeaders: readonly string[]
+  /** What was received, with the calls in it. */
+  readonly exchange: Exchange
   /** Written over the client's `traceparent` and `tracestate` headers. */
   readonly injection: Injection | undefined
+  /** The exchange's body, with trace context in it when that is written. */
   readonly body: Buffer
   /** True for streams that stay open as long as the client listens; they must not starve calls. */
   readonly longLived: boolean
@@ -43,7 +42,13 @@ export interface Flight {
 }
 
 export interface Transport {
+  /** Says no before anything is sent: a session that does not exist, a table that is full. */
+  check(exchange: Exchange): Rejection | undefined
   send(outbound: Outbound, sink: ReplySink): Flight
-  /** Ends every connection at once. */
+  /** How many sessions the transport itself keeps. */
+  readonly sessions: number
+  /** Looks after what depends on time: idle sessions, silent streams. Called about once a second. */
+  tick(nowMs: number): void
+  /** Ends every connection and process. */
   close(): Promise<void>
 }

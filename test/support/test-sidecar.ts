@@ -67,6 +67,7 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
       config: result.config,
       telemetry: telemetry.settings,
       version: '0.0.0-test',
+      env: process.env,
       clock: systemClock,
       log: {
         enabled: () => true,

@@ -1,0 +1,196 @@
+/** Makes the upstreams of a configuration: their transports, and the paths that lead to them. */
+
+import { randomBytes } from 'node:crypto'
+import type { Config } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Log } from '../core/log.ts'
+import type { Route } from '../http/receive.ts'
+import { HeaderSource, type HeaderFileFailure } from '../upstream/header-source.ts'
+import { HttpTransport } from '../upstream/http-transport.ts'
+import type { UpstreamParts } from '../upstream/registry.ts'
+import { METADATA_PREFIX, publicOrigin } from '../upstream/resource-metadata.ts'
+import { SseTransport } from '../upstream/sse-transport.ts'
+import { StdioTransport } from '../upstream/stdio/stdio-transport.ts'
+import { Watchdog } from '../upstream/stdio/watchdog.ts'
+import type { TransportObserver } from '../core/observer.ts'
+import { durationOf, sizeOf } from './units.ts'
+
+type UpstreamConfig = Config['upstreams'][string]
+
+export interface UpstreamsOptions {
+  readonly config: Config
+  /** The sidecar's own environment, of which programs get a few variables. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly log: Log
+  readonly observer: TransportObserver
+}
+
+export interface Upstreams {
+  readonly parts: readonly UpstreamParts[]
+  /** Ends what outlives the transports. */
+  close(): void
+}
+
+/** Environment variables that every program gets, as the official SDKs give them. */
+const INHERITED: readonly string[] = ['HOME', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'USER']
+
+/** 192 random bits in text that may stand in a header and a URL (MCP asks for visible ASCII). */
+export function newSessionId(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+export function createUpstreams(options: UpstreamsOptions): Upstreams | HeaderFileFailure {
+  const { config, log } = options
+  const watchdog = new Watchdog({
+    onMissing: (code) =>
+      log.write('warn', 'watchdog.missing', 'There is no /bin/sh to end servers after a SIGKILL', {
+        code,
+      }),
+  })
+  const parts: UpstreamParts[] = []
+  for (const [name, upstream] of Object.entries(config.upstreams)) {
+    const made =
+      upstream.url === undefined
+        ? stdioParts(name, upstream, options, watchdog)
+        : httpParts(name, upstream, new URL(upstream.url), options)
+    if ('kind' in made) return made
+    parts.push(made)
+  }
+  return { parts, close: () => watchdog.close() }
+}
+
+function httpParts(
+  name: string,
+  upstream: UpstreamConfig,
+  url: URL,
+  options: UpstreamsOptions,
+): UpstreamParts | HeaderFileFailure {
+  const { config, clock, log, observer } = options
+  const headers = new HeaderSource(log)
+  const failure = headers.load(upstream.headers)
+  if (failure !== undefined) return failure
+  const preserve = upstream.host === 'preserve'
+  const http = new HttpTransport({
+    url,
+    headers: { preserveHost: preserve, set: headers.current },
+    connectTimeoutMs: durationOf(upstream.connectTimeout),
+    connectionsMax: upstream.connections,
+    headerBytesMax: sizeOf(config.limits.headers),
+    clock,
+    publicOriginOf: preserve
+      ? undefined
+      : (exchange) => publicOrigin(exchange, config.listen.publicUrl?.replace(/\/$/, '')),
+    onTick: (nowMs) => headers.tick(nowMs),
+  })
+  const sse = upstream.transport === 'sse'
+  const transport = sse
+    ? new SseTransport({
+        name,
+        url,
+        http,
+        sessionsMax: config.limits.sessions,
+        postPath: `/${name}/message`,
+        observer,
+      })
+    : http
+  return {
+    name,
+    target: { upstreamName: name, carrier: 'tcp', address: hostOf(url), port: portOf(url) },
+    transport,
+    propagate: propagation(config),
+    watchSessions: !sse,
+  }
+}
+
+function stdioParts(
+  name: string,
+  upstream: UpstreamConfig,
+  { config, env, clock, log, observer }: UpstreamsOptions,
+  watchdog: Watchdog,
+): UpstreamParts {
+  const [file = '', ...args] = upstream.command ?? []
+  const { limits } = config
+  const transport = new StdioTransport({
+    name,
+    command: { file, args, env: environmentOf(upstream, env), cwd: upstream.cwd },
+    processesMax: upstream.processes,
+    poolMax: upstream.stateless ? upstream.pool : 1,
+    stateless: upstream.stateless,
+    sessionIdleMs: durationOf(limits.sessionIdle),
+    lineBytesMax: sizeOf(limits.line),
+    replay: { eventsMax: limits.replayEvents, bytesMax: sizeOf(limits.replayBytes) },
+    clock,
+    log,
+    observer,
+    watchdog,
+    newId: newSessionId,
+  })
+  return {
+    name,
+    target: { upstreamName: name, carrier: 'pipe', address: undefined, port: undefined },
+    transport,
+    propagate: propagation(config),
+    watchSessions: false,
+  }
+}
+
+function environmentOf(
+  upstream: UpstreamConfig,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const out: Record<string, string> = {}
+  for (const name of [...INHERITED, ...upstream.inheritEnv]) {
+    const value = env[name]
+    if (value !== undefined) out[name] = value
+  }
+  return { ...out, ...upstream.env }
+}
+
+function propagation({ telemetry }: Config): UpstreamParts['propagate'] {
+  return { meta: telemetry.propagateMeta, headers: telemetry.propagateHeaders }
+}
+
+/** What each fixed path stands for; `/mcp` too when there is one upstream and nobody claimed it. */
+export function pathsOf(config: Config): Map<string, Route> {
+  const paths = new Map<string, Route>()
+  const add = (path: string, upstream: string, config_: UpstreamConfig): void => {
+    paths.set(path, { upstream, endpoint: config_.transport === 'sse' ? 'sse_stream' : 'mcp' })
+    if (config_.url === undefined || config_.host === 'preserve') return
+    paths.set(METADATA_PREFIX + path, { upstream, endpoint: 'metadata' })
+  }
+  const entries = Object.entries(config.upstreams)
+  for (const [name, upstream] of entries) {
+    const sse = upstream.transport === 'sse'
+    add(sse ? `/${name}/sse` : `/${name}/mcp`, name, upstream)
+    if (sse) paths.set(`/${name}/message`, { upstream: name, endpoint: 'sse_post' })
+    if (entries.length === 1) add(sse ? '/sse' : '/mcp', name, upstream)
+  }
+  for (const [name, upstream] of entries) {
+    if (upstream.path !== undefined) add(upstream.path, name, upstream)
+  }
+  return paths
+}
+
+/** Beginnings of paths that go to an upstream unread. */
+export function prefixesOf(config: Config): Map<string, Route> {
+  const prefixes = new Map<string, Route>()
+  for (const [name, { passthrough, host, url }] of Object.entries(config.upstreams)) {
+    if (url === undefined) continue
+    const own = passthrough ?? (host === 'preserve' ? ['/.well-known/'] : [])
+    for (const prefix of own) {
+      if (!prefixes.has(prefix)) prefixes.set(prefix, { upstream: name, endpoint: 'pass' })
+    }
+  }
+  return prefixes
+}
+
+/** `server.address` without the brackets of an IPv6 literal. */
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '')
+}
+
+function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port)
+  return url.protocol === 'https:' ? 443 : 80
+}

@@ -1,0 +1,130 @@
+/**
+ * The sessions of upstreams that keep their own: seen, counted and guarded, never made here.
+ *
+ * A session belongs to the principal that began it, or that was first seen to use it with success.
+ * Ids are kept as hashes alone. The least recently used session goes first when the table is full.
+ */
+
+import { hash } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import type { Exchange } from '../core/exchange.ts'
+import { reject, type Rejection } from '../core/outcome.ts'
+import type { SessionEnding } from '../core/observer.ts'
+
+export interface SessionLimits {
+  readonly sessionsMax: number
+  readonly idleMs: number
+}
+
+export interface SessionEvents {
+  sessionEnded(upstream: string, why: SessionEnding): void
+  limitHit(limit: 'sessions'): void
+}
+
+interface Session {
+  readonly upstream: string
+  readonly owner: string | undefined
+  lastSeenMs: number
+  /** Exchanges under way, open streams included. */
+  active: number
+}
+
+/** One exchange of a session. */
+export interface Visit {
+  readonly kind: 'visit'
+  leave(): void
+}
+
+export class SessionRegistry {
+  readonly #limits: SessionLimits
+  readonly #clock: Clock
+  readonly #events: SessionEvents
+  /** In order of use, the least recent first. */
+  readonly #sessions = new Map<string, Session>()
+  readonly #counts = new Map<string, number>()
+
+  constructor(limits: SessionLimits, clock: Clock, events: SessionEvents) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#events = events
+  }
+
+  /** How many sessions of an upstream are open. */
+  count(upstream: string): number {
+    return this.#counts.get(upstream) ?? 0
+  }
+
+  /**
+   * An exchange of a session begins. Refuses a session of somebody else as one that does not exist;
+   * otherwise returns what to call at the exchange's end, so that an open stream keeps its session.
+   */
+  enter({ sessionId, upstreamName, principal }: Exchange): Rejection | Visit | undefined {
+    if (sessionId === undefined) return undefined
+    const key = keyOf(upstreamName, sessionId)
+    const session = this.#sessions.get(key)
+    if (session === undefined) return undefined
+    if (session.owner !== undefined && session.owner !== principal) return NOT_YOURS
+    session.active += 1
+    this.#sessions.delete(key)
+    this.#sessions.set(key, session)
+    return {
+      kind: 'visit',
+      leave: () => {
+        session.active -= 1
+        session.lastSeenMs = this.#clock.monotonicMs()
+      },
+    }
+  }
+
+  /** What the head of a reply says of a session: that there is a new one, that it lives, or that it is over. */
+  replied(exchange: Exchange, status: number, minted: string | undefined): void {
+    const { upstreamName, principal, sessionId } = exchange
+    const good = status >= 200 && status < 300
+    if (minted !== undefined && minted !== sessionId && good) {
+      return this.#open(keyOf(upstreamName, minted), upstreamName, principal)
+    }
+    if (sessionId === undefined) return
+    const key = keyOf(upstreamName, sessionId)
+    if (status === 404) this.#end(key, 'lost')
+    else if (good && exchange.kind === 'end_session') this.#end(key, 'deleted')
+    else if (good && !this.#sessions.has(key)) this.#open(key, upstreamName, principal)
+  }
+
+  /** Forgets the sessions that nobody has used for long. */
+  sweep(): void {
+    const oldest = this.#clock.monotonicMs() - this.#limits.idleMs
+    for (const [key, { lastSeenMs, active }] of this.#sessions) {
+      if (active === 0 && lastSeenMs <= oldest) this.#end(key, 'idle')
+    }
+  }
+
+  #open(key: string, upstream: string, owner: string | undefined): void {
+    if (this.#sessions.has(key)) return
+    const oldest = this.#sessions.keys().next().value
+    if (this.#sessions.size >= this.#limits.sessionsMax && oldest !== undefined) {
+      this.#events.limitHit('sessions')
+      this.#end(oldest, 'evicted')
+    }
+    this.#sessions.set(key, {
+      upstream,
+      owner,
+      lastSeenMs: this.#clock.monotonicMs(),
+      active: 0,
+    })
+    this.#counts.set(upstream, this.count(upstream) + 1)
+  }
+
+  #end(key: string, why: SessionEnding): void {
+    const session = this.#sessions.get(key)
+    if (session === undefined) return
+    this.#sessions.delete(key)
+    this.#counts.set(session.upstream, this.count(session.upstream) - 1)
+    this.#events.sessionEnded(session.upstream, why)
+  }
+}
+
+const NOT_YOURS = reject('session_unknown', 'Session not found; start a new one with initialize')
+
+function keyOf(upstream: string, sessionId: string): string {
+  return hash('sha256', `${upstream} ${sessionId}`, 'base64')
+}

@@ -1,0 +1,158 @@
+/**
+ * HTTP+SSE, the transport of 2024-11-05: one stream per session, on which every answer comes, and an
+ * address that the stream's first event names, to which the client posts.
+ *
+ * The stream goes through as it comes, except for that address: clients must post to us, so they are
+ * told ours, with the session's id in the query.
+ */
+
+import type { Exchange } from '../core/exchange.ts'
+import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
+import type { TransportObserver } from '../core/observer.ts'
+import { EndpointRewriter } from '../mcp/endpoint-event.ts'
+import type { HttpTransport } from './http-transport.ts'
+import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
+
+export interface SseTransportOptions {
+  readonly name: string
+  readonly url: URL
+  readonly http: HttpTransport
+  readonly sessionsMax: number
+  /** Where clients post, without the query. */
+  readonly postPath: string
+  readonly observer: TransportObserver
+}
+
+interface SseSession {
+  readonly owner: string | undefined
+  /** Path and query of the upstream's address; undefined until its stream has named it. */
+  postTo: string | undefined
+}
+
+export class SseTransport implements Transport {
+  readonly #options: SseTransportOptions
+  readonly #sessions = new Map<string, SseSession>()
+
+  constructor(options: SseTransportOptions) {
+    this.#options = options
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  check(exchange: Exchange): Rejection | undefined {
+    const { endpoint, kind, sessionId, principal } = exchange
+    if (endpoint === 'sse_stream') {
+      if (kind !== 'stream') return reject('method_not_allowed', 'use GET')
+      if (this.#sessions.size < this.#options.sessionsMax) return undefined
+      return rejectOver('sessions', 'at_capacity', 'there are as many sessions as limits.sessions')
+    }
+    if (endpoint !== 'sse_post') return undefined
+    if (kind !== 'message') return reject('method_not_allowed', 'use POST')
+    const session = sessionId === undefined ? undefined : this.#sessions.get(sessionId)
+    return session?.postTo === undefined || session.owner !== principal
+      ? reject('session_unknown', 'Session not found; open a stream first')
+      : undefined
+  }
+
+  send(outbound: Outbound, sink: ReplySink): Flight {
+    const { exchange } = outbound
+    const { http } = this.#options
+    if (exchange.endpoint === 'sse_stream') return this.#listen(outbound, sink)
+    if (exchange.endpoint !== 'sse_post') return http.send(outbound, sink)
+    const postTo = this.#sessions.get(exchange.sessionId ?? '')?.postTo
+    if (postTo === undefined) throw new Error('an unknown session was not refused')
+    return http.sendTo(postTo, outbound, sink)
+  }
+
+  tick(nowMs: number): void {
+    this.#options.http.tick(nowMs)
+  }
+
+  close(): Promise<void> {
+    return this.#options.http.close()
+  }
+
+  #listen(outbound: Outbound, sink: ReplySink): Flight {
+    const id = outbound.exchange.sessionId
+    if (id === undefined) throw new Error('a stream of HTTP+SSE has a session')
+    const session: SseSession = { owner: outbound.exchange.principal, postTo: undefined }
+    this.#sessions.set(id, session)
+    const forget = (why: 'deleted' | 'lost'): void => {
+      if (!this.#sessions.delete(id)) return
+      this.#options.observer.sessionEnded(this.#options.name, why)
+    }
+    const { url, postPath, http } = this.#options
+    const rewriter = new EndpointRewriter((address) => {
+      const target = URL.canParse(address, url) ? new URL(address, url) : undefined
+      // Messages, with their credentials, go to the upstream and nowhere else.
+      if (target?.origin !== url.origin) return undefined
+      session.postTo = target.pathname + target.search
+      return `${postPath}?sessionId=${id}`
+    })
+    const flight = http.send(withoutEncoding(outbound), new StreamSink(sink, rewriter, forget))
+    return {
+      abort: () => {
+        forget('deleted')
+        flight.abort()
+      },
+      resume: () => flight.resume(),
+    }
+  }
+}
+
+/** A compressed stream could not be rewritten, so none is asked for. */
+function withoutEncoding(outbound: Outbound): Outbound {
+  const raw = outbound.exchange.rawHeaders
+  const kept = raw.filter((_, index) => {
+    const name = raw[index - (index % 2)] ?? ''
+    return name.toLowerCase() !== 'accept-encoding'
+  })
+  return { ...outbound, exchange: { ...outbound.exchange, rawHeaders: kept } }
+}
+
+/** Passes the stream on, its first event rewritten. */
+class StreamSink implements ReplySink {
+  readonly #sink: ReplySink
+  readonly #rewriter: EndpointRewriter
+  readonly #forget: (why: 'lost') => void
+  #streams = false
+
+  constructor(sink: ReplySink, rewriter: EndpointRewriter, forget: (why: 'lost') => void) {
+    this.#sink = sink
+    this.#rewriter = rewriter
+    this.#forget = forget
+  }
+
+  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+    this.#streams = status < 300
+    const headers = this.#streams ? withoutLength(rawHeaders) : rawHeaders
+    this.#sink.head(status, statusMessage, headers)
+  }
+
+  data(chunk: Buffer): boolean {
+    if (!this.#streams) return this.#sink.data(chunk)
+    const rewritten = this.#rewriter.write(chunk)
+    return rewritten.length === 0 ? true : this.#sink.data(rewritten)
+  }
+
+  end(): void {
+    const rest = this.#rewriter.end()
+    if (rest.length > 0) this.#sink.data(rest)
+    this.#forget('lost')
+    this.#sink.end()
+  }
+
+  failed(failure: TransportFailure): void {
+    this.#forget('lost')
+    this.#sink.failed(failure)
+  }
+}
+
+function withoutLength(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, index) => {
+    const name = rawHeaders[index - (index % 2)] ?? ''
+    return name.toLowerCase() !== 'content-length'
+  })
+}

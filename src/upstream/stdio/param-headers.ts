@@ -1,0 +1,200 @@
+/**
+ * `Mcp-Param-*` request headers against the arguments they repeat (2026-07-28 Streamable HTTP,
+ * SEP-2243). Which arguments are repeated stands in the tools' schemas, so the server is asked for
+ * them once in a while.
+ */
+
+import { headerOf, type Exchange } from '../../core/exchange.ts'
+import { decodeHeaderValue } from '../../mcp/mirrored-headers.ts'
+import type { WireMessage } from '../../mcp/wire-message.ts'
+import type { Flight, ReplySink } from '../transport.ts'
+import { jsonHeaders } from './framing.ts'
+import type { SessionProcess } from './stdio-session.ts'
+
+/** One argument that a header repeats. */
+interface Declaration {
+  readonly header: string
+  readonly path: readonly string[]
+}
+
+type Tools = ReadonlyMap<string, readonly Declaration[]>
+
+/** How long schemas are believed when the server does not say, and at most. */
+const TTL_MS = 60_000
+
+/** A server that does not answer in time is called unchecked: it never sees the headers anyway. */
+const ANSWER_MS = 5_000
+
+const PAGES_MAX = 32
+const HEADER_MISMATCH = -32020
+
+export class ParamHeaders {
+  readonly #process: SessionProcess
+  readonly #nowMs: () => number
+  #tools: Tools | undefined
+  #untilMs = 0
+  #waiting: (() => void)[] = []
+  #asked = 0
+  #pages = 0
+  #found = new Map<string, readonly Declaration[]>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(process: SessionProcess, nowMs: () => number) {
+    this.#process = process
+    this.#nowMs = nowMs
+  }
+
+  /** Sends the call when its headers agree with it, and refuses it with -32020 when not. */
+  guard(exchange: Exchange, sink: ReplySink, proceed: () => Flight): Flight {
+    if (this.#tools !== undefined && this.#nowMs() < this.#untilMs) {
+      return this.#decide(exchange, sink, proceed)
+    }
+    let inner: Flight | undefined
+    let aborted = false
+    this.#waiting.push(() => {
+      if (!aborted) inner = this.#decide(exchange, sink, proceed)
+    })
+    if (this.#waiting.length === 1) this.#ask(exchange, undefined)
+    return {
+      abort: () => {
+        aborted = true
+        inner?.abort()
+      },
+      resume: () => inner?.resume(),
+    }
+  }
+
+  /** True when the message answers a question of ours. */
+  received(line: Buffer, message: WireMessage): boolean {
+    if (message.method === 'notifications/tools/list_changed') this.#tools = undefined
+    if (message.kind !== 'response' || message.id?.key !== this.#key()) return false
+    const next = this.#learn(line.subarray(message.start, message.end))
+    if (next === undefined) this.#settle(this.#found)
+    else this.#ask(undefined, next)
+    return true
+  }
+
+  /** The process has ended: nobody needs to wait for its schemas. */
+  fail(): void {
+    this.#settle(this.#tools ?? new Map())
+  }
+
+  #key(): string {
+    return `ssidelight-tools-${this.#asked}`
+  }
+
+  #version = ''
+
+  #ask(exchange: Exchange | undefined, cursor: string | undefined): void {
+    if (exchange !== undefined) {
+      this.#version = exchange.calls[0]?.message.protocolVersion ?? ''
+      this.#found = new Map()
+      this.#pages = 0
+      this.#timer = setTimeout(() => this.#settle(this.#tools ?? new Map()), ANSWER_MS)
+    }
+    this.#asked += 1
+    const params = {
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': this.#version,
+        'io.modelcontextprotocol/clientCapabilities': {},
+        'io.modelcontextprotocol/clientInfo': { name: 'sidelight', version: '0' },
+      },
+      ...(cursor === undefined ? {} : { cursor }),
+    }
+    const id = this.#key().slice(1)
+    this.#process.write(
+      Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/list', params })),
+    )
+  }
+
+  /** Takes one page; returns the cursor of the next. */
+  #learn(bytes: Buffer): string | undefined {
+    const result = member(parse(bytes), 'result')
+    const ttl = member(result, 'ttlMs')
+    this.#untilMs = this.#nowMs() + (typeof ttl === 'number' ? Math.min(ttl, TTL_MS) : TTL_MS)
+    const tools = member(result, 'tools')
+    for (const tool of Array.isArray(tools) ? tools : []) {
+      const name = member(tool, 'name')
+      if (typeof name !== 'string') continue
+      this.#found.set(name, declarationsOf(member(tool, 'inputSchema'), []))
+    }
+    const next = member(result, 'nextCursor')
+    this.#pages += 1
+    return typeof next === 'string' && this.#pages < PAGES_MAX ? next : undefined
+  }
+
+  #settle(tools: Tools): void {
+    clearTimeout(this.#timer)
+    this.#tools = tools
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const go of waiting) go()
+  }
+
+  #decide(exchange: Exchange, sink: ReplySink, proceed: () => Flight): Flight {
+    const message = exchange.calls[0]?.message
+    const declarations = this.#tools?.get(message?.target ?? '') ?? []
+    const wrong = declarations.length === 0 ? undefined : findMismatch(exchange, declarations)
+    if (wrong === undefined) return proceed()
+    const error = { code: HEADER_MISMATCH, message: `Header mismatch: ${wrong}` }
+    const id = message?.id?.raw ?? 'null'
+    const body = Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
+    sink.head(400, 'Bad Request', jsonHeaders(body.length))
+    sink.data(body)
+    sink.end()
+    return { abort: () => {}, resume: () => {} }
+  }
+}
+
+function findMismatch(
+  { headers, body }: Exchange,
+  declarations: readonly Declaration[],
+): string | undefined {
+  const args = member(member(parse(body), 'params'), 'arguments')
+  for (const { header, path } of declarations) {
+    let value = args
+    for (const key of path) value = member(value, key)
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+      continue
+    }
+    const name = `Mcp-Param-${header}`
+    const sent = headerOf(headers, name.toLowerCase())
+    if (sent === undefined) return `${name} is missing`
+    const decoded = decodeHeaderValue(sent)
+    if (decoded === undefined) return `${name} is no valid base64`
+    const same =
+      typeof value === 'number' ? isSameNumber(decoded, value) : decoded === String(value)
+    if (!same) return `${name} does not match the argument ${path.join('.')}`
+  }
+  return undefined
+}
+
+/** 42 and 42.0 are one number; an empty text is none. */
+function isSameNumber(text: string, value: number): boolean {
+  return /^-?\d/.test(text) && Number(text) === value
+}
+
+/** The properties of a schema that headers repeat, in any depth of plain `properties`. */
+function declarationsOf(schema: unknown, path: readonly string[]): readonly Declaration[] {
+  const own = member(schema, 'x-mcp-header')
+  const found: Declaration[] = typeof own === 'string' ? [{ header: own, path }] : []
+  const properties = member(schema, 'properties')
+  if (typeof properties !== 'object' || properties === null || path.length > 16) return found
+  for (const [key, child] of Object.entries(properties)) {
+    found.push(...declarationsOf(child, [...path, key]))
+  }
+  return found
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function member(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+  return (value as Readonly<Record<string, unknown>>)[key]
+}

@@ -1,0 +1,133 @@
+/** The processes of one upstream: starts them within limits, counts them, and ends them all. */
+
+import type { Clock } from '../../core/clock.ts'
+import type { Log } from '../../core/log.ts'
+import { WireReader, type WireMessage } from '../../mcp/wire-message.ts'
+import type { ProcessEnding, TransportObserver } from '../../core/observer.ts'
+import type { TransportFailure } from '../transport.ts'
+import { Backoff } from './backoff.ts'
+import { ServerProcess, type ProcessEnd, type ServerCommand } from './server-process.ts'
+import type { SessionProcess } from './stdio-session.ts'
+import type { Watchdog } from './watchdog.ts'
+
+export interface ProcessTableOptions {
+  readonly name: string
+  readonly command: ServerCommand
+  readonly processesMax: number
+  readonly lineBytesMax: number
+  readonly clock: Clock
+  readonly log: Log
+  readonly observer: TransportObserver
+  readonly watchdog: Watchdog
+}
+
+/** Told what a process says. */
+export interface ProcessUser {
+  received(line: Buffer, message: WireMessage): void
+  /** An answer that was too long to keep; `key` is the id of the request. */
+  lost(key: string, failure: TransportFailure): void
+  /** The process has ended by itself. Returns whether that is to be counted as a crash. */
+  ended(failure: TransportFailure): 'crash' | 'probe'
+}
+
+export interface HostedProcess extends SessionProcess {
+  readonly pid: number | undefined
+  stop(): Promise<void>
+}
+
+export class ProcessTable {
+  readonly #options: ProcessTableOptions
+  readonly #running = new Set<ServerProcess>()
+  readonly #backoff = new Backoff()
+
+  constructor(options: ProcessTableOptions) {
+    this.#options = options
+  }
+
+  get full(): boolean {
+    return this.#running.size >= this.#options.processesMax
+  }
+
+  /** A running process, or why there is none: it crashed too often just now. */
+  start(user: ProcessUser): HostedProcess | { readonly reason: string } {
+    const { clock, observer, name } = this.#options
+    if (this.#backoff.waitMs(clock.monotonicMs()) > 0) return { reason: 'restarting too often' }
+    const reader = new WireReader()
+    const drop = (why: 'noise' | 'too_long'): void => observer.lineDropped(name, why)
+    const process: ServerProcess = new ServerProcess(
+      { ...this.#options, stderr: 'lines' },
+      {
+        line: (line) => {
+          const messages = reader.read(line)
+          if (messages === undefined) drop('noise')
+          else for (const message of messages) user.received(line, message)
+        },
+        longPart: (bytes) => reader.part(bytes),
+        longEnd: () => {
+          drop('too_long')
+          observer.limitHit('line')
+          for (const { kind, id } of reader.end() ?? []) {
+            if (kind === 'response' && id !== undefined) user.lost(id.key, TOO_LONG)
+          }
+        },
+        stderr: (text) => this.#logStderr(process.pid, text),
+        exited: (end) => this.#ended(process, user, end),
+      },
+    )
+    this.#running.add(process)
+    observer.processStarted(name)
+    return process
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running].map((process) => process.stop()))
+  }
+
+  #ended(process: ServerProcess, user: ProcessUser, end: ProcessEnd): void {
+    const { observer, name, clock, log } = this.#options
+    this.#running.delete(process)
+    const failure: TransportFailure = {
+      reason: end.spawnError === undefined ? 'process_exit' : 'connect',
+      sent: end.spawnError === undefined,
+      stale: false,
+      detail: end.spawnError ?? `exit ${end.code ?? end.signal ?? 'unknown'}`,
+    }
+    const verdict = end.asked ? 'asked' : user.ended(failure)
+    if (end.asked) user.ended(failure)
+    observer.processEnded(name, endingOf(end, verdict))
+    if (verdict !== 'crash') return
+    this.#backoff.failed(end.spawnError === undefined ? end.uptimeMs : 0, clock.monotonicMs())
+    log.write('warn', 'process.ended', 'The process of an upstream ended by itself', {
+      upstream: name,
+      pid: process.pid,
+      code: end.code,
+      signal: end.signal,
+      error: end.spawnError,
+      uptime_ms: Math.round(end.uptimeMs),
+    })
+  }
+
+  #logStderr(pid: number | undefined, text: string): void {
+    const { log, name } = this.#options
+    if (text.trim() === '') return
+    log.write('info', 'process.stderr', 'A server wrote to its standard error', {
+      upstream: name,
+      pid,
+      text,
+    })
+  }
+}
+
+const TOO_LONG: TransportFailure = {
+  reason: 'bad_message',
+  sent: true,
+  stale: false,
+  detail: 'line longer than limits.line',
+}
+
+function endingOf(end: ProcessEnd, verdict: 'asked' | 'crash' | 'probe'): ProcessEnding {
+  if (end.spawnError !== undefined) return 'not_started'
+  if (verdict === 'asked') return 'stopped'
+  if (verdict === 'probe') return 'probe'
+  return end.code === 0 ? 'exited' : 'crashed'
+}

@@ -1,0 +1,157 @@
+/**
+ * The reply to one HTTP request, made from the lines of a stdio server.
+ *
+ * A lone answer that comes first and soon is a JSON body. Anything else that has to be said before
+ * it, or a second of silence, makes the reply an event stream, as Streamable HTTP leaves it to the
+ * server.
+ */
+
+import { STATUS_CODES } from 'node:http'
+import type { ReplySink, TransportFailure } from '../transport.ts'
+import {
+  jsonHeaders,
+  KEEP_ALIVE,
+  primingEvent,
+  STREAM_HEADERS,
+  toEvent,
+  toLine,
+} from './framing.ts'
+
+export interface ReplyStreamOptions {
+  readonly sink: ReplySink
+  /** False for clients that take nothing but JSON: what is not the answer is then left out. */
+  readonly acceptsStream: boolean
+  /** Headers of the reply besides those of its body, names and values in turn. */
+  readonly headers: readonly string[]
+  /** Stores a message and returns its event's id; undefined when the stream cannot be resumed. */
+  readonly store: ((message: Buffer) => string) | undefined
+  /** Id of the event that opens the stream, for clients that know such events. */
+  readonly priming: string | undefined
+  readonly nowMs: number
+}
+
+/** A reply that is still silent after this becomes a stream. */
+const SILENCE_MS = 1_000
+
+/** A stream that is silent for so long says that it lives. */
+const KEEP_ALIVE_MS = 15_000
+
+export class ReplyStream {
+  readonly #options: ReplyStreamOptions
+  #state: 'waiting' | 'streaming' | 'over' = 'waiting'
+  /** Undefined while nobody listens: the client has gone and may come back. */
+  #sink: ReplySink | undefined
+  /** When something was last written, as far as the ticks tell. */
+  #lastMs: number
+  #wrote = false
+  /** Bytes written since the listener said that it cannot keep up. */
+  behindBytes = 0
+  #behind = false
+
+  constructor(options: ReplyStreamOptions) {
+    this.#options = options
+    this.#sink = options.sink
+    this.#lastMs = options.nowMs
+  }
+
+  get over(): boolean {
+    return this.#state === 'over'
+  }
+
+  get streaming(): boolean {
+    return this.#state === 'streaming'
+  }
+
+  /** Starts the event stream; nothing happens when it runs or the client takes none. */
+  open(): void {
+    if (this.#state !== 'waiting' || !this.#options.acceptsStream) return
+    this.#state = 'streaming'
+    this.#sink?.head(200, 'OK', [...STREAM_HEADERS, ...this.#options.headers])
+    if (this.#options.priming !== undefined) this.#write(primingEvent(this.#options.priming))
+  }
+
+  /** A message before the answer. False when it cannot be said on this reply. */
+  message(message: Buffer): boolean {
+    if (this.#state === 'over' || !this.#options.acceptsStream) return false
+    this.open()
+    this.#write(toEvent(message, this.#options.store?.(message)))
+    return true
+  }
+
+  /** The answer, which ends the reply. The status counts only while no head has been sent. */
+  answer(message: Buffer, status: number): void {
+    if (this.#state === 'over') return
+    if (this.#state === 'streaming') {
+      this.message(message)
+      this.end()
+      return
+    }
+    this.#state = 'over'
+    const body = toLine(message)
+    this.#sink?.head(status, STATUS_CODES[status] ?? '', [...jsonHeaders(body.length), ...this.#options.headers])
+    this.#sink?.data(body)
+    this.#sink?.end()
+    this.#sink = undefined
+  }
+
+  /** Ends a stream in good order. */
+  end(): void {
+    if (this.#state === 'over') return
+    if (this.#state === 'waiting') this.open()
+    this.#state = 'over'
+    this.#sink?.end()
+    this.#sink = undefined
+  }
+
+  /** The server is gone. */
+  fail(failure: TransportFailure): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#sink?.failed(failure)
+    this.#sink = undefined
+  }
+
+  /** The client has gone; what follows is stored for its return. */
+  detach(): void {
+    this.#sink = undefined
+    this.caughtUp()
+  }
+
+  get attached(): boolean {
+    return this.#sink !== undefined
+  }
+
+  /** The client is back, on a reply of its own whose head is sent here; events are replayed first. */
+  attach(sink: ReplySink, headers: readonly string[], replay: readonly Buffer[]): void {
+    this.#sink = sink
+    if (this.#state === 'waiting') this.#state = 'streaming'
+    sink.head(200, 'OK', [...STREAM_HEADERS, ...headers])
+    for (const event of replay) this.#write(event)
+    if (this.#state === 'over') {
+      sink.end()
+      this.#sink = undefined
+    }
+  }
+
+  caughtUp(): void {
+    this.#behind = false
+    this.behindBytes = 0
+  }
+
+  tick(nowMs: number): void {
+    if (this.#state === 'waiting' && nowMs - this.#lastMs >= SILENCE_MS) this.open()
+    if (this.#wrote) {
+      this.#lastMs = nowMs
+      this.#wrote = false
+    }
+    if (this.#state !== 'streaming' || nowMs - this.#lastMs < KEEP_ALIVE_MS) return
+    this.#write(KEEP_ALIVE)
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#sink === undefined) return
+    this.#wrote = true
+    if (this.#behind) this.behindBytes += bytes.length
+    if (!this.#sink.data(bytes)) this.#behind = true
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * One MCP server as a child process, spoken to in lines (MCP stdio transport).
+ *
+ * It leads a process group of its own, so that whatever it starts ends with it. The command comes
+ * from the operator's configuration; no shell reads it, and nothing of it ever comes from a client.
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { Writable } from 'node:stream'
+import type { Clock } from '../../core/clock.ts'
+import { LineSplitter, type LineSink } from '../../mcp/line-splitter.ts'
+import type { Watchdog } from './watchdog.ts'
+
+export interface ServerCommand {
+  readonly file: string
+  readonly args: readonly string[]
+  /** The whole environment of the process. */
+  readonly env: Readonly<Record<string, string>>
+  /** Working directory; the sidecar's own when undefined. */
+  readonly cwd: string | undefined
+}
+
+export interface ProcessOptions {
+  readonly command: ServerCommand
+  /** Longest line that is read, in bytes. */
+  readonly lineBytesMax: number
+  /** `lines`: standard error is handed on in lines; `inherit`: it is the sidecar's own. */
+  readonly stderr: 'lines' | 'inherit'
+  readonly watchdog: Watchdog | undefined
+  readonly clock: Clock
+}
+
+/** How a process ended. */
+export interface ProcessEnd {
+  /** Exit code; undefined when a signal ended it or it never ran. */
+  readonly code: number | undefined
+  readonly signal: string | undefined
+  /** Error code of a start that failed, such as ENOENT. */
+  readonly spawnError: string | undefined
+  /** True when we asked it to end. */
+  readonly asked: boolean
+  readonly uptimeMs: number
+}
+
+export interface ProcessSink extends LineSink {
+  /** A line of standard error, cut to `STDERR_BYTES_MAX`. */
+  stderr(text: string): void
+  /** Told once; no line follows. */
+  exited(end: ProcessEnd): void
+}
+
+/** What is kept of one line on standard error. */
+const STDERR_BYTES_MAX = 4 * 1024
+
+/** What the process wrote before it ended is read for so long; a grandchild may hold the pipe open. */
+const LAST_OUTPUT_MS = 50
+
+/** After its input ended, and again after SIGTERM, a server gets so long to end by itself. */
+const GRACE_MS = 2_000
+
+const LF = Buffer.from('\n')
+
+/** Lines up to this size are copied together with their line feed, which is one write instead of two. */
+const JOIN_BYTES_MAX = 64 * 1024
+
+export class ServerProcess {
+  readonly pid: number | undefined
+  readonly #child: ChildProcess
+  readonly #stdin: Writable | null
+  readonly #options: ProcessOptions
+  readonly #sink: ProcessSink
+  readonly #startedMs: number
+  readonly #timers: NodeJS.Timeout[] = []
+  #exit: { code: number | undefined; signal: string | undefined } | undefined
+  #asked = false
+  #over = false
+  #onOver: (() => void)[] = []
+
+  constructor(options: ProcessOptions, sink: ProcessSink) {
+    const { command } = options
+    this.#options = options
+    this.#sink = sink
+    this.#startedMs = options.clock.monotonicMs()
+    this.#child = spawn(command.file, [...command.args], {
+      cwd: command.cwd,
+      env: { ...command.env },
+      detached: true,
+      stdio: ['pipe', 'pipe', options.stderr === 'lines' ? 'pipe' : 'inherit'],
+      windowsHide: true,
+    })
+    this.pid = this.#child.pid
+    this.#stdin = this.#child.stdin
+    if (this.pid !== undefined) options.watchdog?.watch(this.pid)
+    this.#listen()
+  }
+
+  /** True until the end has been told. */
+  get alive(): boolean {
+    return !this.#over
+  }
+
+  get uptimeMs(): number {
+    return this.#options.clock.monotonicMs() - this.#startedMs
+  }
+
+  /** Writes one line, which holds no line feed. `written` is called when the process has taken it. */
+  write(line: Buffer, written?: () => void): void {
+    const stdin = this.#stdin
+    if (stdin === null || !stdin.writable) return
+    if (line.length <= JOIN_BYTES_MAX) {
+      stdin.write(Buffer.concat([line, LF]), () => written?.())
+      return
+    }
+    stdin.write(line)
+    stdin.write(LF, () => written?.())
+  }
+
+  /** Stops reading what it writes; it will block when its pipe is full. */
+  pause(): void {
+    this.#child.stdout?.pause()
+  }
+
+  resume(): void {
+    this.#child.stdout?.resume()
+  }
+
+  /**
+   * Ends it as MCP says (stdio, "Shutdown"): its input is closed, then SIGTERM, then SIGKILL, both to
+   * the whole group. Resolves when it has ended.
+   */
+  stop(): Promise<void> {
+    const ended = this.#whenOver()
+    if (this.#asked || this.#over) return ended
+    this.#asked = true
+    this.#stdin?.end()
+    this.#after(GRACE_MS, () => this.#signal('SIGTERM'))
+    this.#after(2 * GRACE_MS, () => this.#signal('SIGKILL'))
+    return ended
+  }
+
+  #whenOver(): Promise<void> {
+    if (this.#over) return Promise.resolve()
+    return new Promise((resolve) => this.#onOver.push(resolve))
+  }
+
+  #listen(): void {
+    const child = this.#child
+    const lines = new LineSplitter(this.#options.lineBytesMax, this.#sink)
+    child.stdout?.on('data', (chunk: Buffer) => lines.write(chunk))
+    child.stdout?.on('error', () => {})
+    child.stdin?.on('error', () => {})
+    if (child.stderr !== null) this.#drainStderr(child.stderr)
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.pid === undefined) this.#end(error.code ?? error.name)
+    })
+    child.on('exit', (code, signal) => {
+      this.#exit = { code: code ?? undefined, signal: signal ?? undefined }
+      // What it started must not outlive it, and would hold its pipes open.
+      this.#signal('SIGTERM')
+      this.#after(LAST_OUTPUT_MS, () => this.#end(undefined))
+      this.#after(GRACE_MS, () => this.#signal('SIGKILL'))
+    })
+    child.on('close', () => {
+      lines.end()
+      this.#end(undefined)
+    })
+  }
+
+  #drainStderr(stderr: NodeJS.ReadableStream): void {
+    let long: Buffer | undefined
+    const lines = new LineSplitter(STDERR_BYTES_MAX, {
+      line: (bytes) => this.#sink.stderr(bytes.toString('utf8')),
+      longPart: (bytes) => {
+        long ??= Buffer.from(bytes.subarray(0, STDERR_BYTES_MAX))
+      },
+      longEnd: () => {
+        this.#sink.stderr(`${long?.toString('utf8') ?? ''}…`)
+        long = undefined
+      },
+    })
+    stderr.on('data', (chunk: Buffer) => lines.write(chunk))
+    stderr.on('error', () => {})
+  }
+
+  #end(spawnError: string | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    const group = this.pid
+    if (group === undefined || !groupLives(group)) this.#settleGroup()
+    this.#child.stdout?.removeAllListeners('data')
+    this.#child.stdout?.resume()
+    this.#sink.exited({
+      code: this.#exit?.code,
+      signal: this.#exit?.signal,
+      spawnError,
+      asked: this.#asked,
+      uptimeMs: this.uptimeMs,
+    })
+    for (const tell of this.#onOver) tell()
+    this.#onOver = []
+  }
+
+  /** Nothing of the group is left to be signalled. */
+  #settleGroup(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    if (this.pid !== undefined) this.#options.watchdog?.forget(this.pid)
+  }
+
+  #after(ms: number, run: () => void): void {
+    this.#timers.push(
+      setTimeout(() => {
+        run()
+        if (this.#over && (this.pid === undefined || !groupLives(this.pid))) this.#settleGroup()
+      }, ms),
+    )
+  }
+
+  #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.pid === undefined) return
+    try {
+      // Windows has no process groups; there the process alone is ended.
+      if (process.platform === 'win32') this.#child.kill(signal)
+      else process.kill(-this.pid, signal)
+    } catch {
+      // Nothing of the group is left.
+    }
+  }
+}
+
+function groupLives(pid: number): boolean {
+  if (process.platform === 'win32') return false
+  try {
+    process.kill(-pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

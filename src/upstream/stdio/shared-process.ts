@@ -1,0 +1,267 @@
+/**
+ * One server process that serves requests of the stateless era, of several clients at once.
+ *
+ * Ids, progress tokens and subscription ids are unique per client only, so the server gets others:
+ * each is replaced on the way in and put back on the way out, byte for byte as the client wrote it.
+ */
+
+import { applyEdits, type Edit } from '../../mcp/edit-bytes.ts'
+import type { Token, WireMessage } from '../../mcp/wire-message.ts'
+import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
+import { toLine } from './framing.ts'
+import { ReplyStream } from './reply-stream.ts'
+import type { SessionProcess } from './stdio-session.ts'
+
+export interface SharedProcessOptions {
+  readonly nowMs: () => number
+  readonly onUnroutable: () => void
+}
+
+/** What the server answered to a request of ours or of a client. */
+export interface SharedRequest {
+  readonly message: WireMessage
+  readonly body: Buffer
+  /** True when the client takes event streams. */
+  readonly acceptsStream: boolean
+  /** True for `subscriptions/listen`, whose reply is a stream from the start. */
+  readonly listens: boolean
+}
+
+interface Entry {
+  readonly stream: ReplyStream
+  readonly id: Token
+  readonly progressToken: Token | undefined
+  readonly listens: boolean
+  readonly wantsLogs: boolean
+  readonly method: string
+  /** True when the client has gone: what still comes for it is for nobody. */
+  abandoned: boolean
+}
+
+/** A stream whose reader is this far behind is broken off: others must not wait for it. */
+const BEHIND_BYTES_MAX = 16 * 1024 * 1024
+
+/**
+ * HTTP statuses of errors of the protocol itself (2026-07-28 Streamable HTTP, "Error responses");
+ * errors of tools and other handlers come with 200.
+ */
+const STATUS_OF_CODE: Readonly<Record<number, number>> = {
+  [-32700]: 400,
+  [-32600]: 400,
+  [-32601]: 404,
+  [-32020]: 400,
+  [-32021]: 400,
+  [-32022]: 400,
+}
+
+export class SharedProcess {
+  readonly #options: SharedProcessOptions
+  readonly #process: SessionProcess
+  readonly #entries = new Map<string, Entry>()
+  #nextId = 1
+  /** False while nothing but `server/discover` was asked, and no answer to it came. */
+  proven = false
+  /** True when something else than `server/discover` was asked. */
+  asked = false
+  /** True when it answered `server/discover` with an error: it knows no such thing. */
+  refusedProbe = false
+  lastUsedMs: number
+
+  constructor(options: SharedProcessOptions, process: SessionProcess) {
+    this.#options = options
+    this.#process = process
+    this.lastUsedMs = options.nowMs()
+  }
+
+  /** Requests under way, those of clients that have gone included: they still cost the server. */
+  get load(): number {
+    return this.#entries.size
+  }
+
+  request(request: SharedRequest, sink: ReplySink): Flight {
+    const { message, body } = request
+    const nowMs = this.#options.nowMs()
+    this.lastUsedMs = nowMs
+    const { id } = message
+    if (id === undefined) throw new Error('a request has an id')
+    const ours = this.#nextId
+    this.#nextId += 1
+    const stream = new ReplyStream({
+      sink,
+      acceptsStream: request.acceptsStream,
+      headers: [],
+      store: undefined,
+      priming: undefined,
+      nowMs,
+    })
+    const entry: Entry = {
+      stream,
+      id,
+      progressToken: message.progressToken,
+      listens: request.listens,
+      wantsLogs: message.wantsLogs,
+      method: message.method,
+      abandoned: false,
+    }
+    if (message.method !== 'server/discover') this.asked = true
+    this.#entries.set(keyOf(ours), entry)
+    this.#process.write(toLine(replaceTokens(body, message, ours)))
+    return this.#flight(ours, entry)
+  }
+
+  /** A notification of a client that belongs to no request, or takes one back. */
+  notify(line: Buffer, written: () => void): void {
+    this.lastUsedMs = this.#options.nowMs()
+    this.#process.write(toLine(line), written)
+  }
+
+  /** A message of the server. */
+  received(line: Buffer, message: WireMessage): void {
+    const bytes = line.subarray(message.start, message.end)
+    if (message.kind === 'response') this.#answered(bytes, message)
+    else if (message.kind === 'request') this.#refuse(message)
+    else this.#notified(bytes, message)
+  }
+
+  fail(failure: TransportFailure): void {
+    for (const { stream } of this.#entries.values()) stream.fail(failure)
+    this.#entries.clear()
+  }
+
+  failOne(key: string, failure: TransportFailure): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return this.#options.onUnroutable()
+    this.#entries.delete(key)
+    entry.stream.fail(failure)
+  }
+
+  tick(nowMs: number): void {
+    for (const { stream, abandoned } of this.#entries.values()) {
+      if (!abandoned) stream.tick(nowMs)
+    }
+  }
+
+  /** True when all that waits is `server/discover`: its end then says that it knows no such thing. */
+  get onlyProbed(): boolean {
+    return !this.asked && !this.proven
+  }
+
+  /** Answers those that probed a server of an earlier revision, which ended of it. */
+  answerProbes(): void {
+    for (const { stream, id } of this.#entries.values()) {
+      const error = `{"code":-32601,"message":"The server knows no server/discover: it ended when it was asked."}`
+      stream.answer(Buffer.from(`{"jsonrpc":"2.0","id":${id.raw},"error":${error}}`), 404)
+    }
+    this.#entries.clear()
+  }
+
+  #answered(bytes: Buffer, message: WireMessage): void {
+    const key = message.id?.key ?? ''
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return this.#options.onUnroutable()
+    this.#entries.delete(key)
+    this.lastUsedMs = this.#options.nowMs()
+    if (message.errorCode === undefined) this.proven = true
+    else if (entry.method === 'server/discover') this.refusedProbe = true
+    const status = message.errorCode === undefined ? 200 : STATUS_OF_CODE[message.errorCode]
+    entry.stream.answer(restoreTokens(bytes, message, entry), status ?? 200)
+  }
+
+  #notified(bytes: Buffer, message: WireMessage): void {
+    const found = this.#addressee(message)
+    if (found === undefined || found.entry.abandoned) return this.#options.onUnroutable()
+    const { entry, key } = found
+    // A server that ends a subscription says so in this way on stdio; on HTTP the stream just ends.
+    if (message.method === 'notifications/cancelled') {
+      this.#entries.delete(key)
+      entry.stream.end()
+      return
+    }
+    entry.stream.message(restoreTokens(bytes, message, entry))
+    if (entry.stream.behindBytes <= BEHIND_BYTES_MAX) return
+    entry.stream.fail({ reason: 'closed', sent: true, stale: false, detail: 'reader too slow' })
+    this.#abandon(key, entry)
+  }
+
+  #addressee(message: WireMessage): { key: string; entry: Entry } | undefined {
+    const named =
+      message.subscription ??
+      (message.method === 'notifications/progress' ? message.progressOf : undefined) ??
+      (message.method === 'notifications/cancelled' ? message.cancels : undefined)
+    if (named !== undefined) {
+      const entry = this.#entries.get(named.key)
+      return entry === undefined ? undefined : { key: named.key, entry }
+    }
+    // Nothing in a log message says whose it is: it is passed on only when there is no doubt.
+    const candidates = [...this.#entries].filter(([, entry]) => entry.wantsLogs)
+    const [only] = candidates
+    if (candidates.length !== 1 || only === undefined) return undefined
+    return { key: only[0], entry: only[1] }
+  }
+
+  /** Servers of this era ask nothing of clients; one that does must not wait for ever. */
+  #refuse({ id }: WireMessage): void {
+    const error = `{"code":-32601,"message":"Servers send no requests in this protocol revision."}`
+    this.#process.write(Buffer.from(`{"jsonrpc":"2.0","id":${id?.raw ?? 'null'},"error":${error}}`))
+  }
+
+  #flight(ours: number, entry: Entry): Flight {
+    if (entry.listens) entry.stream.open()
+    return {
+      abort: () => this.#abandon(keyOf(ours), entry),
+      resume: () => entry.stream.caughtUp(),
+    }
+  }
+
+  /** A client that hangs up has cancelled its request (2026-07-28 "Cancellation"). */
+  #abandon(key: string, entry: Entry): void {
+    if (entry.abandoned || !this.#entries.has(key)) return
+    entry.abandoned = true
+    entry.stream.detach()
+    this.#takeBack(key)
+  }
+
+  /** A client takes a request back by its own id for it. False when there is none such. */
+  cancel(idKey: string): boolean {
+    for (const [key, entry] of this.#entries) {
+      if (entry.id.key !== idKey || entry.abandoned) continue
+      this.#takeBack(key)
+      return true
+    }
+    return false
+  }
+
+  #takeBack(key: string): void {
+    const params = `{"requestId":${key.slice(1)},"reason":"The client has gone."}`
+    this.#process.write(
+      Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`),
+    )
+  }
+}
+
+/** The key of an id that we made, as `readId` makes keys of numbers. */
+function keyOf(ours: number): string {
+  return `n${ours}`
+}
+
+function replaceTokens(body: Buffer, message: WireMessage, ours: number): Buffer {
+  const text = String(ours)
+  const edits: Edit[] = []
+  for (const token of [message.id, message.progressToken]) {
+    if (token !== undefined) edits.push({ start: token.start, end: token.end, text })
+  }
+  return applyEdits(body, edits)
+}
+
+function restoreTokens(bytes: Buffer, message: WireMessage, entry: Entry): Buffer {
+  const edits: Edit[] = []
+  const put = (token: Token | undefined, original: Token | undefined): void => {
+    if (token === undefined || original === undefined) return
+    const { start } = message
+    edits.push({ start: token.start - start, end: token.end - start, text: original.raw })
+  }
+  if (message.kind === 'response') put(message.id, entry.id)
+  put(message.subscription, entry.id)
+  if (message.method === 'notifications/progress') put(message.progressOf, entry.progressToken)
+  return applyEdits(bytes, edits)
+}
