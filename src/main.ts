@@ -65,6 +65,8 @@ function createContext(): CommandContext {
     version: readVersion(),
     clock: systemClock,
     out: (text) => void stdout.write(text),
+    stdin: () => process.stdin,
+    stdout: () => stdout,
     err,
     // Signals are taken only by commands that wait for them.
     get stopped() {
@@ -97,6 +99,10 @@ async function main(argv: readonly string[]): Promise<number> {
   if (name === 'demo') {
     const { demoCommand } = await import('./cli/demo.ts')
     return demoCommand(flags, context)
+  }
+  if (name === 'wrap') {
+    const { wrapCommand } = await import('./cli/wrap.ts')
+    return wrapCommand(flags, positionals, context)
   }
   const { runCommand } = await import('./cli/run.ts')
   return runCommand(flags, context)

@@ -16,7 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upstream: ['core', 'mcp', 'resilience'],
   pipeline: ['core'],
   http: ['core', 'pipeline'],
-  cli: ['core', 'config', 'mcp', 'auth', 'resilience', 'telemetry', 'upstream', 'pipeline', 'http'],
+  stdio: ['core', 'mcp', 'pipeline'],
+  cli: ['core', 'config', 'mcp', 'auth', 'resilience', 'telemetry', 'upstream', 'pipeline', 'http', 'stdio'],
 }
 
 const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,6 @@
 /** What every command gets from the composition root, so that none touches the process itself. */
 
+import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '../core/clock.ts'
 
 export interface CommandContext {
@@ -10,6 +11,9 @@ export interface CommandContext {
   out(text: string): void
   /** Writes to standard error, as it is. */
   err(text: string): void
+  /** Standard input and output as streams, for the command that speaks a protocol over them. */
+  stdin(): Readable
+  stdout(): Writable
   /** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
   readonly stopped: Promise<NodeJS.Signals>
   /** What the terminal can show; undefined when standard output is no terminal. */

@@ -22,7 +22,8 @@ import { DemoStats } from './demo/stats.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
 import { describeStartFailure } from './run.ts'
-import { startSidecar, type Sidecar, type StartFailure } from './sidecar.ts'
+import type { StartFailure } from './parts.ts'
+import { startSidecar, type Sidecar } from './sidecar.ts'
 
 /** The demo's calls come in the same order on every run. */
 const SEED = 20260728

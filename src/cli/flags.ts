@@ -69,6 +69,45 @@ export const COMMANDS = {
       },
     },
   },
+  wrap: {
+    about: 'Stand between an MCP client that starts its servers itself and one server.',
+    usage: '[flags] -- COMMAND [ARGUMENTS] | --upstream URL [flags]',
+    positionals: Infinity,
+    flags: {
+      upstream: {
+        type: 'string',
+        value: 'URL',
+        about: 'In place of a command: a Streamable HTTP server for clients that only speak stdio.',
+      },
+      name: {
+        type: 'string',
+        value: 'NAME',
+        about: 'Name of the server in telemetry. Default: from the command or the host.',
+      },
+      header: {
+        type: 'string',
+        multiple: true,
+        value: 'NAME=VALUE',
+        about:
+          'A header for the server at --upstream, such as its credential; ${NAME} reads a variable.',
+      },
+      admin: {
+        type: 'string',
+        value: 'ADDRESS',
+        about: 'Serve health and metrics here. Default off.',
+      },
+      'log-level': {
+        type: 'string',
+        value: 'LEVEL',
+        about: 'debug, info, warn or error (log.level). Default warn.',
+      },
+      'log-format': {
+        type: 'string',
+        value: 'FORMAT',
+        about: 'json or text (log.format). Default json.',
+      },
+    },
+  },
   check: {
     about: 'Validate a configuration file.',
     usage: 'FILE [flags]',
@@ -116,7 +155,7 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS
 
-export const COMMAND_NAMES: readonly CommandName[] = ['run', 'check', 'demo']
+export const COMMAND_NAMES: readonly CommandName[] = ['run', 'wrap', 'check', 'demo']
 
 export type FlagValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
@@ -158,6 +197,11 @@ function parseFlags(name: CommandName, args: readonly string[]): Invocation {
     if (token.kind === 'positional') positionals.push(token.value)
     if (token.kind !== 'option') continue
     if (token.name === 'help') return { kind: 'help', name }
+    // A flag after the first argument belongs to a command that -- should stand before.
+    if (positionals.length > 0 && definition.positionals === Infinity) {
+      const message = `sidelight ${name}: put -- before the command: sidelight ${name} [flags] -- ${positionals.join(' ')} ...`
+      return { kind: 'usage_error', message }
+    }
     const problem = addFlag(flags, token, definition, name)
     if (problem !== undefined) return { kind: 'usage_error', message: problem }
   }

@@ -8,7 +8,8 @@ import { readTelemetryEnv } from '../telemetry/env.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
-import { startSidecar, type Sidecar, type StartFailure } from './sidecar.ts'
+import type { StartFailure } from './parts.ts'
+import { startSidecar, type Sidecar } from './sidecar.ts'
 
 /** Runs until it is told to stop. Resolves to the exit code. */
 export async function runCommand(flags: FlagValues, context: CommandContext): Promise<number> {

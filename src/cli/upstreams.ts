@@ -10,9 +10,11 @@ import { HttpTransport } from '../upstream/http-transport.ts'
 import type { UpstreamParts } from '../upstream/registry.ts'
 import { METADATA_PREFIX, publicOrigin } from '../upstream/resource-metadata.ts'
 import { SseTransport } from '../upstream/sse-transport.ts'
+import type { ServerCommand } from '../upstream/stdio/server-process.ts'
 import { StdioTransport } from '../upstream/stdio/stdio-transport.ts'
 import { Watchdog } from '../upstream/stdio/watchdog.ts'
 import type { TransportObserver } from '../core/observer.ts'
+import type { Transport } from '../upstream/transport.ts'
 import { durationOf, sizeOf } from './units.ts'
 
 type UpstreamConfig = Config['upstreams'][string]
@@ -24,7 +26,21 @@ export interface UpstreamsOptions {
   readonly clock: Clock
   readonly log: Log
   readonly observer: TransportObserver
+  /** Makes the transports of stdio upstreams in another way. */
+  readonly makeStdio: MakeStdio | undefined
 }
+
+/** What a transport to a process is made of. */
+export interface StdioParts {
+  readonly name: string
+  readonly command: ServerCommand
+  readonly lineBytesMax: number
+  readonly clock: Clock
+  readonly observer: TransportObserver
+  readonly watchdog: Watchdog
+}
+
+export type MakeStdio = (parts: StdioParts) => Transport
 
 export interface Upstreams {
   readonly parts: readonly UpstreamParts[]
@@ -106,26 +122,31 @@ function httpParts(
 function stdioParts(
   name: string,
   upstream: UpstreamConfig,
-  { config, env, clock, log, observer }: UpstreamsOptions,
+  { config, env, clock, log, observer, makeStdio }: UpstreamsOptions,
   watchdog: Watchdog,
 ): UpstreamParts {
   const [file = '', ...args] = upstream.command ?? []
   const { limits } = config
-  const transport = new StdioTransport({
+  const parts: StdioParts = {
     name,
     command: { file, args, env: environmentOf(upstream, env), cwd: upstream.cwd },
-    processesMax: upstream.processes,
-    poolMax: upstream.stateless ? upstream.pool : 1,
-    stateless: upstream.stateless,
-    sessionIdleMs: durationOf(limits.sessionIdle),
     lineBytesMax: sizeOf(limits.line),
-    replay: { eventsMax: limits.replayEvents, bytesMax: sizeOf(limits.replayBytes) },
     clock,
-    log,
     observer,
     watchdog,
-    newId: newSessionId,
-  })
+  }
+  const transport =
+    makeStdio?.(parts) ??
+    new StdioTransport({
+      ...parts,
+      processesMax: upstream.processes,
+      poolMax: upstream.stateless ? upstream.pool : 1,
+      stateless: upstream.stateless,
+      sessionIdleMs: durationOf(limits.sessionIdle),
+      replay: { eventsMax: limits.replayEvents, bytesMax: sizeOf(limits.replayBytes) },
+      log,
+      newId: newSessionId,
+    })
   return {
     name,
     target: { upstreamName: name, carrier: 'pipe', address: undefined, port: undefined },

@@ -37,7 +37,8 @@ export function expandEnv(node: unknown, path: readonly string[], how: Expansion
   }
 }
 
-function expandText(text: string, env: Env, problem: (message: string) => void): string {
+/** The text with its references replaced; `problem` is told of those that cannot be. */
+export function expandText(text: string, env: Env, problem: (message: string) => void): string {
   return text.replaceAll(
     /\$\$\{|\$\{([^}]*)(\}?)/g,
     (match, inner: string | undefined, end: string) => {

@@ -87,6 +87,8 @@ export function headerOf(headers: HeaderRecord, name: string): string | undefine
  * a session only.
  */
 export function sessionKeyOf(exchange: Exchange): string | undefined {
-  const { sessionId } = exchange
-  return sessionId === undefined ? undefined : `${exchange.upstreamName} ${sessionId}`
+  const { sessionId, upstreamName, carrier } = exchange
+  if (sessionId !== undefined) return `${upstreamName} ${sessionId}`
+  // On pipes there is one client, so all of them are one session.
+  return carrier === 'pipe' ? `${upstreamName} |` : undefined
 }

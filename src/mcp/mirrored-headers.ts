@@ -60,6 +60,14 @@ export function decodeHeaderValue(value: string): string | undefined {
   return Buffer.from(text, 'utf8').equals(bytes) ? text : undefined
 }
 
+/** A value as a header can carry it: as it is, or in base64 between the sentinel's marks. */
+export function encodeHeaderValue(value: string): string {
+  const safe = /^[\u0021-\u007e](?:[\u0020-\u007e]*[\u0021-\u007e])?$/.test(value)
+  const looksEncoded = /^=\?base64\?.*\?=$/.test(value)
+  if (safe && !looksEncoded) return value
+  return `=?base64?${Buffer.from(value, 'utf8').toString('base64')}?=`
+}
+
 function mismatch(header: HeaderMismatch['header'], found: string): HeaderMismatch {
   return { header, message: `Header mismatch: ${header} does not match the body: ${found}` }
 }

@@ -15,6 +15,10 @@ export interface SseSink {
    * `hasData` is false for events that browsers would not dispatch; `hasId` when it carried an id.
    */
   event(hasData: boolean, named: boolean, hasId: boolean): void
+  /** The event under way has this id; empty takes the last one back. */
+  id?(value: string): void
+  /** Clients should wait so many milliseconds before they come back. */
+  retry?(ms: number): void
 }
 
 const LF = 0x0a
@@ -24,9 +28,10 @@ const SPACE = 0x20
 
 /** A byte order mark, the longest name that counts, and one more to tell a longer name. */
 const FIELD_BYTES_MAX = 9
-const VALUE_BYTES_MAX = 16
+/** Longest id or event name that is read. */
+const VALUE_BYTES_MAX = 1024
 
-type Field = 'data' | 'event' | 'id' | 'other'
+type Field = 'data' | 'event' | 'id' | 'retry' | 'other'
 
 const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf'
 
@@ -112,7 +117,13 @@ export class SseScanner {
     // A field without a value (`data` or `data:` alone) counts as one with an empty value.
     if (!blank && this.#at !== 'value') this.#fieldBegan()
     // An empty id takes back the last one; an id with NUL in it is ignored.
-    if (this.#field === 'id' && !this.#value.includes('\u0000')) this.#hasId = this.#value !== ''
+    if (this.#field === 'id' && !this.#value.includes('\u0000')) {
+      this.#hasId = this.#value !== ''
+      this.#sink.id?.(this.#value)
+    }
+    if (this.#field === 'retry' && /^\d{1,9}$/.test(this.#value)) {
+      this.#sink.retry?.(Number(this.#value))
+    }
     if (this.#field === 'event' && !blank)
       this.#named = this.#value !== '' && this.#value !== 'message'
     this.#at = 'name'
@@ -138,5 +149,13 @@ function lineEnd(lf: number, cr: number, end: number): number {
 }
 
 function fieldOf(name: string): Field {
-  return name === 'data' || name === 'event' || name === 'id' ? name : 'other'
+  switch (name) {
+    case 'data':
+    case 'event':
+    case 'id':
+    case 'retry':
+      return name
+    default:
+      return 'other'
+  }
 }

@@ -6,20 +6,21 @@
 
 import { headerOf, type Exchange } from '../../core/exchange.ts'
 import { decodeHeaderValue } from '../../mcp/mirrored-headers.ts'
+import {
+  paramValues,
+  readToolDeclarations,
+  type ParamDeclaration,
+  type ToolDeclarations,
+} from '../../mcp/param-declarations.ts'
 import type { WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink } from '../transport.ts'
 import { jsonHeaders } from './framing.ts'
 import type { SessionProcess } from './stdio-session.ts'
 
-/** One argument that a header repeats. */
-interface Declaration {
-  readonly header: string
-  readonly path: readonly string[]
-}
-
-type Tools = ReadonlyMap<string, readonly Declaration[]>
-
-/** How long schemas are believed when the server does not say, and at most. */
+/**
+ * How long schemas are believed, and for how long a server that gave none is not asked again. The
+ * `ttlMs` of the answer is for caches of clients, and often 0.
+ */
 const TTL_MS = 60_000
 
 /** A server that does not answer in time is called unchecked: it never sees the headers anyway. */
@@ -31,12 +32,14 @@ const HEADER_MISMATCH = -32020
 export class ParamHeaders {
   readonly #process: SessionProcess
   readonly #nowMs: () => number
-  #tools: Tools | undefined
+  #tools: ToolDeclarations | undefined
   #untilMs = 0
   #waiting: (() => void)[] = []
   #asked = 0
   #pages = 0
-  #found = new Map<string, readonly Declaration[]>()
+  /** The revision that our own questions claim: that of the client's call. */
+  #version = ''
+  #found = new Map<string, readonly ParamDeclaration[]>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(process: SessionProcess, nowMs: () => number) {
@@ -83,8 +86,6 @@ export class ParamHeaders {
     return `ssidelight-tools-${this.#asked}`
   }
 
-  #version = ''
-
   #ask(exchange: Exchange | undefined, cursor: string | undefined): void {
     if (exchange !== undefined) {
       this.#version = exchange.calls[0]?.message.protocolVersion ?? ''
@@ -109,22 +110,15 @@ export class ParamHeaders {
 
   /** Takes one page; returns the cursor of the next. */
   #learn(bytes: Buffer): string | undefined {
-    const result = member(parse(bytes), 'result')
-    const ttl = member(result, 'ttlMs')
-    this.#untilMs = this.#nowMs() + (typeof ttl === 'number' ? Math.min(ttl, TTL_MS) : TTL_MS)
-    const tools = member(result, 'tools')
-    for (const tool of Array.isArray(tools) ? tools : []) {
-      const name = member(tool, 'name')
-      if (typeof name !== 'string') continue
-      this.#found.set(name, declarationsOf(member(tool, 'inputSchema'), []))
-    }
-    const next = member(result, 'nextCursor')
+    const { tools, nextCursor } = readToolDeclarations(bytes)
+    for (const [name, declarations] of tools) this.#found.set(name, declarations)
     this.#pages += 1
-    return typeof next === 'string' && this.#pages < PAGES_MAX ? next : undefined
+    return this.#pages < PAGES_MAX ? nextCursor : undefined
   }
 
-  #settle(tools: Tools): void {
+  #settle(tools: ToolDeclarations): void {
     clearTimeout(this.#timer)
+    this.#untilMs = this.#nowMs() + TTL_MS
     this.#tools = tools
     const waiting = this.#waiting
     this.#waiting = []
@@ -148,16 +142,9 @@ export class ParamHeaders {
 
 function findMismatch(
   { headers, body }: Exchange,
-  declarations: readonly Declaration[],
+  declarations: readonly ParamDeclaration[],
 ): string | undefined {
-  const args = member(member(parse(body), 'params'), 'arguments')
-  for (const { header, path } of declarations) {
-    let value = args
-    for (const key of path) value = member(value, key)
-    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
-      continue
-    }
-    const name = `Mcp-Param-${header}`
+  for (const { name, path, value } of paramValues(body, declarations)) {
     const sent = headerOf(headers, name.toLowerCase())
     if (sent === undefined) return `${name} is missing`
     const decoded = decodeHeaderValue(sent)
@@ -172,29 +159,4 @@ function findMismatch(
 /** 42 and 42.0 are one number; an empty text is none. */
 function isSameNumber(text: string, value: number): boolean {
   return /^-?\d/.test(text) && Number(text) === value
-}
-
-/** The properties of a schema that headers repeat, in any depth of plain `properties`. */
-function declarationsOf(schema: unknown, path: readonly string[]): readonly Declaration[] {
-  const own = member(schema, 'x-mcp-header')
-  const found: Declaration[] = typeof own === 'string' ? [{ header: own, path }] : []
-  const properties = member(schema, 'properties')
-  if (typeof properties !== 'object' || properties === null || path.length > 16) return found
-  for (const [key, child] of Object.entries(properties)) {
-    found.push(...declarationsOf(child, [...path, key]))
-  }
-  return found
-}
-
-function parse(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-function member(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-  return (value as Readonly<Record<string, unknown>>)[key]
 }

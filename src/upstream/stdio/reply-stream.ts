@@ -8,14 +8,8 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { ReplySink, TransportFailure } from '../transport.ts'
-import {
-  jsonHeaders,
-  KEEP_ALIVE,
-  primingEvent,
-  STREAM_HEADERS,
-  toEvent,
-  toLine,
-} from './framing.ts'
+import { jsonHeaders, KEEP_ALIVE, primingEvent, STREAM_HEADERS, toEvent } from './framing.ts'
+import { toLine } from '../../mcp/to-line.ts'
 
 export interface ReplyStreamOptions {
   readonly sink: ReplySink
@@ -88,7 +82,10 @@ export class ReplyStream {
     }
     this.#state = 'over'
     const body = toLine(message)
-    this.#sink?.head(status, STATUS_CODES[status] ?? '', [...jsonHeaders(body.length), ...this.#options.headers])
+    this.#sink?.head(status, STATUS_CODES[status] ?? '', [
+      ...jsonHeaders(body.length),
+      ...this.#options.headers,
+    ])
     this.#sink?.data(body)
     this.#sink?.end()
     this.#sink = undefined

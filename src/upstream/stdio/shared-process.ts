@@ -8,7 +8,7 @@
 import { applyEdits, type Edit } from '../../mcp/edit-bytes.ts'
 import type { Token, WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
-import { toLine } from './framing.ts'
+import { toLine } from '../../mcp/to-line.ts'
 import { ReplyStream } from './reply-stream.ts'
 import type { SessionProcess } from './stdio-session.ts'
 
@@ -34,8 +34,6 @@ interface Entry {
   readonly listens: boolean
   readonly wantsLogs: boolean
   readonly method: string
-  /** True when the client has gone: what still comes for it is for nobody. */
-  abandoned: boolean
 }
 
 /** A stream whose reader is this far behind is broken off: others must not wait for it. */
@@ -73,7 +71,7 @@ export class SharedProcess {
     this.lastUsedMs = options.nowMs()
   }
 
-  /** Requests under way, those of clients that have gone included: they still cost the server. */
+  /** Requests under way. */
   get load(): number {
     return this.#entries.size
   }
@@ -101,7 +99,6 @@ export class SharedProcess {
       listens: request.listens,
       wantsLogs: message.wantsLogs,
       method: message.method,
-      abandoned: false,
     }
     if (message.method !== 'server/discover') this.asked = true
     this.#entries.set(keyOf(ours), entry)
@@ -136,9 +133,7 @@ export class SharedProcess {
   }
 
   tick(nowMs: number): void {
-    for (const { stream, abandoned } of this.#entries.values()) {
-      if (!abandoned) stream.tick(nowMs)
-    }
+    for (const { stream } of this.#entries.values()) stream.tick(nowMs)
   }
 
   /** True when all that waits is `server/discover`: its end then says that it knows no such thing. */
@@ -169,7 +164,7 @@ export class SharedProcess {
 
   #notified(bytes: Buffer, message: WireMessage): void {
     const found = this.#addressee(message)
-    if (found === undefined || found.entry.abandoned) return this.#options.onUnroutable()
+    if (found === undefined) return this.#options.onUnroutable()
     const { entry, key } = found
     // A server that ends a subscription says so in this way on stdio; on HTTP the stream just ends.
     if (message.method === 'notifications/cancelled') {
@@ -213,10 +208,12 @@ export class SharedProcess {
     }
   }
 
-  /** A client that hangs up has cancelled its request (2026-07-28 "Cancellation"). */
+  /**
+   * A client that hangs up has cancelled its request (2026-07-28 "Cancellation"). Servers do not answer
+   * what was cancelled, so it is forgotten; a late answer goes to nobody.
+   */
   #abandon(key: string, entry: Entry): void {
-    if (entry.abandoned || !this.#entries.has(key)) return
-    entry.abandoned = true
+    if (!this.#entries.delete(key)) return
     entry.stream.detach()
     this.#takeBack(key)
   }
@@ -224,8 +221,10 @@ export class SharedProcess {
   /** A client takes a request back by its own id for it. False when there is none such. */
   cancel(idKey: string): boolean {
     for (const [key, entry] of this.#entries) {
-      if (entry.id.key !== idKey || entry.abandoned) continue
+      if (entry.id.key !== idKey) continue
+      this.#entries.delete(key)
       this.#takeBack(key)
+      entry.stream.end()
       return true
     }
     return false

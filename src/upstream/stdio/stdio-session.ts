@@ -11,7 +11,8 @@ import { applyEdits } from '../../mcp/edit-bytes.ts'
 import type { WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import { EventStore, formatEventId, parseEventId, type EventStoreLimits } from './event-store.ts'
-import { acceptsStream, EMPTY_BODY, STREAM_HEADERS, toEvent, toLine } from './framing.ts'
+import { acceptsStream, EMPTY_BODY, STREAM_HEADERS, toEvent } from './framing.ts'
+import { toLine } from '../../mcp/to-line.ts'
 import { ReplyStream } from './reply-stream.ts'
 
 /** What a session needs of its process. */
@@ -172,6 +173,7 @@ export class StdioSession {
   #deliver(body: Buffer, messages: readonly WireMessage[], sink: ReplySink): Flight {
     let aborted = false
     for (const [index, message] of messages.entries()) {
+      if (message.method === 'notifications/cancelled') this.#takeBack(message.cancels?.key)
       const last = index === messages.length - 1
       this.#process.write(
         lineOf(body, message),
@@ -190,6 +192,17 @@ export class StdioSession {
       },
       resume: () => {},
     }
+  }
+
+  /** Servers do not answer what was cancelled, so its reply ends here. */
+  #takeBack(key: string | undefined): void {
+    const pending = key === undefined ? undefined : this.#pending.get(key)
+    if (pending === undefined || key === undefined) return
+    this.#pending.delete(key)
+    pending.batch.open -= 1
+    if (pending.batch.open > 0) return
+    pending.stream.end()
+    this.#closeStream(pending)
   }
 
   #request(

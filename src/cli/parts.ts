@@ -1,0 +1,206 @@
+/** Puts the parts of a sidecar together from a configuration, for every command that runs one. */
+
+import { randomUUID } from 'node:crypto'
+import type { Config } from '../config/schema.ts'
+import type { ListenAddress } from '../config/units.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Log } from '../core/log.ts'
+import { combineObservers, type CallObserver } from '../core/observer.ts'
+import { DRAINING } from '../core/outcome.ts'
+import { createAdminApp } from '../http/admin-app.ts'
+import { isLoopbackName, type PeerRules } from '../http/guard.ts'
+import {
+  listen,
+  type Listener,
+  type ListenerOptions,
+  type ListenFailure,
+} from '../http/listener.ts'
+import { createDecodeTee } from '../mcp/decode-tee.ts'
+import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
+import { createEnvelopeReader } from '../mcp/read-envelope.ts'
+import { watchReply, watchStream } from '../mcp/reply-watch.ts'
+import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
+import { spliceMeta } from '../mcp/splice-meta.ts'
+import { InFlight } from '../pipeline/in-flight.ts'
+import { Resumptions } from '../pipeline/resumptions.ts'
+import type { Stages } from '../pipeline/stages.ts'
+import { Limiter } from '../resilience/limiter.ts'
+import type { TelemetrySettings } from '../telemetry/env.ts'
+import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
+import type { HeaderFileFailure } from '../upstream/header-source.ts'
+import { UpstreamRegistry } from '../upstream/registry.ts'
+import { SessionRegistry } from '../upstream/sessions.ts'
+import { addressOf, durationOf, sizeOf } from './units.ts'
+import { createUpstreams, type MakeStdio } from './upstreams.ts'
+
+export interface SidecarOptions {
+  readonly config: Config
+  readonly telemetry: TelemetrySettings
+  readonly version: string
+  /** The process's environment, of which stdio servers get a few variables. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly log: Log
+  /** Writes to standard output, for the console exporter of spans. */
+  readonly print: (text: string) => void
+  /** Told of every call besides telemetry, such as a live view. */
+  readonly observers?: readonly CallObserver[]
+  /** Makes the transports of stdio upstreams, when they are not to be shared by clients over HTTP. */
+  readonly makeStdio?: MakeStdio
+}
+
+/** A start that failed: which address could not be listened on, or which file not read, and why. */
+export interface StartFailure {
+  readonly kind: 'failed'
+  readonly what: 'data' | 'admin' | 'file'
+  /** The address, or the file's path. */
+  readonly address: string
+  readonly code: string
+}
+
+/** What depends on time is looked after this often: calls that wait, sessions, processes. */
+const SWEEP_INTERVAL_MS = 1_000
+
+/** Everything of a sidecar but what listens. */
+export interface Parts {
+  readonly stages: Stages
+  readonly telemetry: Telemetry
+  draining(): boolean
+  startDraining(): void
+  /** Ends everything that does not listen. */
+  close(): Promise<void>
+  fail(what: 'data' | 'admin', address: string, code: string): Promise<StartFailure>
+}
+
+export async function assemble(options: SidecarOptions): Promise<Parts | StartFailure> {
+  const { config, clock, log } = options
+  const inFlight = new InFlight()
+  const registryBox: { registry?: UpstreamRegistry } = {}
+  const telemetry = await startTelemetry({
+    settings: options.telemetry,
+    version: options.version,
+    instanceId: randomUUID(),
+    clock,
+    log,
+    print: options.print,
+    inFlight: () => inFlight.size,
+    sessions: () => registryBox.registry?.sessionCounts() ?? [],
+    vocabulary: {
+      methods: KNOWN_METHODS,
+      revisions: new Set(KNOWN_REVISIONS),
+      upstreams: new Set(Object.keys(config.upstreams)),
+    },
+    isLongLived,
+  })
+  const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
+  const limiter = new Limiter(config.limits.streams)
+  const upstreams = createUpstreams({
+    config,
+    env: options.env,
+    clock,
+    log,
+    observer: telemetry.transports,
+    makeStdio: options.makeStdio,
+  })
+  if ('kind' in upstreams) {
+    await telemetry.shutdown(0)
+    return fileFailure(upstreams)
+  }
+  const sessions = new SessionRegistry(
+    { sessionsMax: config.limits.sessions, idleMs: durationOf(config.limits.sessionIdle) },
+    clock,
+    telemetry.transports,
+  )
+  const registry = new UpstreamRegistry(upstreams.parts, limiter, sessions, clock)
+  registryBox.registry = registry
+  const resumptions = new Resumptions(clock, {
+    callsMax: config.limits.suspendedCalls,
+    waitMs: durationOf(config.limits.suspendedWait),
+    onOverflow: () => observer.limitHit('suspended_calls'),
+  })
+  const sweeper = setInterval(() => {
+    resumptions.sweep()
+    registry.tick()
+  }, SWEEP_INTERVAL_MS)
+  sweeper.unref()
+  let draining = false
+  const stages: Stages = {
+    clock,
+    log,
+    observer,
+    inFlight,
+    resumptions,
+    rejections: config.rejections,
+    drainRejection: () => (draining ? DRAINING : undefined),
+    readEnvelope: createEnvelopeReader({
+      depthMax: config.limits.depth,
+      batchMax: config.limits.batch,
+    }),
+    findUpstream: (name) => registry.find(name),
+    upstreamNames: () => registry.names(),
+    isLongLived,
+    watchReply,
+    watchStream,
+    decodeTee: createDecodeTee,
+    spliceMeta,
+  }
+  const close = async (): Promise<void> => {
+    clearInterval(sweeper)
+    resumptions.endAll()
+    await registry.close()
+    upstreams.close()
+    await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
+  }
+  return {
+    stages,
+    telemetry,
+    draining: () => draining,
+    startDraining: () => {
+      draining = true
+    },
+    close,
+    fail: async (what, address, code) => {
+      await close()
+      return { kind: 'failed', what, address, code }
+    },
+  }
+}
+
+function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
+  return { kind: 'failed', what: 'file', address: file, code }
+}
+
+/** The admin plane's listener; undefined when it is off. */
+export async function startAdmin(
+  { config }: SidecarOptions,
+  parts: Parts,
+): Promise<Listener | ListenFailure | undefined> {
+  if (config.listen.admin === 'off') return undefined
+  const address = addressOf(config.listen.admin)
+  const app = createAdminApp({
+    peers: peerRules(config, address),
+    ready: () => !parts.draining(),
+    renderMetrics: () => parts.telemetry.renderMetrics(),
+  })
+  return listen(app, { ...address, ...listenerLimits(config, parts) })
+}
+
+export function listenerLimits(
+  { limits }: Config,
+  parts: Parts,
+): Omit<ListenerOptions, 'host' | 'port'> {
+  return {
+    headerBytesMax: sizeOf(limits.headers),
+    connectionsMax: limits.connections,
+    requestTimeoutMs: durationOf(limits.requestTimeout),
+    onLimit: (limit) => parts.stages.observer.limitHit(limit),
+  }
+}
+
+export function peerRules(config: Config, address: ListenAddress): PeerRules {
+  return {
+    loopback: isLoopbackName(address.host),
+    hosts: new Set(config.listen.allowedHosts.map((host) => host.toLowerCase())),
+    origins: new Set(config.listen.allowedOrigins.map((origin) => origin.toLowerCase())),
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The client's end of an exchange that a line began and an HTTP server answers: takes JSON bodies and
+ * event streams apart into lines.
+ *
+ * A client over pipes has no status to look at, so every request is answered here when the server
+ * does not: with the error it sent, or one that says what happened.
+ */
+
+import type { Answer, Client } from '../core/reply.ts'
+import { member, parseJson } from '../mcp/json-member.ts'
+import { isEventStream } from '../mcp/reply-watch.ts'
+import { SseScanner } from '../mcp/sse-scanner.ts'
+import { toLine } from '../mcp/to-line.ts'
+import { WireReader, type Token, type WireMessage } from '../mcp/wire-message.ts'
+import type { LineOutput } from './line-output.ts'
+
+/** How an exchange ended, as far as its client needs to know. */
+export interface BridgeEnd {
+  /** 0 when there was no reply. */
+  readonly status: number
+  /** Requests that have no answer yet. */
+  readonly unanswered: readonly Token[]
+  /** The last event that was seen; undefined when the stream cannot be resumed. */
+  readonly lastEventId: string | undefined
+  readonly retryMs: number | undefined
+  readonly sessionId: string | undefined
+}
+
+export interface BridgeClientOptions {
+  readonly output: LineOutput
+  readonly requests: readonly Token[]
+  /** Largest message that is put together. */
+  readonly messageBytesMax: number
+  /** Told of each message before it is written. */
+  readonly onMessage: (line: Buffer, message: WireMessage) => void
+  readonly onHead: (status: number) => void
+  readonly onEnd: (end: BridgeEnd) => void
+}
+
+export class BridgeClient implements Client {
+  readonly #options: BridgeClientOptions
+  readonly #reader = new WireReader()
+  readonly #unanswered: Map<string, Token>
+  readonly #stopDraining: (() => void)[] = []
+  #status = 0
+  #sse: SseScanner | undefined
+  #chunks: Buffer[] = []
+  #bytes = 0
+  #tooLong = false
+  #lastEventId: string | undefined
+  #retryMs: number | undefined
+  #sessionId: string | undefined
+  #gone: (() => void) | undefined
+  #done = false
+  #kept = true
+
+  constructor(options: BridgeClientOptions) {
+    this.#options = options
+    this.#unanswered = new Map(options.requests.map((token) => [token.key, token]))
+  }
+
+  /** The client has taken its request back: hang up, as clients over HTTP do. */
+  leave(): void {
+    this.#unanswered.clear()
+    this.#gone?.()
+    this.#finish()
+  }
+
+  head(status: number, _statusMessage: string, rawHeaders: string[]): void {
+    this.#status = status
+    this.#sessionId = headerOf(rawHeaders, 'mcp-session-id')
+    this.#options.onHead(status)
+    if (status < 300 && isEventStream(headerOf(rawHeaders, 'content-type'))) {
+      this.#sse = this.#createScanner()
+    }
+  }
+
+  write(chunk: Buffer): boolean {
+    this.#kept = true
+    if (this.#sse === undefined) this.#keep(chunk)
+    else this.#sse.write(chunk)
+    return this.#kept
+  }
+
+  end(): void {
+    if (this.#sse === undefined && this.#bytes > 0 && !this.#tooLong) {
+      this.#message(Buffer.concat(this.#chunks))
+    }
+    this.#finish()
+  }
+
+  abort(): void {
+    this.#finish()
+  }
+
+  answer({ status, body }: Answer): void {
+    this.#status = status
+    if (this.#unanswered.size > 0 || this.#options.requests.length > 0) {
+      this.#message(Buffer.from(body))
+    }
+    this.#finish()
+  }
+
+  onDrain(resume: () => void): void {
+    this.#stopDraining.push(this.#options.output.onDrain(resume))
+  }
+
+  onGone(gone: () => void): void {
+    this.#gone = gone
+  }
+
+  #createScanner(): SseScanner {
+    return new SseScanner({
+      data: (chunk, from, to) => this.#keep(Buffer.from(chunk.subarray(from, to))),
+      dataLine: () => this.#keep(SPACE),
+      event: (hasData, named) => {
+        const data = Buffer.concat(this.#chunks)
+        const whole = !this.#tooLong
+        this.#chunks = []
+        this.#bytes = 0
+        this.#tooLong = false
+        if (hasData && !named && whole && data.length > 0) this.#message(data)
+      },
+      id: (value) => {
+        this.#lastEventId = value === '' ? undefined : value
+      },
+      retry: (ms) => {
+        this.#retryMs = ms
+      },
+    })
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#options.messageBytesMax) {
+      this.#tooLong = true
+      this.#chunks = []
+    } else if (!this.#tooLong) this.#chunks.push(chunk)
+  }
+
+  /** Something that may be one message, or a batch of them. */
+  #message(bytes: Buffer): void {
+    const messages = this.#reader.read(bytes)
+    // What is no message, such as an error page, says nothing to a client over pipes.
+    if (messages === undefined) return
+    const [first] = messages
+    const lost = first?.kind === 'response' && (first.id === undefined || first.id.key === 'null')
+    if (lost) return this.#adopt(bytes)
+    for (const message of messages) {
+      if (message.kind === 'response') this.#unanswered.delete(message.id?.key ?? '')
+      this.#options.onMessage(bytes, message)
+    }
+    this.#kept = this.#options.output.line(toLine(bytes)) && this.#kept
+  }
+
+  /** An error without an id would be nobody's: it is the answer to every request of this exchange. */
+  #adopt(bytes: Buffer): void {
+    const error = member(parseJson(bytes), 'error')
+    if (typeof error !== 'object' || error === null) return
+    for (const { raw } of this.#unanswered.values()) {
+      this.#options.output.line(errorLine(raw, error))
+    }
+    this.#unanswered.clear()
+  }
+
+  #finish(): void {
+    if (this.#done) return
+    this.#done = true
+    for (const stop of this.#stopDraining) stop()
+    this.#chunks = []
+    this.#options.onEnd({
+      status: this.#status,
+      unanswered: [...this.#unanswered.values()],
+      lastEventId: this.#lastEventId,
+      retryMs: this.#retryMs,
+      sessionId: this.#sessionId,
+    })
+  }
+}
+
+const SPACE = Buffer.from(' ')
+
+/** An error response to the request with this id. */
+export function errorLine(idRaw: string, error: object): Buffer {
+  return Buffer.from(`{"jsonrpc":"2.0","id":${idRaw},"error":${JSON.stringify(error)}}`)
+}
+
+function headerOf(rawHeaders: readonly string[], name: string): string | undefined {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]
+  }
+  return undefined
+}

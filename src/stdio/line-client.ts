@@ -1,0 +1,69 @@
+/** The client's end of an exchange whose messages came as a line and are answered in lines. */
+
+import type { Exchange } from '../core/exchange.ts'
+import type { Answer, Client } from '../core/reply.ts'
+import { toLine } from '../mcp/to-line.ts'
+import type { LineOutput } from './line-output.ts'
+
+/** What came back is a JSON body, lines as a server wrote them, or nothing that has a body. */
+type Mode = 'json' | 'lines' | 'nothing'
+
+export class LineClient implements Client {
+  readonly #output: LineOutput
+  readonly #exchange: Exchange
+  readonly #onDone: () => void
+  #mode: Mode = 'nothing'
+  #stopDraining: (() => void) | undefined
+  #done = false
+
+  /** `onDone` is called once, when nothing more will be written for this exchange. */
+  constructor(exchange: Exchange, output: LineOutput, onDone: () => void) {
+    this.#exchange = exchange
+    this.#output = output
+    this.#onDone = onDone
+  }
+
+  head(status: number, _statusMessage: string, rawHeaders: string[]): void {
+    const type = status === 202 ? '' : (rawHeaders[1] ?? '')
+    this.#mode = type === 'application/json' ? 'json' : type === '' ? 'nothing' : 'lines'
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#mode === 'lines') return this.#output.lines(chunk)
+    // The transport hands each answer over whole.
+    if (this.#mode === 'json') return this.#output.line(chunk)
+    return true
+  }
+
+  end(): void {
+    this.#finish()
+  }
+
+  /** A reply that broke off: what was written of it were whole lines. */
+  abort(): void {
+    this.#finish()
+  }
+
+  answer({ body }: Answer): void {
+    // Notifications are not answered, not even with an error (JSON-RPC 2.0 §4.1).
+    const { calls } = this.#exchange
+    const unread = calls.length === 0 && this.#exchange.kind === 'message'
+    if (unread || calls.some(({ message }) => message.kind === 'request')) {
+      this.#output.line(toLine(Buffer.from(body)))
+    }
+    this.#finish()
+  }
+
+  onDrain(resume: () => void): void {
+    this.#stopDraining = this.#output.onDrain(resume)
+  }
+
+  onGone(): void {}
+
+  #finish(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#stopDraining?.()
+    this.#onDone()
+  }
+}

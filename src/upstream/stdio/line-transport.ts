@@ -1,0 +1,213 @@
+/**
+ * One server process behind one client that speaks in lines too: what `sidelight wrap -- command` is.
+ *
+ * Every line goes on byte for byte, in the order in which it came. An answer is handed to the exchange
+ * that waits for its id, so that its outcome is known; everything else to the exchange that listens.
+ */
+
+import type { Clock } from '../../core/clock.ts'
+import type { TransportObserver } from '../../core/observer.ts'
+import { WireReader } from '../../mcp/wire-message.ts'
+import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from '../transport.ts'
+import { ServerProcess, type ProcessEnd, type ServerCommand } from './server-process.ts'
+import type { Watchdog } from './watchdog.ts'
+
+export interface LineTransportOptions {
+  readonly name: string
+  readonly command: ServerCommand
+  readonly lineBytesMax: number
+  readonly clock: Clock
+  readonly observer: TransportObserver
+  readonly watchdog: Watchdog
+  /** Told when the process has ended, however it did, after every call has been failed. */
+  readonly onExit: (end: ProcessEnd) => void
+}
+
+interface Waiting {
+  readonly sink: ReplySink
+  /** Answers that are still to come: more than one in a batch. */
+  open: number
+}
+
+/** Content type of replies that are lines as the server wrote them. */
+export const LINES_TYPE = 'application/x-ndjson'
+
+const ANSWER_HEAD = ['Content-Type', 'application/json']
+const LINES_HEAD = ['Content-Type', LINES_TYPE]
+const LF = Buffer.from('\n')
+
+export class LineTransport implements Transport {
+  readonly sessions = 1
+  readonly #options: LineTransportOptions
+  readonly #process: ServerProcess
+  readonly #reader = new WireReader()
+  /** By id; clients may use one id twice, so the first to ask is the first to be answered. */
+  readonly #waiting = new Map<string, Waiting[]>()
+  #listener: ReplySink | undefined
+  #onlyProbed = true
+
+  constructor(options: LineTransportOptions) {
+    const { observer, name } = options
+    this.#options = options
+    this.#process = new ServerProcess(
+      { ...options, stderr: 'inherit' },
+      {
+        line: (line) => this.#received(line),
+        longPart: (bytes) => this.#reader.part(bytes),
+        longEnd: () => this.#tooLong(),
+        stderr: () => {},
+        exited: (end) => this.#ended(end),
+      },
+    )
+    observer.processStarted(name)
+  }
+
+  check(): undefined {}
+
+  tick(): void {}
+
+  send({ exchange, body }: Outbound, sink: ReplySink): Flight {
+    if (exchange.kind === 'stream') return this.#listen(sink)
+    const keys = exchange.calls.flatMap(({ message }) =>
+      message.kind === 'request' ? [message.id?.key ?? ''] : [],
+    )
+    if (!this.#process.alive) {
+      sink.failed({ ...GONE, sent: false })
+      return NO_FLIGHT
+    }
+    for (const { message } of exchange.calls) {
+      if (message.method !== 'server/discover') this.#onlyProbed = false
+      if (message.cancels !== undefined) this.#takeBack(message.cancels)
+    }
+    if (keys.length === 0) {
+      this.#process.write(body, () => {
+        sink.head(202, '', [])
+        sink.end()
+      })
+      return NO_FLIGHT
+    }
+    const waiting: Waiting = { sink, open: keys.length }
+    for (const key of keys) {
+      const queue = this.#waiting.get(key)
+      if (queue === undefined) this.#waiting.set(key, [waiting])
+      else queue.push(waiting)
+    }
+    this.#process.write(body)
+    return { abort: () => this.#forget(keys, waiting), resume: () => this.#process.resume() }
+  }
+
+  /** The client has closed its end: the server is told in the same way. */
+  async close(): Promise<void> {
+    await this.#process.stop()
+  }
+
+  #listen(sink: ReplySink): Flight {
+    this.#listener = sink
+    sink.head(200, '', LINES_HEAD)
+    return {
+      abort: () => {
+        this.#listener = undefined
+      },
+      resume: () => this.#process.resume(),
+    }
+  }
+
+  #received(line: Buffer): void {
+    const messages = this.#reader.read(line)
+    if (messages === undefined) {
+      return this.#options.observer.lineDropped(this.#options.name, 'noise')
+    }
+    const answers = messages.filter(({ kind }) => kind === 'response')
+    for (const [index, { id }] of answers.entries()) {
+      const waiting = this.#next(id?.key ?? '')
+      if (waiting === undefined) continue
+      this.#hand(waiting, line, answers.length - index)
+      return
+    }
+    if (this.#listener?.data(Buffer.concat([line, LF])) === false) this.#process.pause()
+  }
+
+  /** Hands a line with so many answers to the exchange that waits for them. */
+  #hand(waiting: Waiting, line: Buffer, answers: number): void {
+    waiting.open -= answers
+    waiting.sink.head(200, '', ANSWER_HEAD)
+    if (!waiting.sink.data(line)) this.#process.pause()
+    if (waiting.open > 0) return
+    waiting.sink.end()
+    for (const [key, queue] of this.#waiting) {
+      if (queue.includes(waiting)) this.#drop(key, waiting)
+    }
+  }
+
+  #next(key: string): Waiting | undefined {
+    const queue = this.#waiting.get(key)
+    const waiting = queue?.shift()
+    if (queue?.length === 0) this.#waiting.delete(key)
+    return waiting
+  }
+
+  #drop(key: string, waiting: Waiting): void {
+    const left = (this.#waiting.get(key) ?? []).filter((one) => one !== waiting)
+    if (left.length === 0) this.#waiting.delete(key)
+    else this.#waiting.set(key, left)
+  }
+
+  #forget(keys: readonly string[], waiting: Waiting): void {
+    for (const key of keys) this.#drop(key, waiting)
+  }
+
+  /** No answer follows what was taken back; one that comes all the same is passed on like the rest. */
+  #takeBack(key: string): void {
+    const waiting = this.#next(key)
+    if (waiting === undefined) return
+    waiting.open -= 1
+    if (waiting.open > 0) return
+    waiting.sink.head(202, '', [])
+    waiting.sink.end()
+  }
+
+  #tooLong(): void {
+    const { observer, name } = this.#options
+    observer.lineDropped(name, 'too_long')
+    observer.limitHit('line')
+    for (const { kind, id } of this.#reader.end() ?? []) {
+      const waiting = kind === 'response' ? this.#next(id?.key ?? '') : undefined
+      waiting?.sink.failed({ ...TOO_LONG })
+    }
+  }
+
+  #ended(end: ProcessEnd): void {
+    const { observer, name, onExit } = this.#options
+    const failure: TransportFailure =
+      end.spawnError === undefined
+        ? GONE
+        : { reason: 'connect', sent: false, stale: false, detail: end.spawnError }
+    for (const waiting of new Set([...this.#waiting.values()].flat())) waiting.sink.failed(failure)
+    this.#waiting.clear()
+    this.#listener?.end()
+    const probed = this.#onlyProbed && end.spawnError === undefined
+    observer.processEnded(name, end.asked ? 'stopped' : probed ? 'probe' : howOf(end))
+    onExit(end)
+  }
+}
+
+const NO_FLIGHT: Flight = { abort: () => {}, resume: () => {} }
+
+const GONE: TransportFailure = {
+  reason: 'process_exit',
+  sent: true,
+  stale: false,
+  detail: 'exit',
+}
+
+const TOO_LONG: TransportFailure = {
+  reason: 'bad_message',
+  sent: true,
+  stale: false,
+  detail: 'line longer than limits.line',
+}
+
+function howOf(end: ProcessEnd): 'not_started' | 'exited' | 'crashed' {
+  if (end.spawnError !== undefined) return 'not_started'
+  return end.code === 0 ? 'exited' : 'crashed'
+}
