@@ -6,7 +6,8 @@
 
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { COMMAND_NAMES, helpText } from '../src/cli/flags.ts'
+import { COMMAND_NAMES } from '../src/cli/commands.ts'
+import { helpText } from '../src/cli/flags.ts'
 import { configJsonSchema } from '../src/config/schema.ts'
 import { factsOf, type Outcome } from '../src/core/outcome.ts'
 import {

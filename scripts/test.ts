@@ -6,7 +6,12 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 
-const SEPARATE = ['test/e2e/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/bench/**/*.test.ts']
+const SEPARATE = [
+  'test/conformance/**/*.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/cli/**/*.test.ts',
+  'test/bench/**/*.test.ts',
+]
 
 /** Node 22 has the flag under its first name. */
 const ISOLATION_NONE = process.versions.node.startsWith('22.')
@@ -14,7 +19,10 @@ const ISOLATION_NONE = process.versions.node.startsWith('22.')
   : '--test-isolation=none'
 
 const separate = globSync(SEPARATE)
-const together = globSync('test/**/*.test.ts').filter((file) => !separate.includes(file))
+// The packages in test/clients bring tests of their own; scripts/test-clients.ts runs ours.
+const together = globSync('test/**/*.test.ts').filter(
+  (file) => !separate.includes(file) && !file.startsWith('test/clients/'),
+)
 const chosen = process.argv.slice(2)
 
 function run(files: readonly string[], ...flags: readonly string[]): boolean {

@@ -27,7 +27,6 @@ import type { Stages } from '../pipeline/stages.ts'
 import { Limiter } from '../resilience/limiter.ts'
 import type { TelemetrySettings } from '../telemetry/env.ts'
 import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
-import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
@@ -75,25 +74,13 @@ export interface Parts {
 export async function assemble(options: SidecarOptions): Promise<Parts | StartFailure> {
   const { config, clock, log } = options
   const inFlight = new InFlight()
-  const registryBox: { registry?: UpstreamRegistry } = {}
+  const known: { registry?: UpstreamRegistry } = {}
   const telemetry = await startTelemetry({
-    settings: options.telemetry,
-    version: options.version,
-    instanceId: randomUUID(),
-    clock,
-    log,
-    print: options.print,
+    ...telemetryOptions(options),
     inFlight: () => inFlight.size,
-    sessions: () => registryBox.registry?.sessionCounts() ?? [],
-    vocabulary: {
-      methods: KNOWN_METHODS,
-      revisions: new Set(KNOWN_REVISIONS),
-      upstreams: new Set(Object.keys(config.upstreams)),
-    },
-    isLongLived,
+    sessions: () => known.registry?.sessionCounts() ?? [],
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
-  const limiter = new Limiter(config.limits.streams)
   const upstreams = createUpstreams({
     config,
     env: options.env,
@@ -104,15 +91,19 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   })
   if ('kind' in upstreams) {
     await telemetry.shutdown(0)
-    return fileFailure(upstreams)
+    return { kind: 'failed', what: 'file', address: upstreams.file, code: upstreams.code }
   }
-  const sessions = new SessionRegistry(
-    { sessionsMax: config.limits.sessions, idleMs: durationOf(config.limits.sessionIdle) },
+  const registry = new UpstreamRegistry(
+    upstreams.parts,
+    new Limiter(config.limits.streams),
+    new SessionRegistry(
+      { sessionsMax: config.limits.sessions, idleMs: durationOf(config.limits.sessionIdle) },
+      clock,
+      telemetry.transports,
+    ),
     clock,
-    telemetry.transports,
   )
-  const registry = new UpstreamRegistry(upstreams.parts, limiter, sessions, clock)
-  registryBox.registry = registry
+  known.registry = registry
   const resumptions = new Resumptions(clock, {
     callsMax: config.limits.suspendedCalls,
     waitMs: durationOf(config.limits.suspendedWait),
@@ -123,6 +114,49 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     registry.tick()
   }, SWEEP_INTERVAL_MS)
   sweeper.unref()
+  const close = async (): Promise<void> => {
+    clearInterval(sweeper)
+    resumptions.endAll()
+    await registry.close()
+    upstreams.close()
+    await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
+  }
+  return toParts({ options, observer, inFlight, resumptions, registry, telemetry, close })
+}
+
+function telemetryOptions(
+  options: SidecarOptions,
+): Omit<Parameters<typeof startTelemetry>[0], 'inFlight' | 'sessions'> {
+  const { config, version, clock, log, print } = options
+  return {
+    settings: options.telemetry,
+    version,
+    instanceId: randomUUID(),
+    clock,
+    log,
+    print,
+    vocabulary: {
+      methods: KNOWN_METHODS,
+      revisions: new Set(KNOWN_REVISIONS),
+      upstreams: new Set(Object.keys(config.upstreams)),
+    },
+    isLongLived,
+  }
+}
+
+interface Made {
+  readonly options: SidecarOptions
+  readonly observer: CallObserver
+  readonly inFlight: InFlight
+  readonly resumptions: Resumptions
+  readonly registry: UpstreamRegistry
+  readonly telemetry: Telemetry
+  readonly close: () => Promise<void>
+}
+
+function toParts(made: Made): Parts {
+  const { options, observer, inFlight, resumptions, registry, telemetry, close } = made
+  const { config, clock, log } = options
   let draining = false
   const stages: Stages = {
     clock,
@@ -144,13 +178,6 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     decodeTee: createDecodeTee,
     spliceMeta,
   }
-  const close = async (): Promise<void> => {
-    clearInterval(sweeper)
-    resumptions.endAll()
-    await registry.close()
-    upstreams.close()
-    await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
-  }
   return {
     stages,
     telemetry,
@@ -164,10 +191,6 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
       return { kind: 'failed', what, address, code }
     },
   }
-}
-
-function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
-  return { kind: 'failed', what: 'file', address: file, code }
 }
 
 /** The admin plane's listener; undefined when it is off. */

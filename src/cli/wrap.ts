@@ -76,13 +76,17 @@ class Wrap {
       this.#clientEnded = () => resolve('left')
     })
     const { stopped } = this.#context
+    let front: Front | undefined
     const parts = await assemble({
       ...options,
       makeStdio: (stdio) =>
         new LineTransport({
           ...stdio,
           command: { ...stdio.command, env: everything(options.env) },
-          onExit: (end) => this.#serverEnded(end),
+          onExit: (end) => {
+            if (end.asked) front?.leave()
+            this.#serverEnded(end)
+          },
         }),
     })
     if ('what' in parts) return this.#failed(describeStartFailure(parts))
@@ -91,7 +95,7 @@ class Wrap {
       const failure = await parts.fail('admin', this.#config.listen.admin, admin.code)
       return this.#failed(describeStartFailure(failure))
     }
-    const front = this.#front(parts)
+    front = this.#front(parts)
     front.start()
     const end = await Promise.race([ended, left, stopped])
     if (end === 'left') await withinTime(front.drained(), this.#drainMs())
@@ -140,6 +144,8 @@ interface Front {
   /** What the client asked for has been answered, as far as it is ours to wait for. */
   drained(): Promise<void>
   close(): Promise<void>
+  /** What has no answer when the server has ended was given up by the client. */
+  leave(): void
   /** Everything that was written has left. */
   flushed(): Promise<void>
 }
@@ -208,6 +214,8 @@ function toConfig({ name, upstream }: Target, flags: FlagValues): ConfigResult {
   return validateConfig({
     upstreams: { [name]: upstream },
     listen: { admin: flags['admin'] ?? 'off' },
+    // Clients do not wait for long when they end their servers.
+    shutdown: { drainTimeout: '5s', flushTimeout: '1s' },
     log: { level: flags['log-level'] ?? 'warn', format: flags['log-format'] ?? 'json' },
   })
 }

@@ -52,7 +52,11 @@ export class EndpointRewriter {
 
   /** The event with our address in it; undefined when it is another event. */
   #rewriteEvent(event: Buffer): Buffer | undefined {
-    const lines = event.toString('utf8').split(/\r\n|\r|\n/)
+    // A stream may begin with a byte order mark, which is no part of its first line.
+    const lines = event
+      .toString('utf8')
+      .replace(/^\ufeff/, '')
+      .split(/\r\n|\r|\n/)
     const valueOf = (line: string, field: string): string | undefined =>
       line.startsWith(`${field}:`) ? line.slice(field.length + 1).replace(/^ /, '') : undefined
     const name = lines.map((line) => valueOf(line, 'event')).find((value) => value !== undefined)
@@ -67,11 +71,11 @@ export class EndpointRewriter {
   }
 }
 
-/** Where the first whole event ends, its blank line included; -1 when it has not ended. */
+/**
+ * Where the first whole event ends, its blank line included; -1 when it has not ended. A CR at the very
+ * end may be half of a CRLF; its other half is then one more blank line, which says nothing.
+ */
 function endOfEvent(bytes: Buffer): number {
-  const match = /(\r\n|\r|\n)(\r\n|\r|\n)/.exec(bytes.toString('latin1'))
-  if (match === null) return -1
-  // A lone CR at the very end may be half of a CRLF.
-  const end = match.index + match[0].length
-  return match[0].endsWith('\r') && end === bytes.length ? -1 : end
+  const match = /(?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)/.exec(bytes.toString('latin1'))
+  return match === null ? -1 : match.index + match[0].length
 }

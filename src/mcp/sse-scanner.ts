@@ -116,16 +116,7 @@ export class SseScanner {
     const blank = this.#at === 'name' && (this.#name === '' || this.#onlyMark())
     // A field without a value (`data` or `data:` alone) counts as one with an empty value.
     if (!blank && this.#at !== 'value') this.#fieldBegan()
-    // An empty id takes back the last one; an id with NUL in it is ignored.
-    if (this.#field === 'id' && !this.#value.includes('\u0000')) {
-      this.#hasId = this.#value !== ''
-      this.#sink.id?.(this.#value)
-    }
-    if (this.#field === 'retry' && /^\d{1,9}$/.test(this.#value)) {
-      this.#sink.retry?.(Number(this.#value))
-    }
-    if (this.#field === 'event' && !blank)
-      this.#named = this.#value !== '' && this.#value !== 'message'
+    if (!blank) this.#fieldEnded()
     this.#at = 'name'
     this.#name = ''
     this.#value = ''
@@ -136,6 +127,26 @@ export class SseScanner {
     this.#hasData = false
     this.#named = false
     this.#hasId = false
+  }
+
+  #fieldEnded(): void {
+    const value = this.#value
+    switch (this.#field) {
+      case 'event':
+        this.#named = value !== '' && value !== 'message'
+        return
+      case 'id':
+        // An empty id takes back the last one; an id with NUL in it is ignored.
+        if (value.includes('\u0000')) return
+        this.#hasId = value !== ''
+        this.#sink.id?.(value)
+        return
+      case 'retry':
+        if (/^\d{1,9}$/.test(value)) this.#sink.retry?.(Number(value))
+        return
+      case 'data':
+      case 'other':
+    }
   }
 
   #onlyMark(): boolean {

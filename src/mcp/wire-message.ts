@@ -3,7 +3,7 @@
  * it may have to replace: ids, progress tokens and subscription ids are only unique per client.
  */
 
-import { compileShape, type Slot } from './json-shape.ts'
+import { compileShape, Slot } from './json-shape.ts'
 import { JsonScanner } from './json-scanner.ts'
 import { readId } from './read-envelope.ts'
 import { ID_BYTES_MAX, META_PROTOCOL_VERSION, NAME_BYTES_MAX } from './shapes.ts'
@@ -141,32 +141,43 @@ export class WireReader {
   }
 }
 
+const NO_SLOT = new Slot()
+
 function toWireMessage(slots: readonly Slot[]): WireMessage | undefined {
-  const at = (index: number): Slot | undefined => slots[index]
-  const method = at(WIRE.method)?.text()
-  const answers = at(WIRE.result)?.type !== 'none' || at(WIRE.error)?.type !== 'none'
+  const at = (index: number): Slot => slots[index] ?? NO_SLOT
+  const method = at(WIRE.method).text()
+  const answers = at(WIRE.result).type !== 'none' || at(WIRE.error).type !== 'none'
   if (method === undefined && !answers) return undefined
   const id = tokenOf(at(WIRE.id))
-  const error = at(WIRE.errorCode)?.raw
+  const { start, end } = at(WIRE.message)
   return {
-    kind: method === undefined ? 'response' : id === undefined ? 'notification' : 'request',
+    kind: kindOf(method, id),
     method: method ?? '',
     id,
     progressToken: tokenOf(at(WIRE.progressToken)),
     progressOf: tokenOf(at(WIRE.progressOf)),
     cancels: tokenOf(at(WIRE.cancels)),
     subscription: tokenOf(at(WIRE.paramsSubscription)) ?? tokenOf(at(WIRE.resultSubscription)),
-    errorCode: error === undefined ? undefined : Number(error),
-    claimsModern: at(WIRE.version)?.type === 'string',
-    namesCapabilities: at(WIRE.capabilities)?.type === 'object',
-    wantsLogs: at(WIRE.logLevel)?.type === 'string',
-    start: at(WIRE.message)?.start ?? 0,
-    end: at(WIRE.message)?.end ?? 0,
+    errorCode: codeOf(at(WIRE.errorCode)),
+    claimsModern: at(WIRE.version).type === 'string',
+    namesCapabilities: at(WIRE.capabilities).type === 'object',
+    wantsLogs: at(WIRE.logLevel).type === 'string',
+    start,
+    end,
   }
 }
 
-function tokenOf(slot: Slot | undefined): Token | undefined {
-  if (slot === undefined) return undefined
+function kindOf(method: string | undefined, id: Token | undefined): WireMessage['kind'] {
+  if (method === undefined) return 'response'
+  return id === undefined ? 'notification' : 'request'
+}
+
+function codeOf({ raw }: Slot): number | undefined {
+  return raw === undefined ? undefined : Number(raw)
+}
+
+function tokenOf(slot: Slot): Token | undefined {
+  if (slot.type === 'none') return undefined
   const id = readId(slot)
   if (id === undefined || typeof id === 'string') return undefined
   return { raw: id.raw, key: id.key, start: slot.start, end: slot.end }

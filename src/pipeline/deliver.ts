@@ -14,6 +14,7 @@ import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
+import { afterStream, findHeader, outcomeOfStatus } from './reply-facts.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT, SUSPENDED_BY_SERVER } from './resumptions.ts'
 import { isSigned } from './signed.ts'
 import type { DecodeTee, ReplyWatch, Stages, Upstream } from './stages.ts'
@@ -292,23 +293,4 @@ export class Delivery implements ReplySink, Stoppable {
       permit.settle(ledger.outcome(outcome))
     }
   }
-}
-
-/** What the end of the only stream that answers come on means for the calls that wait for one. */
-function afterStream(outcome: Outcome): Outcome {
-  return outcome.kind === 'ok' ? { kind: 'upstream_failed', reason: 'closed', sent: true } : outcome
-}
-
-/** What the status says of an exchange without calls, or whose body could not be read. */
-function outcomeOfStatus(status: number): Outcome {
-  if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
-  return status >= 300 ? { kind: 'upstream_status', status } : OK
-}
-
-function findHeader(rawHeaders: readonly string[], name: string): string | undefined {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const key = rawHeaders[i] ?? ''
-    if (key.length === name.length && key.toLowerCase() === name) return rawHeaders[i + 1]
-  }
-  return undefined
 }

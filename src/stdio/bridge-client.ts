@@ -29,6 +29,8 @@ export interface BridgeEnd {
 export interface BridgeClientOptions {
   readonly output: LineOutput
   readonly requests: readonly Token[]
+  /** True for a line that is no message: its error is nobody's, and is written as it is. */
+  readonly unreadable: boolean
   /** Largest message that is put together. */
   readonly messageBytesMax: number
   /** Told of each message before it is written. */
@@ -95,9 +97,8 @@ export class BridgeClient implements Client {
 
   answer({ status, body }: Answer): void {
     this.#status = status
-    if (this.#unanswered.size > 0 || this.#options.requests.length > 0) {
-      this.#message(Buffer.from(body))
-    }
+    if (this.#options.requests.length > 0) this.#message(Buffer.from(body))
+    else if (this.#options.unreadable) this.#options.output.line(Buffer.from(body))
     this.#finish()
   }
 

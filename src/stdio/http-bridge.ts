@@ -9,19 +9,13 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Exchange, ExchangeKind } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
-import { mirrorsAName } from '../mcp/methods.ts'
-import { encodeHeaderValue } from '../mcp/mirrored-headers.ts'
-import {
-  paramValues,
-  readToolDeclarations,
-  type ToolDeclarations,
-} from '../mcp/param-declarations.ts'
-import { isModern } from '../mcp/revisions.ts'
+import { isLongLived } from '../mcp/methods.ts'
 import { WireReader, type Token, type WireMessage } from '../mcp/wire-message.ts'
 import { handle, refuseUnread } from '../pipeline/handle.ts'
 import type { Stages } from '../pipeline/stages.ts'
 import { BridgeClient, errorLine, type BridgeEnd } from './bridge-client.ts'
 import { readBridgeFacts, type BridgeFacts } from './bridge-facts.ts'
+import { BridgeHeaders } from './bridge-headers.ts'
 import { lineExchange } from './line-exchange.ts'
 import { LineInput } from './line-input.ts'
 import { LineOutput } from './line-output.ts'
@@ -49,13 +43,19 @@ const RESUMES_MAX = 10
 
 const EMPTY = Buffer.alloc(0)
 
-/** What the headers of a request depend on. */
-type About = Partial<BridgeFacts> & { readonly lastEventId?: string | undefined }
+/** What is known of a request besides its bytes. */
+type About = Partial<BridgeFacts> & {
+  readonly lastEventId?: string | undefined
+  /** True for a line that holds no message. */
+  readonly unreadable?: boolean
+}
 
 /** A request, or stream, under way. */
 interface Running {
   readonly client: BridgeClient
   readonly ids: ReadonlySet<string>
+  /** True for a request that lasts as long as its client listens. */
+  readonly listens: boolean
 }
 
 export class HttpBridge {
@@ -65,21 +65,18 @@ export class HttpBridge {
   readonly #reader = new WireReader()
   readonly #running = new Set<Running>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #headers: BridgeHeaders
   #queue: Buffer[] = []
   /** True while a message must be accepted before the next one may follow. */
   #blocked = false
   #sessionId: string | undefined
-  /** The revision that `initialize` settled on. */
-  #revision: string | undefined
-  /** The revision that messages claim for themselves. */
-  #claimed: string | undefined
-  #tools: ToolDeclarations = new Map()
   #closing = false
   #idle: (() => void) | undefined
 
   constructor(options: HttpBridgeOptions) {
     this.#options = options
     this.#output = new LineOutput(options.output)
+    this.#headers = new BridgeHeaders(options.userAgent)
     this.#input = new LineInput({
       ...options,
       onLine: (line) => {
@@ -112,6 +109,10 @@ export class HttpBridge {
         this.#run('end_session', EMPTY, [], {}, () => resolve())
       })
     }
+    this.leave()
+  }
+
+  leave(): void {
     for (const { client } of this.#running) client.leave()
   }
 
@@ -129,14 +130,17 @@ export class HttpBridge {
   }
 
   #isIdle(): boolean {
-    const waiting = [...this.#running].some(({ ids }) => ids.size > 0)
+    const waiting = [...this.#running].some(({ ids, listens }) => ids.size > 0 && !listens)
     return this.#queue.length === 0 && !this.#blocked && !waiting
   }
 
   #send(line: Buffer): void {
     const messages = this.#reader.read(line) ?? []
     const [first] = messages
-    if (first?.method === 'notifications/cancelled' && this.#isModernNow(first)) {
+    if (
+      first?.method === 'notifications/cancelled' &&
+      (first.claimsModern || !this.#headers.handshaken)
+    ) {
       this.#takeBack(first)
       this.#input.done()
       return
@@ -147,7 +151,7 @@ export class HttpBridge {
     const initializes = messages.some(({ method }) => method === 'initialize')
     // What nobody answers must have arrived before what follows is sent on another connection.
     this.#blocked = initializes || requests.length === 0
-    const facts = readBridgeFacts(line, first)
+    const facts = { ...readBridgeFacts(line, first), unreadable: first === undefined }
     this.#run('message', line, requests, facts, (end) => {
       this.#blocked = false
       this.#input.done()
@@ -170,22 +174,27 @@ export class HttpBridge {
       upstream,
       kind,
       body,
-      headers: this.#headers(kind, body, about),
+      headers: this.#headers.for(kind, body, { ...about, sessionId: this.#sessionId }),
       sessionId: this.#sessionId,
       nowMs: stages.clock.monotonicMs(),
     })
-    const client = new BridgeClient({
+    const client: BridgeClient = new BridgeClient({
       output: this.#output,
       requests,
+      unreadable: about.unreadable === true,
       messageBytesMax: lineBytesMax,
       onHead: () => {},
-      onMessage: (line, message) => this.#learn(line, message, about),
+      onMessage: (line, message) => this.#headers.learn(line, message, about.method),
       onEnd: (end) => {
         this.#running.delete(running)
         onEnd(end)
       },
     })
-    const running: Running = { client, ids: new Set(requests.map(({ key }) => key)) }
+    const running: Running = {
+      client,
+      ids: new Set(requests.map(({ key }) => key)),
+      listens: isLongLived(about.method ?? ''),
+    }
     this.#running.add(running)
     this.#handle(exchange, client)
   }
@@ -252,56 +261,4 @@ export class HttpBridge {
       if (cancels !== undefined && ids.has(cancels.key)) client.leave()
     }
   }
-
-  #isModernNow(message: WireMessage): boolean {
-    return message.claimsModern || this.#revision === undefined
-  }
-
-  #learn(line: Buffer, message: WireMessage, about: About): void {
-    if (message.kind !== 'response' || message.errorCode !== undefined) return
-    if (about.method === 'initialize') this.#revision = revisionIn(line) ?? this.#revision
-    if (about.method !== 'tools/list') return
-    const { tools } = readToolDeclarations(line)
-    this.#tools = new Map([...this.#tools, ...tools])
-  }
-
-  #headers(kind: ExchangeKind, body: Buffer, about: About): string[] {
-    const headers = ['User-Agent', this.#options.userAgent]
-    if (kind === 'message') {
-      headers.push('Content-Type', 'application/json')
-      headers.push('Accept', 'application/json, text/event-stream')
-    } else headers.push('Accept', 'text/event-stream')
-    const { lastEventId } = about
-    // A message that claims nothing belongs to the era that the others have claimed.
-    if (about.revision !== undefined) this.#claimed = about.revision
-    const revision = about.revision ?? (this.#revision === undefined ? this.#claimed : undefined)
-    if (lastEventId !== undefined) headers.push('Last-Event-ID', lastEventId)
-    if (revision !== undefined && isModern(revision) && kind === 'message') {
-      return [...headers, ...this.#modernHeaders(body, { ...about, revision })]
-    }
-    if (this.#sessionId !== undefined) headers.push('Mcp-Session-Id', this.#sessionId)
-    if (this.#revision !== undefined) headers.push('MCP-Protocol-Version', this.#revision)
-    return headers
-  }
-
-  /** 2026-07-28 Streamable HTTP, "Standard request headers" and `Mcp-Param-*`. */
-  #modernHeaders(
-    body: Buffer,
-    { revision = '', method = '', name }: Partial<BridgeFacts>,
-  ): string[] {
-    const headers = ['MCP-Protocol-Version', revision, 'Mcp-Method', method]
-    if (name !== undefined && mirrorsAName(method)) {
-      headers.push('Mcp-Name', encodeHeaderValue(name))
-    }
-    const declared = method === 'tools/call' ? (this.#tools.get(name ?? '') ?? []) : []
-    for (const param of declared.length === 0 ? [] : paramValues(body, declared)) {
-      headers.push(param.name, encodeHeaderValue(String(param.value)))
-    }
-    return headers
-  }
-}
-
-function revisionIn(line: Buffer): string | undefined {
-  const match = /"protocolVersion"\s*:\s*"(\d{4}-\d\d-\d\d)"/.exec(line.toString('latin1'))
-  return match?.[1]
 }

@@ -14,6 +14,7 @@ export class LineClient implements Client {
   readonly #onDone: () => void
   #mode: Mode = 'nothing'
   #stopDraining: (() => void) | undefined
+  #gone: (() => void) | undefined
   #done = false
 
   /** `onDone` is called once, when nothing more will be written for this exchange. */
@@ -58,7 +59,15 @@ export class LineClient implements Client {
     this.#stopDraining = this.#output.onDrain(resume)
   }
 
-  onGone(): void {}
+  onGone(gone: () => void): void {
+    this.#gone = gone
+  }
+
+  /** The client has left before its answer came. */
+  leave(): void {
+    this.#gone?.()
+    this.#finish()
+  }
 
   #finish(): void {
     if (this.#done) return

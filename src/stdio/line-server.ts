@@ -28,6 +28,7 @@ export class LineServer {
   readonly #options: LineServerOptions
   readonly #input: LineInput
   readonly #output: LineOutput
+  readonly #running = new Set<LineClient>()
 
   constructor(options: LineServerOptions) {
     this.#options = options
@@ -50,6 +51,11 @@ export class LineServer {
 
   async close(): Promise<void> {}
 
+  /** The client is gone, and the server after it: what has no answer yet was given up by the client. */
+  leave(): void {
+    for (const client of this.#running) client.leave()
+  }
+
   flushed(): Promise<void> {
     return this.#output.flushed()
   }
@@ -61,7 +67,11 @@ export class LineServer {
 
   #run(exchange: Exchange, onDone: () => void): void {
     const { stages } = this.#options
-    const client = new LineClient(exchange, this.#output, onDone)
+    const client: LineClient = new LineClient(exchange, this.#output, () => {
+      this.#running.delete(client)
+      onDone()
+    })
+    this.#running.add(client)
     try {
       handle(exchange, client, stages)
     } catch (error) {

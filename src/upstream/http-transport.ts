@@ -9,7 +9,7 @@
 import { Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
-import type { UpstreamFailure } from '../core/outcome.ts'
+import { describeFailure } from './describe-failure.ts'
 import {
   HeaderNames,
   requestHeaders,
@@ -18,7 +18,8 @@ import {
 } from './forward-headers.ts'
 import { METADATA_PREFIX, MetadataSink, rewriteChallenge } from './resource-metadata.ts'
 import { Turnstile, type Visitor } from './turnstile.ts'
-import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
+import type { Flight, Outbound, ReplySink, Transport } from './transport.ts'
+import { withoutEncoding } from './without-encoding.ts'
 
 export interface HttpTransportOptions {
   readonly url: URL
@@ -57,6 +58,8 @@ export class HttpTransport implements Transport {
   readonly #clock: Clock
   readonly #names = new HeaderNames()
   readonly #options: HttpTransportOptions
+  /** Where the upstream's last challenge said that its metadata is. */
+  #metadataPath: string | undefined
   #lastUsedMs: number
 
   constructor(options: HttpTransportOptions) {
@@ -127,26 +130,38 @@ export class HttpTransport implements Transport {
     await Promise.all([this.#calls.destroy(), this.#streams.destroy()])
   }
 
-  /** The upstream's metadata stands at a path made of its own (RFC 9728 §3.1), or at the root. */
-  #sendMetadata(outbound: Outbound, sink: ReplySink): Flight {
-    const { exchange } = outbound
-    const origin = this.#options.publicOriginOf?.(exchange) ?? ''
-    const resource = origin + exchange.path.slice(METADATA_PREFIX.length)
-    const own = this.#path === '/' ? '' : this.#path
+  /**
+   * The upstream's metadata stands where its last challenge said, at a path made of its own (RFC 9728
+   * §3.1), or at the root.
+   */
+  #sendMetadata(asked: Outbound, sink: ReplySink): Flight {
+    const outbound = withoutEncoding(asked)
+    const { path } = outbound.exchange
+    const { publicOriginOf, url } = this.#options
+    const resource =
+      (publicOriginOf?.(outbound.exchange) ?? '') + path.slice(METADATA_PREFIX.length)
+    const derived = METADATA_PREFIX + (this.#path === '/' ? '' : this.#path)
+    const places = new Set([this.#metadataPath ?? derived, derived, METADATA_PREFIX])
     let flight: Flight | undefined
-    const atRoot = (): void => {
-      const last = new MetadataSink(sink, resource, undefined)
-      flight = this.sendTo(METADATA_PREFIX, outbound, last)
+    const ask = ([place = METADATA_PREFIX, ...others]: readonly string[]): void => {
+      const next = others.length === 0 ? undefined : () => ask(others)
+      flight = this.sendTo(place, outbound, new MetadataSink(sink, resource, url, next))
     }
-    const first = new MetadataSink(sink, resource, own === '' ? undefined : atRoot)
-    flight = this.sendTo(METADATA_PREFIX + own, outbound, first)
+    ask([...places])
     return { abort: () => flight?.abort(), resume: () => flight?.resume() }
   }
 
-  #challengeFor(exchange: Exchange): (() => string) | undefined {
-    const { publicOriginOf } = this.#options
+  #challengeFor(exchange: Exchange): Challenge | undefined {
+    const { publicOriginOf, url } = this.#options
     if (publicOriginOf === undefined || exchange.endpoint !== 'mcp') return undefined
-    return () => publicOriginOf(exchange) + METADATA_PREFIX + exchange.path
+    return {
+      metadataUrl: () => publicOriginOf(exchange) + METADATA_PREFIX + exchange.path,
+      learn: (original) => {
+        const place = URL.canParse(original) ? new URL(original) : undefined
+        // Only the upstream itself is ever asked.
+        if (place?.origin === url.origin) this.#metadataPath = place.pathname + place.search
+      },
+    }
   }
 
   #request(path: string, outbound: Outbound): Dispatcher.DispatchOptions {
@@ -174,20 +189,26 @@ function mergeQuery(own: string, clients: string): string {
   return `${own}&${clients.slice(1)}`
 }
 
+/** What a refusal for want of a token has to say in our place. */
+interface Challenge {
+  metadataUrl(): string
+  learn(original: string): void
+}
+
 class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
   readonly #sink: ReplySink
   readonly #names: HeaderNames
-  /** Where our metadata about the upstream is; undefined when its own may be named. */
-  readonly #metadataUrl: (() => string) | undefined
+  /** Undefined when the upstream's own challenges may go on. */
+  readonly #challenge: Challenge | undefined
   #controller: Dispatcher.DispatchController | undefined
   #failed = false
   aborted = false
   leave: (() => void) | undefined = undefined
 
-  constructor(sink: ReplySink, names: HeaderNames, metadataUrl: (() => string) | undefined) {
+  constructor(sink: ReplySink, names: HeaderNames, challenge: Challenge | undefined) {
     this.#sink = sink
     this.#names = names
-    this.#metadataUrl = metadataUrl
+    this.#challenge = challenge
   }
 
   abort(): void {
@@ -221,11 +242,13 @@ class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
     if (status < 200 || this.aborted) return
     const raw = controller.rawHeaders
     const headers = Array.isArray(raw) ? responseHeaders(raw, this.#names) : []
-    const challenged = (status === 401 || status === 403) && this.#metadataUrl !== undefined
+    const challenge = status === 401 || status === 403 ? this.#challenge : undefined
     this.#sink.head(
       status,
       statusMessage ?? '',
-      challenged ? rewriteChallenge(headers, this.#metadataUrl()) : headers,
+      challenge === undefined
+        ? headers
+        : rewriteChallenge(headers, challenge.metadataUrl(), (url) => challenge.learn(url)),
     )
   }
 
@@ -244,35 +267,4 @@ class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
     this.#failed = true
     this.#sink.failed(describeFailure(error, this.#controller !== undefined))
   }
-}
-
-/** What went wrong, from the code of an error of undici, Node's net, tls or dns. */
-export function describeFailure(error: Error, started: boolean): TransportFailure {
-  const code = codeOf(error)
-  const lostBeforeUse = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
-  if (!started) {
-    const bad = code === 'UND_ERR_INVALID_ARG'
-    return {
-      reason: bad ? 'bad_message' : 'connect',
-      sent: false,
-      stale: lostBeforeUse,
-      detail: code,
-    }
-  }
-  return { reason: reasonOf(code), sent: true, stale: false, detail: code }
-}
-
-/** Besides the parser's own codes, which begin with HPE_; some of its errors have only a name. */
-const BAD_HTTP: ReadonlySet<string> = new Set(['HTTPParserError', 'UND_ERR_HEADERS_OVERFLOW'])
-
-function reasonOf(code: string): UpstreamFailure {
-  if (code.startsWith('HPE_') || BAD_HTTP.has(code)) return 'bad_message'
-  if (code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'closed'
-  return 'reset'
-}
-
-function codeOf(error: Error): string {
-  if ('code' in error && typeof error.code === 'string') return error.code
-  const { cause } = error
-  return cause instanceof Error ? codeOf(cause) : error.name
 }

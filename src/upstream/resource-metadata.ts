@@ -23,21 +23,40 @@ export function publicOrigin(exchange: Exchange, configured: string | undefined)
 }
 
 /** Headers of a 401 or 403 whose challenge names our metadata in place of the upstream's. */
-export function rewriteChallenge(rawHeaders: readonly string[], metadataUrl: string): string[] {
+export function rewriteChallenge(
+  rawHeaders: readonly string[],
+  metadataUrl: string,
+  onOriginal: (url: string) => void,
+): string[] {
   return rawHeaders.map((value, index) => {
     const name = index % 2 === 1 ? (rawHeaders[index - 1] ?? '') : ''
     if (name.toLowerCase() !== 'www-authenticate') return value
     return value.replaceAll(
       /(resource_metadata\s*=\s*)("[^"]*"|[^\s,]+)/gi,
-      (_, key: string) => `${key}"${metadataUrl}"`,
+      (_, key: string, original: string) => {
+        onOriginal(original.replaceAll('"', ''))
+        return `${key}"${metadataUrl}"`
+      },
     )
   })
+}
+
+/**
+ * Whether metadata speaks of this upstream: its own URL, or one that it lies under. Anything else goes
+ * on unchanged, so that clients still see that it does not match (RFC 9728 §3.3).
+ */
+export function isResourceOf(resource: unknown, upstream: URL): boolean {
+  if (typeof resource !== 'string' || !URL.canParse(resource)) return false
+  const { origin, pathname } = new URL(resource)
+  const prefix = pathname.endsWith('/') ? pathname : `${pathname}/`
+  return origin === upstream.origin && `${upstream.pathname}/`.startsWith(prefix)
 }
 
 /** Holds the upstream's metadata until it is whole and puts our address in it. */
 export class MetadataSink implements ReplySink {
   readonly #sink: ReplySink
   readonly #resource: string
+  readonly #upstream: URL
   readonly #onMissing: (() => void) | undefined
   #head: { status: number; message: string; headers: string[] } | undefined
   #missing = false
@@ -46,7 +65,13 @@ export class MetadataSink implements ReplySink {
   #passing = false
 
   /** `onMissing` is called instead when the upstream has no metadata at this place. */
-  constructor(sink: ReplySink, resource: string, onMissing: (() => void) | undefined) {
+  constructor(
+    sink: ReplySink,
+    resource: string,
+    upstream: URL,
+    onMissing: (() => void) | undefined,
+  ) {
+    this.#upstream = upstream
     this.#sink = sink
     this.#resource = resource
     this.#onMissing = onMissing
@@ -89,6 +114,8 @@ export class MetadataSink implements ReplySink {
     const metadata = parseObject(Buffer.concat(this.#chunks))
     const head = this.#head
     if (metadata === undefined || head === undefined) return this.#pass()
+    const own = 'resource' in metadata && isResourceOf(metadata.resource, this.#upstream)
+    if (!own) return this.#pass()
     const body = Buffer.from(JSON.stringify({ ...metadata, resource: this.#resource }))
     const kept = head.headers.filter((_, index) => {
       const name = (head.headers[index - (index % 2)] ?? '').toLowerCase()

@@ -11,6 +11,7 @@ import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { TransportObserver } from '../core/observer.ts'
 import { EndpointRewriter } from '../mcp/endpoint-event.ts'
 import type { HttpTransport } from './http-transport.ts'
+import { withoutEncoding } from './without-encoding.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
 
 export interface SseTransportOptions {
@@ -100,16 +101,6 @@ export class SseTransport implements Transport {
       resume: () => flight.resume(),
     }
   }
-}
-
-/** A compressed stream could not be rewritten, so none is asked for. */
-function withoutEncoding(outbound: Outbound): Outbound {
-  const raw = outbound.exchange.rawHeaders
-  const kept = raw.filter((_, index) => {
-    const name = raw[index - (index % 2)] ?? ''
-    return name.toLowerCase() !== 'accept-encoding'
-  })
-  return { ...outbound, exchange: { ...outbound.exchange, rawHeaders: kept } }
 }
 
 /** Passes the stream on, its first event rewritten. */

@@ -43,7 +43,9 @@ export class EventStore {
   add(stream: string, message: Buffer): number {
     const state = this.#stateOf(stream)
     state.last += 1
-    this.#events.push({ stream, sequence: state.last, message })
+    // A slice of a larger chunk would keep all of it alive.
+    const own = message.buffer.byteLength > 2 * message.length ? Buffer.from(message) : message
+    this.#events.push({ stream, sequence: state.last, message: own })
     this.#bytes += message.length
     this.#evict()
     return state.last
@@ -53,6 +55,11 @@ export class EventStore {
   after({ stream, sequence }: EventPlace): readonly StoredEvent[] | undefined {
     const state = this.#streams.get(stream)
     if (state === undefined || sequence < state.gone || sequence > state.last) return undefined
+    return this.left({ stream, sequence })
+  }
+
+  /** What is left of the events after a place, for streams that go on whatever was missed. */
+  left({ stream, sequence }: EventPlace): readonly StoredEvent[] {
     return this.#events.filter((one) => one.stream === stream && one.sequence > sequence)
   }
 

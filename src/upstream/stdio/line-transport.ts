@@ -19,7 +19,7 @@ export interface LineTransportOptions {
   readonly clock: Clock
   readonly observer: TransportObserver
   readonly watchdog: Watchdog
-  /** Told when the process has ended, however it did, after every call has been failed. */
+  /** Told when the process has ended, however it did, before what still waits is failed. */
   readonly onExit: (end: ProcessEnd) => void
 }
 
@@ -178,6 +178,7 @@ export class LineTransport implements Transport {
 
   #ended(end: ProcessEnd): void {
     const { observer, name, onExit } = this.#options
+    onExit(end)
     const failure: TransportFailure =
       end.spawnError === undefined
         ? GONE
@@ -187,7 +188,6 @@ export class LineTransport implements Transport {
     this.#listener?.end()
     const probed = this.#onlyProbed && end.spawnError === undefined
     observer.processEnded(name, end.asked ? 'stopped' : probed ? 'probe' : howOf(end))
-    onExit(end)
   }
 }
 

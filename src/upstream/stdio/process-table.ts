@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
+import { rejectOver, type Rejection } from '../../core/outcome.ts'
 import { WireReader, type WireMessage } from '../../mcp/wire-message.ts'
 import type { ProcessEnding, TransportObserver } from '../../core/observer.ts'
 import type { TransportFailure } from '../transport.ts'
@@ -46,6 +47,12 @@ export class ProcessTable {
 
   get full(): boolean {
     return this.#running.size >= this.#options.processesMax
+  }
+
+  /** Refuses when there are as many processes as there may be. */
+  checkRoom(): Rejection | undefined {
+    if (!this.full) return undefined
+    return rejectOver('processes', 'at_capacity', 'the upstream has as many processes as it may')
   }
 
   /** A running process, or why there is none: it crashed too often just now. */

@@ -8,7 +8,14 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { ReplySink, TransportFailure } from '../transport.ts'
-import { jsonHeaders, KEEP_ALIVE, primingEvent, STREAM_HEADERS, toEvent } from './framing.ts'
+import {
+  EMPTY_BODY,
+  jsonHeaders,
+  KEEP_ALIVE,
+  primingEvent,
+  STREAM_HEADERS,
+  toEvent,
+} from './framing.ts'
 import { toLine } from '../../mcp/to-line.ts'
 
 export interface ReplyStreamOptions {
@@ -95,6 +102,8 @@ export class ReplyStream {
   end(): void {
     if (this.#state === 'over') return
     if (this.#state === 'waiting') this.open()
+    // A client that takes no streams is owed a head all the same.
+    if (this.#state === 'waiting') this.#sink?.head(202, 'Accepted', EMPTY_BODY)
     this.#state = 'over'
     this.#sink?.end()
     this.#sink = undefined
@@ -108,10 +117,11 @@ export class ReplyStream {
     this.#sink = undefined
   }
 
-  /** The client has gone; what follows is stored for its return. */
-  detach(): void {
+  /** A listener has gone; what follows is stored for its return. Another one may have taken its place. */
+  detach(sink: ReplySink): void {
+    if (this.#sink !== sink) return
     this.#sink = undefined
-    this.caughtUp()
+    this.caughtUp(sink)
   }
 
   get attached(): boolean {
@@ -120,7 +130,11 @@ export class ReplyStream {
 
   /** The client is back, on a reply of its own whose head is sent here; events are replayed first. */
   attach(sink: ReplySink, headers: readonly string[], replay: readonly Buffer[]): void {
+    // The connection that the client came from may still look open from here.
+    if (this.#sink !== sink) this.#sink?.end()
     this.#sink = sink
+    this.#behind = false
+    this.behindBytes = 0
     if (this.#state === 'waiting') this.#state = 'streaming'
     sink.head(200, 'OK', [...STREAM_HEADERS, ...headers])
     for (const event of replay) this.#write(event)
@@ -130,7 +144,8 @@ export class ReplyStream {
     }
   }
 
-  caughtUp(): void {
+  caughtUp(sink: ReplySink): void {
+    if (this.#sink !== undefined && this.#sink !== sink) return
     this.#behind = false
     this.behindBytes = 0
   }

@@ -103,7 +103,7 @@ export class SharedProcess {
     if (message.method !== 'server/discover') this.asked = true
     this.#entries.set(keyOf(ours), entry)
     this.#process.write(toLine(replaceTokens(body, message, ours)))
-    return this.#flight(ours, entry)
+    return this.#flight(ours, entry, sink)
   }
 
   /** A notification of a client that belongs to no request, or takes one back. */
@@ -175,7 +175,7 @@ export class SharedProcess {
     entry.stream.message(restoreTokens(bytes, message, entry))
     if (entry.stream.behindBytes <= BEHIND_BYTES_MAX) return
     entry.stream.fail({ reason: 'closed', sent: true, stale: false, detail: 'reader too slow' })
-    this.#abandon(key, entry)
+    this.#abandon(key)
   }
 
   #addressee(message: WireMessage): { key: string; entry: Entry } | undefined {
@@ -200,11 +200,14 @@ export class SharedProcess {
     this.#process.write(Buffer.from(`{"jsonrpc":"2.0","id":${id?.raw ?? 'null'},"error":${error}}`))
   }
 
-  #flight(ours: number, entry: Entry): Flight {
+  #flight(ours: number, entry: Entry, sink: ReplySink): Flight {
     if (entry.listens) entry.stream.open()
     return {
-      abort: () => this.#abandon(keyOf(ours), entry),
-      resume: () => entry.stream.caughtUp(),
+      abort: () => {
+        entry.stream.detach(sink)
+        this.#abandon(keyOf(ours))
+      },
+      resume: () => entry.stream.caughtUp(sink),
     }
   }
 
@@ -212,10 +215,8 @@ export class SharedProcess {
    * A client that hangs up has cancelled its request (2026-07-28 "Cancellation"). Servers do not answer
    * what was cancelled, so it is forgotten; a late answer goes to nobody.
    */
-  #abandon(key: string, entry: Entry): void {
-    if (!this.#entries.delete(key)) return
-    entry.stream.detach()
-    this.#takeBack(key)
+  #abandon(key: string): void {
+    if (this.#entries.delete(key)) this.#takeBack(key)
   }
 
   /** A client takes a request back by its own id for it. False when there is none such. */

@@ -8,17 +8,15 @@
 import { headerOf, type Exchange } from '../../core/exchange.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
-import { reject, rejectOver, type Rejection } from '../../core/outcome.ts'
-import { isLongLived } from '../../mcp/methods.ts'
+import { reject, type Rejection } from '../../core/outcome.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
 import type { TransportObserver } from '../../core/observer.ts'
 import type { Flight, Outbound, ReplySink, Transport } from '../transport.ts'
-import { acceptsStream, EMPTY_BODY } from './framing.ts'
+import { EMPTY_BODY } from './framing.ts'
 import { checkLegacy, checkModern, isModernExchange } from './endpoint-rules.ts'
-import { ParamHeaders } from './param-headers.ts'
 import { ProcessTable, type HostedProcess } from './process-table.ts'
 import type { ServerCommand } from './server-process.ts'
-import { SharedProcess } from './shared-process.ts'
+import { SharedPool } from './shared-pool.ts'
 import { StdioSession } from './stdio-session.ts'
 import type { Watchdog } from './watchdog.ts'
 
@@ -47,23 +45,17 @@ interface HostedSession {
   readonly host: HostedProcess
 }
 
-interface HostedShared {
-  readonly shared: SharedProcess
-  readonly host: HostedProcess
-  readonly owner: string
-  readonly params: ParamHeaders
-}
-
 export class StdioTransport implements Transport {
   readonly #options: StdioTransportOptions
   readonly #processes: ProcessTable
   readonly #reader = new WireReader()
   readonly #sessions = new Map<string, HostedSession>()
-  readonly #pool = new Set<HostedShared>()
+  readonly #pool: SharedPool
 
   constructor(options: StdioTransportOptions) {
     this.#options = options
     this.#processes = new ProcessTable(options)
+    this.#pool = new SharedPool(options, this.#processes)
   }
 
   get sessions(): number {
@@ -72,13 +64,13 @@ export class StdioTransport implements Transport {
 
   check(exchange: Exchange): Rejection | undefined {
     if (exchange.kind === 'message' && isModernExchange(exchange)) {
-      return checkModern(exchange, this.#reader.read(exchange.body)) ?? this.#checkPool(exchange)
+      return checkModern(exchange, this.#reader.read(exchange.body)) ?? this.#pool.check(exchange)
     }
     const { sessionId } = exchange
     const initializes = exchange.calls.some(({ message }) => message.method === 'initialize')
     const refused = checkLegacy(exchange, initializes)
     if (refused !== undefined) return refused
-    if (sessionId === undefined) return this.#checkRoom()
+    if (sessionId === undefined) return this.#processes.checkRoom()
     const hosted = this.#sessions.get(sessionId)
     // Somebody else's session is answered as one that does not exist.
     if (hosted === undefined || hosted.session.owner !== exchange.principal) {
@@ -94,7 +86,7 @@ export class StdioTransport implements Transport {
   send(outbound: Outbound, sink: ReplySink): Flight {
     const { exchange } = outbound
     if (exchange.kind === 'message' && isModernExchange(exchange)) {
-      return this.#sendModern(outbound, sink)
+      return this.#pool.send(outbound, sink)
     }
     const { sessionId } = exchange
     if (sessionId === undefined) return this.#startSession(outbound, sink)
@@ -121,13 +113,7 @@ export class StdioTransport implements Transport {
       observer.sessionEnded(name, 'idle')
       this.#drop(hosted)
     }
-    for (const hosted of this.#pool) {
-      const { shared, host } = hosted
-      shared.tick(nowMs)
-      if (shared.load > 0 || nowMs - shared.lastUsedMs <= sessionIdleMs) continue
-      this.#pool.delete(hosted)
-      void host.stop()
-    }
+    this.#pool.tick(nowMs)
   }
 
   async close(): Promise<void> {
@@ -135,29 +121,23 @@ export class StdioTransport implements Transport {
       this.#options.observer.sessionEnded(this.#options.name, 'stopped')
     }
     this.#sessions.clear()
-    this.#pool.clear()
     await this.#processes.close()
-  }
-
-  #checkRoom(): Rejection | undefined {
-    if (!this.#processes.full) return undefined
-    this.#options.observer.limitHit('processes')
-    return rejectOver('processes', 'at_capacity', 'the upstream has as many processes as it may')
-  }
-
-  #checkPool(exchange: Exchange): Rejection | undefined {
-    if (!this.#processes.full) return undefined
-    const owner = this.#ownerOf(exchange)
-    for (const hosted of this.#pool) if (hosted.owner === owner) return undefined
-    return this.#checkRoom()
   }
 
   #startSession(outbound: Outbound, sink: ReplySink): Flight {
     const { newId, clock, replay, observer, name } = this.#options
     const id = newId()
     let session: StdioSession | undefined
+    let agreed = false
     const host = this.#processes.start({
-      received: (line, message) => session?.received(line, message),
+      received: (line, message) => {
+        session?.received(line, message)
+        if (agreed || message.kind !== 'response') return
+        agreed = message.errorCode === undefined
+        // A server that refuses the handshake has begun no session.
+        const hosted = this.#sessions.get(id)
+        if (!agreed && hosted !== undefined) this.#drop(hosted)
+      },
       lost: (key, failure) => session?.failOne(key, failure),
       ended: (failure) => {
         if (this.#sessions.delete(id)) observer.sessionEnded(name, 'lost')
@@ -195,108 +175,6 @@ export class StdioTransport implements Transport {
     this.#sessions.delete(session.id)
     session.fail({ reason: 'process_exit', sent: true, stale: false, detail: 'session ended' })
     void host.stop()
-  }
-
-  #sendModern({ exchange, body }: Outbound, sink: ReplySink): Flight {
-    const message = this.#reader.read(body)?.[0]
-    if (message === undefined) return fail(sink)
-    if (message.kind !== 'request') return this.#notify(exchange, body, sink)
-    const hosted = this.#pick(exchange)
-    if ('reason' in hosted) return fail(sink, hosted.reason)
-    const { shared, params } = hosted
-    const request = {
-      message,
-      body,
-      acceptsStream: acceptsStream(exchange),
-      listens: isLongLived(message.method),
-    }
-    if (message.method !== 'tools/call') return shared.request(request, sink)
-    return params.guard(exchange, sink, () => shared.request(request, sink))
-  }
-
-  /** Belongs to no reply: it is passed on where its client's requests are, or to nobody. */
-  #notify(exchange: Exchange, body: Buffer, sink: ReplySink): Flight {
-    const owner = this.#ownerOf(exchange)
-    const [message] = exchange.calls
-    const accepted = (): void => {
-      sink.head(202, 'Accepted', EMPTY_BODY)
-      sink.end()
-    }
-    const own = [...this.#pool].filter((hosted) => hosted.owner === owner)
-    const cancels = message?.message.cancels
-    if (cancels !== undefined) {
-      for (const { shared } of own) if (shared.cancel(cancels)) break
-      accepted()
-    } else if (own[0] === undefined) accepted()
-    else own[0].shared.notify(body, accepted)
-    return NO_FLIGHT
-  }
-
-  /** The process with the least to do, or a new one while there may be more. */
-  #pick(exchange: Exchange): HostedShared | { readonly reason: string } {
-    const owner = this.#ownerOf(exchange)
-    const own = [...this.#pool].filter((hosted) => hosted.owner === owner)
-    const least = own.toSorted((a, b) => a.shared.load - b.shared.load)[0]
-    const more = own.length < this.#options.poolMax && !this.#processes.full
-    if (least !== undefined && (least.shared.load === 0 || !more)) return least
-    const started = this.#startShared(owner)
-    return 'reason' in started && least !== undefined ? least : started
-  }
-
-  #startShared(owner: string): HostedShared | { readonly reason: string } {
-    const { clock, observer, name } = this.#options
-    const parts: { hosted?: HostedShared } = {}
-    const host = this.#processes.start({
-      received: (line, message) => {
-        const { hosted } = parts
-        if (hosted === undefined) return
-        if (hosted.params.received(line, message)) return
-        hosted.shared.received(line, message)
-        this.#retireLegacy(hosted)
-      },
-      lost: (key, failure) => parts.hosted?.shared.failOne(key, failure),
-      ended: (failure) => {
-        const { hosted } = parts
-        if (hosted === undefined) return 'crash'
-        this.#pool.delete(hosted)
-        const probed = hosted.shared.onlyProbed && failure.sent
-        if (probed) hosted.shared.answerProbes()
-        hosted.params.fail()
-        hosted.shared.fail(failure)
-        return probed ? 'probe' : 'crash'
-      },
-    })
-    if ('reason' in host) return host
-    const shared = new SharedProcess(
-      {
-        nowMs: () => clock.monotonicMs(),
-        onUnroutable: () => observer.lineDropped(name, 'unroutable'),
-      },
-      host,
-    )
-    const hosted: HostedShared = {
-      shared,
-      host,
-      owner,
-      params: new ParamHeaders(host, () => clock.monotonicMs()),
-    }
-    parts.hosted = hosted
-    this.#pool.add(hosted)
-    return hosted
-  }
-
-  /** A server that knows no `server/discover` serves sessions only; this process is of no use. */
-  #retireLegacy(hosted: HostedShared): void {
-    const { shared, host } = hosted
-    if (!shared.onlyProbed || !shared.refusedProbe || shared.load > 0) return
-    this.#pool.delete(hosted)
-    void host.stop()
-  }
-
-  /** Requests of one owner may share a process; those of two may not, unless there is no state. */
-  #ownerOf({ principal, clientAddress }: Exchange): string {
-    if (this.#options.stateless) return ''
-    return principal === undefined ? `a ${clientAddress ?? ''}` : `p ${principal}`
   }
 }
 

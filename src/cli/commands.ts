@@ -1,0 +1,155 @@
+/** Every command and every flag. */
+
+export interface FlagDefinition {
+  readonly type: 'string' | 'boolean'
+  readonly multiple?: boolean
+  readonly short?: string
+  /** What stands for the value in the help. */
+  readonly value?: string
+  readonly about: string
+}
+
+export interface CommandDefinition {
+  readonly about: string
+  /** Shown after the command's name. */
+  readonly usage: string
+  readonly positionals: number
+  readonly flags: Readonly<Record<string, FlagDefinition>>
+}
+
+const UPSTREAM: FlagDefinition = {
+  type: 'string',
+  multiple: true,
+  value: '[NAME=]URL',
+  about: 'An MCP server to put Sidelight in front of. Repeat it with names for several.',
+}
+
+const CONFIG: FlagDefinition = {
+  type: 'string',
+  short: 'c',
+  value: 'FILE',
+  about: 'Read the configuration from a YAML file.',
+}
+
+export const COMMANDS = {
+  run: {
+    about: 'Run the sidecar in front of one or more MCP servers.',
+    usage: '(--upstream URL | --config FILE) [flags]',
+    positionals: 0,
+    flags: {
+      upstream: UPSTREAM,
+      config: CONFIG,
+      listen: {
+        type: 'string',
+        value: 'ADDRESS',
+        about: 'Where clients connect (listen.data). Default 127.0.0.1:8420.',
+      },
+      admin: {
+        type: 'string',
+        value: 'ADDRESS',
+        about:
+          'Where health and metrics are served (listen.admin), or off. Default 127.0.0.1:9464.',
+      },
+      'log-level': {
+        type: 'string',
+        value: 'LEVEL',
+        about: 'debug, info, warn or error (log.level). Default info.',
+      },
+      'log-format': {
+        type: 'string',
+        value: 'FORMAT',
+        about: 'json or text (log.format). Default json.',
+      },
+      'print-config': {
+        type: 'boolean',
+        about: 'Print the effective configuration, secrets masked, and exit.',
+      },
+    },
+  },
+  wrap: {
+    about: 'Stand between an MCP client that starts its servers itself and one server.',
+    usage: '[flags] -- COMMAND [ARGUMENTS] | --upstream URL [flags]',
+    positionals: Infinity,
+    flags: {
+      upstream: {
+        type: 'string',
+        value: 'URL',
+        about: 'In place of a command: a Streamable HTTP server for clients that only speak stdio.',
+      },
+      name: {
+        type: 'string',
+        value: 'NAME',
+        about: 'Name of the server in telemetry. Default: from the command or the host.',
+      },
+      header: {
+        type: 'string',
+        multiple: true,
+        value: 'NAME=VALUE',
+        about:
+          'A header for the server at --upstream, such as its credential; ${NAME} reads a variable.',
+      },
+      admin: {
+        type: 'string',
+        value: 'ADDRESS',
+        about: 'Serve health and metrics here. Default off.',
+      },
+      'log-level': {
+        type: 'string',
+        value: 'LEVEL',
+        about: 'debug, info, warn or error (log.level). Default warn.',
+      },
+      'log-format': {
+        type: 'string',
+        value: 'FORMAT',
+        about: 'json or text (log.format). Default json.',
+      },
+    },
+  },
+  check: {
+    about: 'Validate a configuration file.',
+    usage: 'FILE [flags]',
+    positionals: 1,
+    flags: {
+      'print-config': {
+        type: 'boolean',
+        about: 'Also print the effective configuration, secrets masked.',
+      },
+      'print-schema': {
+        type: 'boolean',
+        about: 'Print the JSON Schema of the configuration, for editors.',
+      },
+    },
+  },
+  demo: {
+    about: 'Start two real MCP servers, the sidecar and agents, and show their calls live.',
+    usage: '[flags]',
+    positionals: 0,
+    flags: {
+      listen: {
+        type: 'string',
+        value: 'ADDRESS',
+        about: 'Where the sidecar listens. Default 127.0.0.1:8420.',
+      },
+      admin: {
+        type: 'string',
+        value: 'ADDRESS',
+        about: 'Where the admin plane listens. Default 127.0.0.1:9464.',
+      },
+      rate: {
+        type: 'string',
+        value: 'N',
+        about: 'Calls per second that the agents make, 1 to 200. Default 4.',
+      },
+      duration: {
+        type: 'string',
+        value: 'DURATION',
+        about: 'Stop by itself after this long, such as 30s.',
+      },
+      plain: { type: 'boolean', about: 'Print plain lines even on a terminal.' },
+    },
+  },
+} as const satisfies Readonly<Record<string, CommandDefinition>>
+
+export type CommandName = keyof typeof COMMANDS
+
+export const COMMAND_NAMES: readonly CommandName[] = ['run', 'wrap', 'check', 'demo']

@@ -1,0 +1,134 @@
+/** The keys of one upstream. */
+
+import * as z from 'zod/mini'
+import { about, count, text, wait } from './scalars.ts'
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** Headers that are part of how a message is carried, so nobody can choose them. */
+const FRAMING_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+const headerName = z.string().check(
+  z.regex(HEADER_NAME, { error: 'expected a header name' }),
+  z.refine((name) => !FRAMING_HEADERS.has(name.toLowerCase()), {
+    error: 'this header belongs to the connection and cannot be set',
+  }),
+)
+
+const headerValue = z.string().check(
+  z.regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, {
+    error: 'expected a header value without line breaks',
+  }),
+)
+
+/** A header's value, or where it is read from. */
+const headerSource = z.union([
+  headerValue,
+  z.strictObject({
+    file: about(z.string().check(z.minLength(1)), 'The file; it is read again when it changes.'),
+    prefix: about(
+      z._default(headerValue, ''),
+      'What stands before its content, such as `Bearer `.',
+    ),
+  }),
+])
+
+const pathPrefix = text('the beginning of a path, such as /.well-known/', (value) =>
+  /^\/[^?#*:{}\s]*$/.test(value),
+)
+
+const envName = text('the name of an environment variable', (value) =>
+  /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
+)
+
+/** Without a NUL byte, which no operating system takes in arguments and variables. */
+const plain = text('a text without NUL bytes', (value) => !value.includes('\u0000'))
+
+/** One upstream: an HTTP server by its URL, or a program by its command. */
+export const upstream = z
+  .strictObject({
+    url: z.optional(
+      about(
+        text('an http:// or https:// URL without credentials or fragment', isUpstreamUrl),
+        'Where the MCP server is: its Streamable HTTP endpoint, or its stream with `transport: sse`.',
+      ),
+    ),
+    transport: about(
+      z._default(z.enum(['http', 'sse']), 'http'),
+      'Streamable HTTP, or the older HTTP+SSE of revision 2024-11-05.',
+    ),
+    path: z.optional(
+      about(
+        text('a path such as /mcp', (value) => /^\/[^?#*:{}\s]*$/.test(value)),
+        'A further path of the data listener that stands for this upstream, besides `/<name>/mcp` (`/<name>/sse` with `transport: sse`).',
+      ),
+    ),
+    host: about(
+      z._default(z.enum(['upstream', 'preserve']), 'upstream'),
+      "What `Host` says: the upstream's own, or what the client sent (for a sidecar beside the server, so that OAuth audiences and DPoP stay valid).",
+    ),
+    passthrough: z.optional(
+      about(
+        z.array(pathPrefix),
+        'Beginnings of paths that go to the same path of the upstream, unread. Default: `/.well-known/` with `host: preserve`, otherwise none.',
+      ),
+    ),
+    headers: about(
+      z._default(z.record(headerName, headerSource), {}),
+      "Headers set on every request to the upstream in place of the client's, such as its credential: a value, with `${NAME}` for one from the environment, or `{ file, prefix }`. Values are never printed.",
+    ),
+    connectTimeout: about(z._default(wait, '5s'), 'Longest wait for a connection.'),
+    connections: about(
+      z._default(count, 256),
+      'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
+    ),
+    command: z.optional(
+      about(
+        z.array(plain).check(z.minLength(1)),
+        'In place of `url`: the program of an MCP server that speaks over its standard streams, and its arguments. No shell reads it.',
+      ),
+    ),
+    env: about(
+      z._default(z.record(envName, plain), {}),
+      'Environment variables of that program. Values are never printed.',
+    ),
+    inheritEnv: about(
+      z._default(z.array(envName), []),
+      "Names of the sidecar's own variables that the program gets too, besides HOME, LOGNAME, PATH, SHELL, TERM and USER.",
+    ),
+    cwd: z.optional(about(plain, 'Working directory of that program.')),
+    processes: about(
+      z._default(count, 64),
+      'Most processes of that program at a time. Each session before revision 2026-07-28 has its own.',
+    ),
+    pool: about(
+      z._default(count, 5),
+      'Most processes that requests of revision 2026-07-28 share. Only with `stateless: true`; otherwise there is one per principal.',
+    ),
+    stateless: about(
+      z._default(z.boolean(), false),
+      'True when the program keeps nothing between requests, so that all clients may share its processes.',
+    ),
+  })
+  .check(
+    z.refine((value) => (value.url === undefined) !== (value.command === undefined), {
+      error: 'expected either url or command',
+    }),
+  )
+
+export function isUpstreamUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const url = new URL(value)
+  const web = url.protocol === 'http:' || url.protocol === 'https:'
+  return web && url.username === '' && url.password === '' && url.hash === ''
+}

@@ -1,0 +1,180 @@
+/**
+ * The processes that requests of the stateless era share.
+ *
+ * Requests of one principal go to one process, because servers may keep state behind handles that
+ * they gave out; a server that is declared stateless has several, for everybody.
+ */
+
+import type { Clock } from '../../core/clock.ts'
+import type { Exchange } from '../../core/exchange.ts'
+import type { TransportObserver } from '../../core/observer.ts'
+import type { Rejection } from '../../core/outcome.ts'
+import { isLongLived } from '../../mcp/methods.ts'
+import { WireReader } from '../../mcp/wire-message.ts'
+import type { Flight, Outbound, ReplySink } from '../transport.ts'
+import { acceptsStream, EMPTY_BODY } from './framing.ts'
+import { ParamHeaders } from './param-headers.ts'
+import type { HostedProcess, ProcessTable } from './process-table.ts'
+import { SharedProcess } from './shared-process.ts'
+
+export interface SharedPoolOptions {
+  readonly name: string
+  /** Most processes per owner. */
+  readonly poolMax: number
+  /** True when all clients may share processes; otherwise each principal has its own. */
+  readonly stateless: boolean
+  /** A process that is not used for so long is ended. */
+  readonly sessionIdleMs: number
+  readonly clock: Clock
+  readonly observer: TransportObserver
+}
+
+interface Member {
+  readonly shared: SharedProcess
+  readonly host: HostedProcess
+  readonly owner: string
+  readonly params: ParamHeaders
+}
+
+export class SharedPool {
+  readonly #options: SharedPoolOptions
+  readonly #processes: ProcessTable
+  readonly #reader = new WireReader()
+  readonly #members = new Set<Member>()
+
+  constructor(options: SharedPoolOptions, processes: ProcessTable) {
+    this.#options = options
+    this.#processes = processes
+  }
+
+  /** Refuses when there is no process for the client and none may be started. */
+  check(exchange: Exchange): Rejection | undefined {
+    if (!this.#processes.full) return undefined
+    const owner = this.#ownerOf(exchange)
+    for (const member of this.#members) if (member.owner === owner) return undefined
+    return this.#processes.checkRoom()
+  }
+
+  send({ exchange, body }: Outbound, sink: ReplySink): Flight {
+    const message = this.#reader.read(body)?.[0]
+    if (message === undefined) return refuse(sink, 'gone')
+    if (message.kind !== 'request') return this.#notify(exchange, body, sink)
+    const hosted = this.#pick(exchange)
+    if ('reason' in hosted) return refuse(sink, hosted.reason)
+    const { shared, params } = hosted
+    const request = {
+      message,
+      body,
+      acceptsStream: acceptsStream(exchange),
+      listens: isLongLived(message.method),
+    }
+    if (message.method !== 'tools/call') return shared.request(request, sink)
+    return params.guard(exchange, sink, () => shared.request(request, sink))
+  }
+
+  /** Belongs to no reply: it is passed on where its client's requests are, or to nobody. */
+  #notify(exchange: Exchange, body: Buffer, sink: ReplySink): Flight {
+    const owner = this.#ownerOf(exchange)
+    const [message] = exchange.calls
+    const accepted = (): void => {
+      sink.head(202, 'Accepted', EMPTY_BODY)
+      sink.end()
+    }
+    const own = [...this.#members].filter((hosted) => hosted.owner === owner)
+    const cancels = message?.message.cancels
+    if (cancels !== undefined) {
+      // Ids are unique per client only, and one address may be that of many clients: only a principal
+      // can take its request back so. Clients of this era hang up instead.
+      const known = exchange.principal !== undefined && !this.#options.stateless
+      if (known) for (const { shared } of own) if (shared.cancel(cancels)) break
+      accepted()
+    } else if (own[0] === undefined) accepted()
+    else own[0].shared.notify(body, accepted)
+    return NO_FLIGHT
+  }
+
+  /** The process with the least to do, or a new one while there may be more. */
+  #pick(exchange: Exchange): Member | { readonly reason: string } {
+    const owner = this.#ownerOf(exchange)
+    const own = [...this.#members].filter((hosted) => hosted.owner === owner)
+    const least = own.toSorted((a, b) => a.shared.load - b.shared.load)[0]
+    const more = own.length < this.#options.poolMax && !this.#processes.full
+    if (least !== undefined && (least.shared.load === 0 || !more)) return least
+    const started = this.#startShared(owner)
+    return 'reason' in started && least !== undefined ? least : started
+  }
+
+  #startShared(owner: string): Member | { readonly reason: string } {
+    const { clock, observer, name } = this.#options
+    const parts: { hosted?: Member } = {}
+    const host = this.#processes.start({
+      received: (line, message) => {
+        const { hosted } = parts
+        if (hosted === undefined) return
+        if (hosted.params.received(line, message)) return
+        hosted.shared.received(line, message)
+        this.#retireLegacy(hosted)
+      },
+      lost: (key, failure) => parts.hosted?.shared.failOne(key, failure),
+      ended: (failure) => {
+        const { hosted } = parts
+        if (hosted === undefined) return 'crash'
+        this.#members.delete(hosted)
+        const probed = hosted.shared.onlyProbed && failure.sent
+        if (probed) hosted.shared.answerProbes()
+        hosted.params.fail()
+        hosted.shared.fail(failure)
+        return probed ? 'probe' : 'crash'
+      },
+    })
+    if ('reason' in host) return host
+    const shared = new SharedProcess(
+      {
+        nowMs: () => clock.monotonicMs(),
+        onUnroutable: () => observer.lineDropped(name, 'unroutable'),
+      },
+      host,
+    )
+    const hosted: Member = {
+      shared,
+      host,
+      owner,
+      params: new ParamHeaders(host, () => clock.monotonicMs()),
+    }
+    parts.hosted = hosted
+    this.#members.add(hosted)
+    return hosted
+  }
+
+  /** A server that knows no `server/discover` serves sessions only; this process is of no use. */
+  #retireLegacy(hosted: Member): void {
+    const { shared, host } = hosted
+    if (!shared.onlyProbed || !shared.refusedProbe || shared.load > 0) return
+    this.#members.delete(hosted)
+    void host.stop()
+  }
+
+  /** Requests of one owner may share a process; those of two may not, unless there is no state. */
+  #ownerOf({ principal, clientAddress }: Exchange): string {
+    if (this.#options.stateless) return ''
+    return principal === undefined ? `a ${clientAddress ?? ''}` : `p ${principal}`
+  }
+
+  /** Looks after silent streams, and ends the processes that nobody uses. */
+  tick(nowMs: number): void {
+    for (const member of this.#members) {
+      const { shared, host } = member
+      shared.tick(nowMs)
+      if (shared.load > 0 || nowMs - shared.lastUsedMs <= this.#options.sessionIdleMs) continue
+      this.#members.delete(member)
+      void host.stop()
+    }
+  }
+}
+
+const NO_FLIGHT: Flight = { abort: () => {}, resume: () => {} }
+
+function refuse(sink: ReplySink, detail: string): Flight {
+  sink.failed({ reason: 'process_exit', sent: false, stale: false, detail })
+  return NO_FLIGHT
+}
