@@ -188,8 +188,10 @@ function sessionIdOf(
 }
 
 function pathOf(url: string): string {
-  const end = url.search(/[?#]/)
-  return end < 0 ? url : url.slice(0, end)
+  const query = url.indexOf('?')
+  const path = query < 0 ? url : url.slice(0, query)
+  const fragment = path.indexOf('#')
+  return fragment < 0 ? path : path.slice(0, fragment)
 }
 
 /** With its `?`; a fragment, which no client should send, is no part of it. */

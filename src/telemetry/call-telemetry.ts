@@ -73,7 +73,6 @@ class CallSpans implements CallFollower {
   readonly #about: CallDescription
   readonly #offsetMs: number
   readonly #server: Span
-  readonly #subject: SpanSubject
   /** The call's own, of both spans; undefined when the call is not sampled. */
   readonly #attributes: readonly AttributeValue[] | undefined
   #client: Span | undefined
@@ -86,9 +85,9 @@ class CallSpans implements CallFollower {
     this.#about = options.describe(call)
     this.#offsetMs = options.epoch.offsetMs(call.exchange.receivedAtMs)
     const { parent, links } = options.propagates ? parentOf(call) : NO_PARENT
-    this.#subject = { name: this.#about.spanName, attributes: this.#about.attributes }
+    const subject = this.#subject(call.exchange.carrier)
     const startMs = this.#offsetMs + call.exchange.receivedAtMs
-    this.#server = options.tracer.startServer(this.#subject, startMs, parent, links)
+    this.#server = options.tracer.startServer(subject, startMs, parent, links)
     call.traceId = this.#server.context.traceId
     this.#attributes = this.#server.recording ? callAttributes(call) : undefined
     if (this.#attributes === undefined) return
@@ -100,7 +99,11 @@ class CallSpans implements CallFollower {
     const { tracer, propagates } = this.#options
     this.#target = target
     this.#attemptStartedMs = atMs
-    const span = tracer.startClient(this.#subject, this.#offsetMs + atMs, this.#server)
+    const span = tracer.startClient(
+      this.#subject(target.carrier),
+      this.#offsetMs + atMs,
+      this.#server,
+    )
     this.#client = span
     if (this.#attributes !== undefined) {
       span.setAll(this.#attributes)
@@ -148,6 +151,10 @@ class CallSpans implements CallFollower {
       this.#labels(outcome, serverErrorType, exchange.carrier, exchange.httpVersion),
       Math.max(0, seconds),
     )
+  }
+
+  #subject(carrier: 'tcp' | 'pipe'): SpanSubject {
+    return { name: this.#about.spanName, attributes: this.#about.attributes[carrier] }
   }
 
   /** Attribute values in the order of `OPERATION_ATTRIBUTES`. */
@@ -204,9 +211,7 @@ interface Ancestry {
 const NO_PARENT: Ancestry = { parent: undefined, links: [] }
 
 function setTarget(span: Span, { carrier, address, port }: AttemptTarget): void {
-  span.set(ATTR.networkTransport, carrier)
   if (carrier === 'pipe') return
-  span.set(ATTR.networkProtocolName, HTTP)
   span.set(ATTR.networkProtocolVersion, UPSTREAM_HTTP_VERSION)
   if (address !== undefined) span.set(ATTR.serverAddress, address)
   if (port !== undefined) span.set(ATTR.serverPort, port)

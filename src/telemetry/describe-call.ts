@@ -24,8 +24,11 @@ export interface CallDescription {
   readonly operationName: string
   /** The revision, `_OTHER` when unknown, empty when the message does not say. */
   readonly protocolVersion: string
-  /** Span attributes that all such calls have, names and values in turn; one list for all of them. */
-  readonly attributes: readonly AttributeValue[]
+  /**
+   * Span attributes that all such calls have, names and values in turn, by what carries the messages of
+   * the span; one list for all of them, so that its bytes are made once.
+   */
+  readonly attributes: Readonly<Record<'tcp' | 'pipe', readonly AttributeValue[]>>
 }
 
 /** Calls are alike: what was described last is looked at first. */
@@ -87,7 +90,10 @@ function describe(
     upstream,
     operationName: tool === undefined ? '' : EXECUTE_TOOL,
     protocolVersion: revision === undefined ? '' : boundedBy(vocabulary.revisions, revision),
-    attributes,
+    attributes: {
+      tcp: [...attributes, ATTR.networkTransport, 'tcp', ATTR.networkProtocolName, HTTP],
+      pipe: [...attributes, ATTR.networkTransport, 'pipe'],
+    },
   }
 }
 
@@ -115,9 +121,8 @@ export function callAttributes({ exchange, message }: Call): AttributeValue[] {
 
 /** Those of the SERVER span alone. */
 export function serverAttributes({ exchange }: Call): AttributeValue[] {
-  const list: AttributeValue[] = [ATTR.networkTransport, exchange.carrier]
-  if (exchange.carrier === 'pipe') return list
-  list.push(ATTR.networkProtocolName, HTTP, ATTR.networkProtocolVersion, exchange.httpVersion)
+  if (exchange.carrier === 'pipe') return []
+  const list: AttributeValue[] = [ATTR.networkProtocolVersion, exchange.httpVersion]
   if (exchange.clientAddress !== undefined) list.push(ATTR.clientAddress, exchange.clientAddress)
   if (exchange.clientPort !== undefined) list.push(ATTR.clientPort, exchange.clientPort)
   return list

@@ -58,6 +58,8 @@ export class HttpTransport implements Transport {
   readonly #clock: Clock
   readonly #names = new HeaderNames()
   readonly #options: HttpTransportOptions
+  readonly #onRefused = (exchange: Exchange, headers: string[]): string[] =>
+    this.#rewriteHead(exchange, headers)
   /** Where the upstream's last challenge said that its metadata is. */
   #metadataPath: string | undefined
   #lastUsedMs: number
@@ -106,7 +108,7 @@ export class HttpTransport implements Transport {
 
   /** The same, to another path of the same origin. `path` holds the query too. */
   sendTo(path: string, outbound: Outbound, sink: ReplySink): Flight {
-    const flight = new HttpFlight(sink, this.#names, this.#challengeFor(outbound.exchange))
+    const flight = new HttpFlight(sink, this.#names, outbound.exchange, this.#onRefused)
     const request = this.#request(path, outbound)
     const pool = outbound.longLived ? this.#streams : this.#calls
     const now = this.#clock.monotonicMs()
@@ -151,17 +153,16 @@ export class HttpTransport implements Transport {
     return { abort: () => flight?.abort(), resume: () => flight?.resume() }
   }
 
-  #challengeFor(exchange: Exchange): Challenge | undefined {
+  /** A challenge of an upstream that clients reach under our address has to name our metadata. */
+  #rewriteHead(exchange: Exchange, headers: string[]): string[] {
     const { publicOriginOf, url } = this.#options
-    if (publicOriginOf === undefined || exchange.endpoint !== 'mcp') return undefined
-    return {
-      metadataUrl: () => publicOriginOf(exchange) + METADATA_PREFIX + exchange.path,
-      learn: (original) => {
-        const place = URL.canParse(original) ? new URL(original) : undefined
-        // Only the upstream itself is ever asked.
-        if (place?.origin === url.origin) this.#metadataPath = place.pathname + place.search
-      },
-    }
+    if (publicOriginOf === undefined || exchange.endpoint !== 'mcp') return headers
+    const metadataUrl = publicOriginOf(exchange) + METADATA_PREFIX + exchange.path
+    return rewriteChallenge(headers, metadataUrl, (original) => {
+      const place = URL.canParse(original) ? new URL(original) : undefined
+      // Only the upstream itself is ever asked.
+      if (place?.origin === url.origin) this.#metadataPath = place.pathname + place.search
+    })
   }
 
   #request(path: string, outbound: Outbound): Dispatcher.DispatchOptions {
@@ -189,26 +190,27 @@ function mergeQuery(own: string, clients: string): string {
   return `${own}&${clients.slice(1)}`
 }
 
-/** What a refusal for want of a token has to say in our place. */
-interface Challenge {
-  metadataUrl(): string
-  learn(original: string): void
-}
-
 class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
   readonly #sink: ReplySink
   readonly #names: HeaderNames
-  /** Undefined when the upstream's own challenges may go on. */
-  readonly #challenge: Challenge | undefined
+  readonly #exchange: Exchange
+  /** What becomes of the head of a 401 or 403. */
+  readonly #onRefused: (exchange: Exchange, headers: string[]) => string[]
   #controller: Dispatcher.DispatchController | undefined
   #failed = false
   aborted = false
   leave: (() => void) | undefined = undefined
 
-  constructor(sink: ReplySink, names: HeaderNames, challenge: Challenge | undefined) {
+  constructor(
+    sink: ReplySink,
+    names: HeaderNames,
+    exchange: Exchange,
+    onRefused: (exchange: Exchange, headers: string[]) => string[],
+  ) {
     this.#sink = sink
     this.#names = names
-    this.#challenge = challenge
+    this.#exchange = exchange
+    this.#onRefused = onRefused
   }
 
   abort(): void {
@@ -242,13 +244,11 @@ class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
     if (status < 200 || this.aborted) return
     const raw = controller.rawHeaders
     const headers = Array.isArray(raw) ? responseHeaders(raw, this.#names) : []
-    const challenge = status === 401 || status === 403 ? this.#challenge : undefined
+    const refused = status === 401 || status === 403
     this.#sink.head(
       status,
       statusMessage ?? '',
-      challenge === undefined
-        ? headers
-        : rewriteChallenge(headers, challenge.metadataUrl(), (url) => challenge.learn(url)),
+      refused ? this.#onRefused(this.#exchange, headers) : headers,
     )
   }
 

@@ -96,7 +96,9 @@ function register(
       }
     },
     replied: (exchange, status, rawHeaders) => {
+      const { kind, sessionId } = exchange
       if (!watchSessions || exchange.endpoint !== 'mcp') return
+      if (sessionId === undefined && kind !== 'message') return
       const begins = exchange.calls.some(({ message }) => message.method === 'initialize')
       const minted = begins ? findHeader(rawHeaders, 'mcp-session-id') : undefined
       sessions.replied(exchange, status, minted)
