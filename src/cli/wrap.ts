@@ -1,26 +1,14 @@
-/** `sidelight wrap`: between a client that speaks over pipes and one server. */
+/**
+ * `sidelight wrap`: between a client that speaks over pipes and one server.
+ *
+ * The server is started before anything else is even loaded: clients measure how long its first answer
+ * takes, and some take a slow one for the sign of an older protocol.
+ */
 
-import { formatProblems, validateConfig, type ConfigResult } from '../config/load.ts'
-import { expandText } from '../config/expand-env.ts'
-import type { Config } from '../config/schema.ts'
-import { readTelemetryEnv } from '../telemetry/env.ts'
-import { HttpBridge } from '../stdio/http-bridge.ts'
-import { LineServer } from '../stdio/line-server.ts'
-import { LineTransport } from '../upstream/stdio/line-transport.ts'
-import type { ProcessEnd } from '../upstream/stdio/server-process.ts'
+import { ServerProcess } from '../upstream/stdio/server-process.ts'
+import { Watchdog } from '../upstream/stdio/watchdog.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
-import { createLog } from './log-writer.ts'
-import { assemble, startAdmin, type Parts, type SidecarOptions } from './parts.ts'
-import { describeStartFailure } from './run.ts'
-import { durationOf, sizeOf } from './units.ts'
-import { nameOfCommand, nameOfUrl } from './wrap-name.ts'
-
-/** What to stand in front of. */
-interface Target {
-  readonly name: string
-  readonly upstream: Readonly<Record<string, unknown>>
-}
 
 /** Runs until the client or the server is gone. Resolves to the exit code: the server's, when it ended first. */
 export async function wrapCommand(
@@ -28,194 +16,36 @@ export async function wrapCommand(
   command: readonly string[],
   context: CommandContext,
 ): Promise<number> {
-  const target = readTarget(flags, command, context)
-  if (typeof target === 'string') return usage(target, context)
-  const result = toConfig(target, flags)
-  if (result.kind === 'invalid') return usage(formatProblems('flags', result.problems), context)
-  const telemetry = readTelemetryEnv(context.env)
-  if ('kind' in telemetry) return usage(`sidelight: ${telemetry.message}`, context)
-  const { config } = result
-  const { clock, version, env } = context
-  const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
-  for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
-  return new Wrap(context, config, target.name).run({
-    config,
-    telemetry: telemetry.settings,
-    version,
-    env,
-    clock,
-    log,
-    // Standard output belongs to the protocol.
-    print: (text) => context.err(text),
+  if ((flags['upstream'] === undefined) === (command.length === 0)) {
+    context.err('sidelight wrap: give either a command after -- or --upstream URL\n')
+    return EXIT.usage
+  }
+  const watchdog = new Watchdog({
+    onMissing: (code) =>
+      context.err(
+        `sidelight wrap: there is no /bin/sh to end the server after a SIGKILL (${code})\n`,
+      ),
   })
+  const server = command.length === 0 ? undefined : start(command, watchdog, context)
+  const { runWrap } = await import('./wrap-run.ts')
+  const code = await runWrap(flags, command, server, context)
+  watchdog.close()
+  return code
 }
 
-function usage(message: string, context: CommandContext): number {
-  context.err(`${message}\n`)
-  return EXIT.usage
-}
-
-class Wrap {
-  readonly #context: CommandContext
-  readonly #config: Config
-  readonly #name: string
-  #serverEnded: (end: ProcessEnd) => void = () => {}
-  #clientEnded: () => void = () => {}
-
-  constructor(context: CommandContext, config: Config, name: string) {
-    this.#context = context
-    this.#config = config
-    this.#name = name
-  }
-
-  async run(options: SidecarOptions): Promise<number> {
-    const ended = new Promise<ProcessEnd>((resolve) => {
-      this.#serverEnded = resolve
-    })
-    const left = new Promise<'left'>((resolve) => {
-      this.#clientEnded = () => resolve('left')
-    })
-    const { stopped } = this.#context
-    let front: Front | undefined
-    const parts = await assemble({
-      ...options,
-      makeStdio: (stdio) =>
-        new LineTransport({
-          ...stdio,
-          command: { ...stdio.command, env: everything(options.env) },
-          onExit: (end) => {
-            if (end.asked) front?.leave()
-            this.#serverEnded(end)
-          },
-        }),
-    })
-    if ('what' in parts) return this.#failed(describeStartFailure(parts))
-    const admin = await startAdmin(options, parts)
-    if (admin !== undefined && 'kind' in admin) {
-      const failure = await parts.fail('admin', this.#config.listen.admin, admin.code)
-      return this.#failed(describeStartFailure(failure))
-    }
-    front = this.#front(parts)
-    front.start()
-    const end = await Promise.race([ended, left, stopped])
-    if (end === 'left') await withinTime(front.drained(), this.#drainMs())
-    await front.close()
-    // The server may still answer while it ends.
-    await parts.close()
-    await front.flushed()
-    await admin?.destroy()
-    return typeof end === 'string' ? this.#codeAfter(ended) : exitCodeOf(end, this.#context)
-  }
-
-  /** The server's own code, when it has ended of the end of its input; else success. */
-  async #codeAfter(ended: Promise<ProcessEnd>): Promise<number> {
-    const end = await Promise.race([ended, Promise.resolve(undefined)])
-    return end?.code ?? EXIT.ok
-  }
-
-  #failed(message: string): number {
-    this.#context.err(`${message}\n`)
-    return EXIT.failed
-  }
-
-  #drainMs(): number {
-    return durationOf(this.#config.shutdown.drainTimeout)
-  }
-
-  #front(parts: Parts): Front {
-    const shared = {
-      stages: parts.stages,
-      upstream: this.#name,
-      input: this.#context.stdin(),
-      output: this.#context.stdout(),
-      lineBytesMax: sizeOf(this.#config.limits.line),
-      onEnd: () => this.#clientEnded(),
-    }
-    if (this.#config.upstreams[this.#name]?.url !== undefined) {
-      return new HttpBridge({ ...shared, userAgent: `sidelight/${this.#context.version}` })
-    }
-    return new LineServer(shared)
-  }
-}
-
-/** What speaks with the client. */
-interface Front {
-  start(): void
-  /** What the client asked for has been answered, as far as it is ours to wait for. */
-  drained(): Promise<void>
-  close(): Promise<void>
-  /** What has no answer when the server has ended was given up by the client. */
-  leave(): void
-  /** Everything that was written has left. */
-  flushed(): Promise<void>
-}
-
-async function withinTime(work: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
-}
-
-/** A server that its client wraps gets what the client gave: the whole environment. */
-function everything(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+function start(
+  [file = '', ...args]: readonly string[],
+  watchdog: Watchdog,
+  { env, clock }: CommandContext,
+): ServerProcess {
+  // A server that its client wraps gets what the client gave: the whole environment.
+  const own = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
   )
-}
-
-/** The server's exit code as our own; 127 when it could not be started, as shells have it. */
-function exitCodeOf(end: ProcessEnd, context: CommandContext): number {
-  if (end.spawnError !== undefined) {
-    context.err(`sidelight wrap: the command could not be started (${end.spawnError})\n`)
-    return 127
-  }
-  return end.code ?? EXIT.failed
-}
-
-function readTarget(
-  flags: FlagValues,
-  command: readonly string[],
-  context: CommandContext,
-): Target | string {
-  const { upstream: url, name } = flags
-  if ((url === undefined) === (command.length === 0)) {
-    return 'sidelight wrap: give either a command after -- or --upstream URL'
-  }
-  const given = typeof name === 'string' ? name : undefined
-  if (typeof url !== 'string') {
-    if (flags['header'] !== undefined) return 'sidelight wrap: --header is for --upstream'
-    return { name: given ?? nameOfCommand(command), upstream: { command: [...command] } }
-  }
-  const headers = readHeaders(flags['header'], context)
-  if (typeof headers === 'string') return headers
-  return { name: given ?? nameOfUrl(url), upstream: { url, headers } }
-}
-
-function readHeaders(
-  values: FlagValues[string],
-  context: CommandContext,
-): Record<string, string> | string {
-  const headers: Record<string, string> = {}
-  for (const value of Array.isArray(values) ? values : []) {
-    const match = /^([^=\s]+)=(.*)$/s.exec(String(value))
-    if (match === null) return 'sidelight wrap: --header needs a value: --header NAME=VALUE'
-    const problems: string[] = []
-    headers[match[1] ?? ''] = expandText(match[2] ?? '', context.env, (text) => problems.push(text))
-    if (problems.length > 0) return `sidelight wrap: --header: ${problems.join('; ')}`
-  }
-  return headers
-}
-
-/** Without a word from the operator logs say little, because clients show them to people. */
-function toConfig({ name, upstream }: Target, flags: FlagValues): ConfigResult {
-  return validateConfig({
-    upstreams: { [name]: upstream },
-    listen: { admin: flags['admin'] ?? 'off' },
-    // Clients do not wait for long when they end their servers.
-    shutdown: { drainTimeout: '5s', flushTimeout: '1s' },
-    log: { level: flags['log-level'] ?? 'warn', format: flags['log-format'] ?? 'json' },
+  return new ServerProcess({
+    command: { file, args, env: Object.fromEntries(own), cwd: undefined },
+    stderr: 'inherit',
+    watchdog,
+    clock,
   })
 }

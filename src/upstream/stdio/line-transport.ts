@@ -5,20 +5,17 @@
  * that waits for its id, so that its outcome is known; everything else to the exchange that listens.
  */
 
-import type { Clock } from '../../core/clock.ts'
 import type { TransportObserver } from '../../core/observer.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from '../transport.ts'
-import { ServerProcess, type ProcessEnd, type ServerCommand } from './server-process.ts'
-import type { Watchdog } from './watchdog.ts'
+import type { ProcessEnd, ServerProcess } from './server-process.ts'
 
 export interface LineTransportOptions {
   readonly name: string
-  readonly command: ServerCommand
+  /** Started already: a client waits for its server's first word. */
+  readonly process: ServerProcess
   readonly lineBytesMax: number
-  readonly clock: Clock
   readonly observer: TransportObserver
-  readonly watchdog: Watchdog
   /** Told when the process has ended, however it did, before what still waits is failed. */
   readonly onExit: (end: ProcessEnd) => void
 }
@@ -49,16 +46,14 @@ export class LineTransport implements Transport {
   constructor(options: LineTransportOptions) {
     const { observer, name } = options
     this.#options = options
-    this.#process = new ServerProcess(
-      { ...options, stderr: 'inherit' },
-      {
-        line: (line) => this.#received(line),
-        longPart: (bytes) => this.#reader.part(bytes),
-        longEnd: () => this.#tooLong(),
-        stderr: () => {},
-        exited: (end) => this.#ended(end),
-      },
-    )
+    this.#process = options.process
+    this.#process.listen(options.lineBytesMax, {
+      line: (line) => this.#received(line),
+      longPart: (bytes) => this.#reader.part(bytes),
+      longEnd: () => this.#tooLong(),
+      stderr: () => {},
+      exited: (end) => this.#ended(end),
+    })
     observer.processStarted(name)
   }
 

@@ -61,26 +61,24 @@ export class ProcessTable {
     if (this.#backoff.waitMs(clock.monotonicMs()) > 0) return { reason: 'restarting too often' }
     const reader = new WireReader()
     const drop = (why: 'noise' | 'too_long'): void => observer.lineDropped(name, why)
-    const process: ServerProcess = new ServerProcess(
-      { ...this.#options, stderr: 'lines' },
-      {
-        line: (line) => {
-          const messages = reader.read(line)
-          if (messages === undefined) drop('noise')
-          else for (const message of messages) user.received(line, message)
-        },
-        longPart: (bytes) => reader.part(bytes),
-        longEnd: () => {
-          drop('too_long')
-          observer.limitHit('line')
-          for (const { kind, id } of reader.end() ?? []) {
-            if (kind === 'response' && id !== undefined) user.lost(id.key, TOO_LONG)
-          }
-        },
-        stderr: (text) => this.#logStderr(process.pid, text),
-        exited: (end) => this.#ended(process, user, end),
+    const process = new ServerProcess({ ...this.#options, stderr: 'lines' })
+    process.listen(this.#options.lineBytesMax, {
+      line: (line) => {
+        const messages = reader.read(line)
+        if (messages === undefined) drop('noise')
+        else for (const message of messages) user.received(line, message)
       },
-    )
+      longPart: (bytes) => reader.part(bytes),
+      longEnd: () => {
+        drop('too_long')
+        observer.limitHit('line')
+        for (const { kind, id } of reader.end() ?? []) {
+          if (kind === 'response' && id !== undefined) user.lost(id.key, TOO_LONG)
+        }
+      },
+      stderr: (text) => this.#logStderr(process.pid, text),
+      exited: (end) => this.#ended(process, user, end),
+    })
     this.#running.add(process)
     observer.processStarted(name)
     return process

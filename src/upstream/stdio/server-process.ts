@@ -22,8 +22,6 @@ export interface ServerCommand {
 
 export interface ProcessOptions {
   readonly command: ServerCommand
-  /** Longest line that is read, in bytes. */
-  readonly lineBytesMax: number
   /** `lines`: standard error is handed on in lines; `inherit`: it is the sidecar's own. */
   readonly stderr: 'lines' | 'inherit'
   readonly watchdog: Watchdog | undefined
@@ -63,35 +61,63 @@ const LF = Buffer.from('\n')
 /** Lines up to this size are copied together with their line feed, which is one write instead of two. */
 const JOIN_BYTES_MAX = 64 * 1024
 
+/** How often a group that was sent SIGKILL is looked at until it is gone. */
+const GONE_EVERY_MS = 50
+const GONE_LOOKS_MAX = 100
+
 export class ServerProcess {
   readonly pid: number | undefined
-  readonly #child: ChildProcess
+  readonly #child: ChildProcess | undefined
   readonly #stdin: Writable | null
   readonly #options: ProcessOptions
-  readonly #sink: ProcessSink
   readonly #startedMs: number
   readonly #timers: NodeJS.Timeout[] = []
+  #sink: ProcessSink | undefined
+  #lines: LineSplitter | undefined
+  #spawnError: string | undefined
   #exit: { code: number | undefined; signal: string | undefined } | undefined
   #asked = false
   #over = false
   #onOver: (() => void)[] = []
 
-  constructor(options: ProcessOptions, sink: ProcessSink) {
+  /** Starts it. Nothing that it writes is read before `listen`. */
+  constructor(options: ProcessOptions) {
     const { command } = options
     this.#options = options
-    this.#sink = sink
     this.#startedMs = options.clock.monotonicMs()
-    this.#child = spawn(command.file, [...command.args], {
-      cwd: command.cwd,
-      env: { ...command.env },
-      detached: true,
-      stdio: ['pipe', 'pipe', options.stderr === 'lines' ? 'pipe' : 'inherit'],
-      windowsHide: true,
-    })
-    this.pid = this.#child.pid
-    this.#stdin = this.#child.stdin
+    this.#child = this.#spawn(command)
+    this.pid = this.#child?.pid
+    this.#stdin = this.#child?.stdin ?? null
     if (this.pid !== undefined) options.watchdog?.watch(this.pid)
-    this.#listen()
+    this.#child?.stdin?.on('error', () => {})
+    this.#child?.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.pid === undefined) this.#failed(error)
+    })
+    this.#child?.on('exit', (code, signal) => {
+      this.#exit = { code: code ?? undefined, signal: signal ?? undefined }
+      if (this.#sink !== undefined) this.#exited()
+    })
+  }
+
+  /**
+   * Hears what it says, from its first byte on; lines longer than `lineBytesMax` are not kept. To be
+   * called once.
+   */
+  listen(lineBytesMax: number, sink: ProcessSink): void {
+    this.#sink = sink
+    const child = this.#child
+    const lines = new LineSplitter(lineBytesMax, sink)
+    this.#lines = lines
+    child?.stdout?.on('data', (chunk: Buffer) => lines.write(chunk))
+    child?.stdout?.on('error', () => {})
+    const { stderr } = child ?? {}
+    const lastWords = stderr === null || stderr === undefined ? () => {} : drainStderr(stderr, sink)
+    child?.on('close', () => {
+      lastWords()
+      this.#end()
+    })
+    if (this.#spawnError !== undefined) setImmediate(() => this.#end())
+    else if (this.#exit !== undefined) this.#exited()
   }
 
   /** True until the end has been told. */
@@ -117,11 +143,11 @@ export class ServerProcess {
 
   /** Stops reading what it writes; it will block when its pipe is full. */
   pause(): void {
-    this.#child.stdout?.pause()
+    this.#child?.stdout?.pause()
   }
 
   resume(): void {
-    this.#child.stdout?.resume()
+    this.#child?.stdout?.resume()
   }
 
   /**
@@ -143,61 +169,54 @@ export class ServerProcess {
     return new Promise((resolve) => this.#onOver.push(resolve))
   }
 
-  #listen(): void {
-    const child = this.#child
-    const lines = new LineSplitter(this.#options.lineBytesMax, this.#sink)
-    child.stdout?.on('data', (chunk: Buffer) => lines.write(chunk))
-    child.stdout?.on('error', () => {})
-    child.stdin?.on('error', () => {})
-    if (child.stderr !== null) this.#drainStderr(child.stderr)
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      if (this.pid === undefined) this.#end(error.code ?? error.name)
-    })
-    child.on('exit', (code, signal) => {
-      this.#exit = { code: code ?? undefined, signal: signal ?? undefined }
-      // What it started must not outlive it, and would hold its pipes open.
-      this.#signal('SIGTERM')
-      this.#after(LAST_OUTPUT_MS, () => this.#end(undefined))
-      this.#after(GRACE_MS, () => this.#signal('SIGKILL'))
-    })
-    child.on('close', () => {
-      lines.end()
-      this.#end(undefined)
-    })
+  /** Some errors come as events and some are thrown; both are ways not to start. */
+  #spawn(command: ServerCommand): ChildProcess | undefined {
+    try {
+      return spawn(command.file, [...command.args], {
+        cwd: command.cwd,
+        env: { ...command.env },
+        detached: true,
+        stdio: ['pipe', 'pipe', this.#options.stderr === 'lines' ? 'pipe' : 'inherit'],
+        windowsHide: true,
+      })
+    } catch (error) {
+      this.#failed(error instanceof Error ? error : new Error(String(error)))
+      return undefined
+    }
   }
 
-  #drainStderr(stderr: NodeJS.ReadableStream): void {
-    let long: Buffer | undefined
-    const lines = new LineSplitter(STDERR_BYTES_MAX, {
-      line: (bytes) => this.#sink.stderr(bytes.toString('utf8')),
-      longPart: (bytes) => {
-        long ??= Buffer.from(bytes.subarray(0, STDERR_BYTES_MAX))
-      },
-      longEnd: () => {
-        this.#sink.stderr(`${long?.toString('utf8') ?? ''}…`)
-        long = undefined
-      },
-    })
-    stderr.on('data', (chunk: Buffer) => lines.write(chunk))
-    stderr.on('error', () => {})
+  #failed(error: NodeJS.ErrnoException): void {
+    this.#spawnError = error.code ?? error.name
+    if (this.#sink !== undefined) this.#end()
   }
 
-  #end(spawnError: string | undefined): void {
+  #exited(): void {
+    // What it started must not outlive it, and would hold its pipes open.
+    this.#signal('SIGTERM')
+    this.#after(LAST_OUTPUT_MS, () => this.#end())
+    this.#after(GRACE_MS, () => this.#signal('SIGKILL'))
+  }
+
+  #end(): void {
     if (this.#over) return
+    this.#lines?.end()
     this.#over = true
-    const group = this.pid
-    if (group === undefined || !groupLives(group)) this.#settleGroup()
-    this.#child.stdout?.removeAllListeners('data')
-    this.#child.stdout?.resume()
-    this.#sink.exited({
-      code: this.#exit?.code,
-      signal: this.#exit?.signal,
-      spawnError,
+    if (this.pid === undefined || !groupLives(this.pid)) this.#settleGroup()
+    this.#stopReading()
+    this.#sink?.exited({
+      ...(this.#exit ?? NO_EXIT),
+      spawnError: this.#spawnError,
       asked: this.#asked,
       uptimeMs: this.uptimeMs,
     })
     for (const tell of this.#onOver) tell()
     this.#onOver = []
+  }
+
+  /** A grandchild may hold the pipe open; what it still writes is nobody's. */
+  #stopReading(): void {
+    this.#child?.stdout?.removeAllListeners('data')
+    this.#child?.stdout?.resume()
   }
 
   /** Nothing of the group is left to be signalled. */
@@ -207,24 +226,47 @@ export class ServerProcess {
   }
 
   #after(ms: number, run: () => void): void {
-    this.#timers.push(
-      setTimeout(() => {
-        run()
-        if (this.#over && (this.pid === undefined || !groupLives(this.pid))) this.#settleGroup()
-      }, ms),
-    )
+    this.#timers.push(setTimeout(run, ms))
+  }
+
+  /** After SIGKILL a group takes a moment to go; until then it must not be forgotten. */
+  #watchItGo(looks: number): void {
+    if (this.pid === undefined) return
+    if (looks === 0 || !groupLives(this.pid)) return this.#settleGroup()
+    this.#after(GONE_EVERY_MS, () => this.#watchItGo(looks - 1))
   }
 
   #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
     if (this.pid === undefined) return
     try {
       // Windows has no process groups; there the process alone is ended.
-      if (process.platform === 'win32') this.#child.kill(signal)
+      if (process.platform === 'win32') this.#child?.kill(signal)
       else process.kill(-this.pid, signal)
     } catch {
       // Nothing of the group is left.
     }
+    if (signal === 'SIGKILL') this.#watchItGo(GONE_LOOKS_MAX)
   }
+}
+
+const NO_EXIT = { code: undefined, signal: undefined }
+
+/** Hands standard error on in lines. Returns what to call for the last one, which no line feed ends. */
+function drainStderr(stderr: NodeJS.ReadableStream, sink: ProcessSink): () => void {
+  let long: Buffer | undefined
+  const lines = new LineSplitter(STDERR_BYTES_MAX, {
+    line: (bytes) => sink.stderr(bytes.toString('utf8')),
+    longPart: (bytes) => {
+      long ??= Buffer.from(bytes.subarray(0, STDERR_BYTES_MAX))
+    },
+    longEnd: () => {
+      sink.stderr(`${long?.toString('utf8') ?? ''}…`)
+      long = undefined
+    },
+  })
+  stderr.on('data', (chunk: Buffer) => lines.write(chunk))
+  stderr.on('error', () => {})
+  return () => lines.end()
 }
 
 function groupLives(pid: number): boolean {

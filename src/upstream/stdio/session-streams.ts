@@ -160,6 +160,7 @@ export class SessionStreams {
       return { abort: () => {}, resume: () => {} }
     }
     stream.attach(sink, this.#headers(), replay)
+    this.holdBack()
     return this.flight(stream, sink)
   }
 

@@ -130,6 +130,7 @@ export class SharedPool {
     if ('reason' in host) return host
     const shared = new SharedProcess(
       {
+        mixed: !owner.startsWith('p '),
         nowMs: () => clock.monotonicMs(),
         onUnroutable: () => observer.lineDropped(name, 'unroutable'),
       },

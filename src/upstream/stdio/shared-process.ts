@@ -13,6 +13,8 @@ import { ReplyStream } from './reply-stream.ts'
 import type { SessionProcess } from './stdio-session.ts'
 
 export interface SharedProcessOptions {
+  /** True when clients may share it who are not one principal. */
+  readonly mixed: boolean
   readonly nowMs: () => number
   readonly onUnroutable: () => void
 }
@@ -36,6 +38,9 @@ interface Entry {
   readonly method: string
 }
 
+/** How long a server may still log about a request that was given up. */
+const QUIET_MS = 60_000
+
 /** A stream whose reader is this far behind is broken off: others must not wait for it. */
 const BEHIND_BYTES_MAX = 16 * 1024 * 1024
 
@@ -57,6 +62,8 @@ export class SharedProcess {
   readonly #process: SessionProcess
   readonly #entries = new Map<string, Entry>()
   #nextId = 1
+  /** Until then nobody gets log messages. */
+  #quietUntilMs = 0
   /** False while nothing but `server/discover` was asked, and no answer to it came. */
   proven = false
   /** True when something else than `server/discover` was asked. */
@@ -187,7 +194,9 @@ export class SharedProcess {
       const entry = this.#entries.get(named.key)
       return entry === undefined ? undefined : { key: named.key, entry }
     }
+    if (message.method !== 'notifications/message') return undefined
     // Nothing in a log message says whose it is: it is passed on only when there is no doubt.
+    if (this.#options.nowMs() < this.#quietUntilMs) return undefined
     const candidates = [...this.#entries].filter(([, entry]) => entry.wantsLogs)
     const [only] = candidates
     if (candidates.length !== 1 || only === undefined) return undefined
@@ -216,7 +225,14 @@ export class SharedProcess {
    * what was cancelled, so it is forgotten; a late answer goes to nobody.
    */
   #abandon(key: string): void {
-    if (this.#entries.delete(key)) this.#takeBack(key)
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    // What it still logs about this request must not reach somebody else's.
+    if (entry.wantsLogs && this.#options.mixed) {
+      this.#quietUntilMs = this.#options.nowMs() + QUIET_MS
+    }
+    this.#takeBack(key)
   }
 
   /** A client takes a request back by its own id for it. False when there is none such. */

@@ -223,7 +223,10 @@ export class StdioSession {
   #progressed(bytes: Buffer, { method, progressOf }: WireMessage): boolean {
     if (method !== 'notifications/progress' || progressOf === undefined) return false
     for (const { progressKey, reply } of this.#pending.values()) {
-      if (progressKey === progressOf.key) return reply.stream.message(bytes)
+      if (progressKey !== progressOf.key) continue
+      // A client that takes no streams is told nothing, and nobody else is told instead.
+      if (!reply.stream.message(bytes)) this.#options.onUnroutable()
+      return true
     }
     return false
   }
