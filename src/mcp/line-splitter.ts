@@ -6,7 +6,10 @@
  */
 
 export interface LineSink {
-  /** One line without its line feed; a carriage return before it belongs to the line. */
+  /**
+   * One line with its line feed, unless it is the stream's last and has none. To JSON the line feed is
+   * white space, and a line that goes on as it came needs no other.
+   */
   line(bytes: Buffer): void
   /** A part of a line that is too long to keep, from its first byte on. */
   longPart?(bytes: Buffer): void
@@ -31,22 +34,23 @@ export class LineSplitter {
   write(chunk: Buffer): void {
     let from = 0
     for (;;) {
-      const end = chunk.indexOf(LF, from)
-      if (end < 0) break
-      this.#ended(chunk.subarray(from, end))
-      from = end + 1
+      const feed = chunk.indexOf(LF, from)
+      if (feed < 0) break
+      this.#ended(chunk.subarray(from, feed + 1))
+      from = feed + 1
     }
     if (from < chunk.length) this.#part(from === 0 ? chunk : chunk.subarray(from))
   }
 
   /** The stream has ended; what came after the last line feed is a line too. */
   end(): void {
-    if (this.#bytes > 0 || this.#long) this.#ended(EMPTY)
+    if (this.#bytes > 0) this.#ended(EMPTY)
   }
 
   #part(bytes: Buffer): void {
     this.#bytes += bytes.length
-    if (!this.#long && this.#bytes > this.#bytesMax) {
+    // The line feed is not counted: the limit is that of the message.
+    if (!this.#long && this.#bytes > this.#bytesMax + 1) {
       this.#long = true
       for (const piece of this.#pieces) this.#sink.longPart?.(piece)
       this.#pieces = []
@@ -56,16 +60,15 @@ export class LineSplitter {
   }
 
   #ended(last: Buffer): void {
-    if (this.#bytes === 0 && last.length <= this.#bytesMax) return this.#sink.line(last)
+    if (this.#bytes === 0 && last.length <= this.#bytesMax + 1) return this.#sink.line(last)
     this.#part(last)
-    const { [0]: first = EMPTY, length } = this.#pieces
     const pieces = this.#pieces
     const long = this.#long
     this.#pieces = []
     this.#bytes = 0
     this.#long = false
     if (long) this.#sink.longEnd?.()
-    else this.#sink.line(length === 1 ? first : Buffer.concat(pieces))
+    else this.#sink.line(Buffer.concat(pieces))
   }
 }
 

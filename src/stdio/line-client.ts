@@ -30,10 +30,8 @@ export class LineClient implements Client {
   }
 
   write(chunk: Buffer): boolean {
-    if (this.#mode === 'lines') return this.#output.lines(chunk)
-    // The transport hands each answer over whole.
-    if (this.#mode === 'json') return this.#output.line(chunk)
-    return true
+    // The transport hands each message over whole.
+    return this.#mode === 'nothing' || this.#output.line(chunk)
   }
 
   end(): void {

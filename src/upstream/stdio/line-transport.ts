@@ -22,6 +22,7 @@ export interface LineTransportOptions {
 
 interface Waiting {
   readonly sink: ReplySink
+  readonly keys: readonly string[]
   /** Answers that are still to come: more than one in a batch. */
   open: number
 }
@@ -31,7 +32,6 @@ export const LINES_TYPE = 'application/x-ndjson'
 
 const ANSWER_HEAD = ['Content-Type', 'application/json']
 const LINES_HEAD = ['Content-Type', LINES_TYPE]
-const LF = Buffer.from('\n')
 
 export class LineTransport implements Transport {
   readonly sessions = 1
@@ -81,14 +81,14 @@ export class LineTransport implements Transport {
       })
       return NO_FLIGHT
     }
-    const waiting: Waiting = { sink, open: keys.length }
+    const waiting: Waiting = { sink, keys, open: keys.length }
     for (const key of keys) {
       const queue = this.#waiting.get(key)
       if (queue === undefined) this.#waiting.set(key, [waiting])
       else queue.push(waiting)
     }
     this.#process.write(body)
-    return { abort: () => this.#forget(keys, waiting), resume: () => this.#process.resume() }
+    return { abort: () => this.#forget(waiting), resume: () => this.#process.resume() }
   }
 
   /** The client has closed its end: the server is told in the same way. */
@@ -119,7 +119,7 @@ export class LineTransport implements Transport {
       this.#hand(waiting, line, answers.length - index)
       return
     }
-    if (this.#listener?.data(Buffer.concat([line, LF])) === false) this.#process.pause()
+    if (this.#listener?.data(line) === false) this.#process.pause()
   }
 
   /** Hands a line with so many answers to the exchange that waits for them. */
@@ -129,9 +129,7 @@ export class LineTransport implements Transport {
     if (!waiting.sink.data(line)) this.#process.pause()
     if (waiting.open > 0) return
     waiting.sink.end()
-    for (const [key, queue] of this.#waiting) {
-      if (queue.includes(waiting)) this.#drop(key, waiting)
-    }
+    if (waiting.keys.length > 1) this.#forget(waiting)
   }
 
   #next(key: string): Waiting | undefined {
@@ -142,13 +140,15 @@ export class LineTransport implements Transport {
   }
 
   #drop(key: string, waiting: Waiting): void {
-    const left = (this.#waiting.get(key) ?? []).filter((one) => one !== waiting)
+    const queue = this.#waiting.get(key)
+    if (queue?.includes(waiting) !== true) return
+    const left = queue.filter((one) => one !== waiting)
     if (left.length === 0) this.#waiting.delete(key)
     else this.#waiting.set(key, left)
   }
 
-  #forget(keys: readonly string[], waiting: Waiting): void {
-    for (const key of keys) this.#drop(key, waiting)
+  #forget(waiting: Waiting): void {
+    for (const key of waiting.keys) this.#drop(key, waiting)
   }
 
   /** No answer follows what was taken back; one that comes all the same is passed on like the rest. */

@@ -9,6 +9,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import type { Clock } from '../../core/clock.ts'
 import { LineSplitter, type LineSink } from '../../mcp/line-splitter.ts'
+import { LineWriter } from '../../mcp/line-writer.ts'
 import type { Watchdog } from './watchdog.ts'
 
 export interface ServerCommand {
@@ -56,11 +57,6 @@ const LAST_OUTPUT_MS = 50
 /** After its input ended, and again after SIGTERM, a server gets so long to end by itself. */
 const GRACE_MS = 2_000
 
-const LF = Buffer.from('\n')
-
-/** Lines up to this size are copied together with their line feed, which is one write instead of two. */
-const JOIN_BYTES_MAX = 64 * 1024
-
 /** How often a group that was sent SIGKILL is looked at until it is gone. */
 const GONE_EVERY_MS = 50
 const GONE_LOOKS_MAX = 100
@@ -69,6 +65,7 @@ export class ServerProcess {
   readonly pid: number | undefined
   readonly #child: ChildProcess | undefined
   readonly #stdin: Writable | null
+  readonly #input: LineWriter | undefined
   readonly #options: ProcessOptions
   readonly #startedMs: number
   readonly #timers: NodeJS.Timeout[] = []
@@ -88,6 +85,7 @@ export class ServerProcess {
     this.#child = this.#spawn(command)
     this.pid = this.#child?.pid
     this.#stdin = this.#child?.stdin ?? null
+    this.#input = this.#stdin === null ? undefined : new LineWriter(this.#stdin)
     if (this.pid !== undefined) options.watchdog?.watch(this.pid)
     this.#child?.stdin?.on('error', () => {})
     this.#child?.on('error', (error: NodeJS.ErrnoException) => {
@@ -129,16 +127,11 @@ export class ServerProcess {
     return this.#options.clock.monotonicMs() - this.#startedMs
   }
 
-  /** Writes one line, which holds no line feed. `written` is called when the process has taken it. */
+  /**
+   * Writes one line, with or without its line feed. `written` is called when the process has taken it.
+   */
   write(line: Buffer, written?: () => void): void {
-    const stdin = this.#stdin
-    if (stdin === null || !stdin.writable) return
-    if (line.length <= JOIN_BYTES_MAX) {
-      stdin.write(Buffer.concat([line, LF]), () => written?.())
-      return
-    }
-    stdin.write(line)
-    stdin.write(LF, () => written?.())
+    if (this.#stdin?.writable === true) this.#input?.write(line, written)
   }
 
   /** Stops reading what it writes; it will block when its pipe is full. */
@@ -255,7 +248,7 @@ const NO_EXIT = { code: undefined, signal: undefined }
 function drainStderr(stderr: NodeJS.ReadableStream, sink: ProcessSink): () => void {
   let long: Buffer | undefined
   const lines = new LineSplitter(STDERR_BYTES_MAX, {
-    line: (bytes) => sink.stderr(bytes.toString('utf8')),
+    line: (bytes) => sink.stderr(bytes.toString('utf8').trimEnd()),
     longPart: (bytes) => {
       long ??= Buffer.from(bytes.subarray(0, STDERR_BYTES_MAX))
     },
