@@ -16,7 +16,14 @@
 /* oxlint-disable max-lines */
 
 import { isDigit, numberMayEnd, numberStart, numberStep } from './json-number.ts'
-import { KEY_BYTES_MAX, Slot, decodeString, type ShapeNode, type ValueType } from './json-shape.ts'
+import {
+  KEY_BYTES_MAX,
+  Slot,
+  decodeString,
+  findKey,
+  type ShapeNode,
+  type ValueType,
+} from './json-shape.ts'
 
 export interface ScannerOptions {
   readonly strict: boolean
@@ -90,6 +97,7 @@ export class JsonScanner {
   /** The shape of the value that comes next or is being read. */
   #node: ShapeNode | undefined
   #inKey = false
+  #keyEscaped = false
   #hexLeft = 0
   #numberAt = 0
   #literal: ValueType & ('true' | 'false' | 'null') = 'null'
@@ -219,6 +227,7 @@ export class JsonScanner {
   #key(c: number, i: number): number {
     if (c !== QUOTE) return this.#break(i)
     this.#inKey = true
+    this.#keyEscaped = false
     if (this.#nodes[this.#depth - 1]?.members !== undefined) this.#keep(i, KEY_BYTES_MAX)
     return this.#to(STRING, i + 1)
   }
@@ -294,12 +303,18 @@ export class JsonScanner {
     this.#state = COLON
     this.#node = undefined
     if (!this.#keeping) return
-    const members = this.#nodes[this.#depth - 1]?.members
+    const shape = this.#nodes[this.#depth - 1]
+    if (shape === undefined) return
+    if (this.#keepBytes === 0 && !this.#keyEscaped) {
+      this.#keeping = false
+      this.#node = findKey(shape.keys, chunk, this.#keepFrom + 1, i - 1)
+      return
+    }
     // Known keys are ASCII, so the quicker decoding finds them all and mistakes none for another.
     const raw = this.#take(chunk, i, 'latin1')
     if (raw === undefined) return
     const key = raw.includes('\\') ? decodeString(raw) : raw.slice(1, -1)
-    if (key !== undefined) this.#node = members?.get(key)
+    if (key !== undefined) this.#node = shape.members?.get(key)
   }
 
   #string(chunk: Buffer, from: number, to: number): number {
@@ -311,7 +326,10 @@ export class JsonScanner {
         else this.#ended(chunk, i + 1)
         return i + 1
       }
-      if (c === BACKSLASH) return this.#to(STRING_ESCAPE, i + 1)
+      if (c === BACKSLASH) {
+        this.#keyEscaped = true
+        return this.#to(STRING_ESCAPE, i + 1)
+      }
       if (strict && c < 0x20) return this.#break(i)
     }
     return to

@@ -12,10 +12,17 @@ export interface ShapeNode {
   readonly slot: number
   readonly bytesMax: number
   readonly members: ReadonlyMap<string, ShapeNode> | undefined
+  /** The same by the bytes of the name, to be found without making a string. */
+  readonly keys: readonly ShapeKey[]
   /** Every slot at or below this node: all are cleared when the member appears again (last wins). */
   readonly slots: readonly number[]
   /** How many slots a scanner for this shape needs. */
   readonly slotCount: number
+}
+
+export interface ShapeKey {
+  readonly bytes: Buffer
+  readonly node: ShapeNode
 }
 
 const BYTES_MAX_DEFAULT = 1024
@@ -32,9 +39,27 @@ export function compileShape(spec: ShapeSpec): ShapeNode {
     slot: spec.slot ?? -1,
     bytesMax: spec.bytesMax ?? BYTES_MAX_DEFAULT,
     members: members.size === 0 ? undefined : members,
+    keys: [...members].map(([name, node]) => ({ bytes: Buffer.from(name), node })),
     slots,
     slotCount: slots.length === 0 ? 0 : Math.max(...slots) + 1,
   }
+}
+
+/** The member whose name stands in `[from, to)` of the chunk, written without escapes. */
+export function findKey(
+  keys: readonly ShapeKey[],
+  chunk: Buffer,
+  from: number,
+  to: number,
+): ShapeNode | undefined {
+  const length = to - from
+  for (const { bytes, node } of keys) {
+    if (bytes.length !== length) continue
+    let i = 0
+    while (i < length && bytes[i] === chunk[from + i]) i += 1
+    if (i === length) return node
+  }
+  return undefined
 }
 
 /** The longest member name of any shape, in bytes of JSON text; a longer key matches nothing. */

@@ -6,6 +6,7 @@ import { DemoStats, nameOutcome, type EndedCall } from '../../src/cli/demo/stats
 import { Tally } from '../../src/cli/demo/tally.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import type { Call, Exchange } from '../../src/core/exchange.ts'
+import type { AttemptTarget } from '../../src/core/observer.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { createEnvelopeReader } from '../../src/mcp/read-envelope.ts'
 
@@ -35,7 +36,10 @@ function newCall({ upstream = 'library', method = 'tools/call', params }: CallPa
     kind: 'message',
     httpMethod: 'POST',
     httpVersion: '1.1',
+    carrier: 'tcp',
     upstreamName: upstream,
+    path: `/${upstream}/mcp`,
+    endpoint: 'mcp',
     query: '',
     rawHeaders: [],
     headers: {},
@@ -43,6 +47,8 @@ function newCall({ upstream = 'library', method = 'tools/call', params }: CallPa
     clientAddress: undefined,
     clientPort: undefined,
     receivedAtMs: 0,
+    sessionId: undefined,
+    principal: undefined,
     calls: [],
     batch: false,
   }
@@ -239,7 +245,12 @@ describe('the statistics of the demo', () => {
 
   it('inject nothing: that is for telemetry', () => {
     const { stats } = newStats()
-    const target = { upstreamName: 'library', address: '127.0.0.1', port: 1 }
+    const target: AttemptTarget = {
+      upstreamName: 'library',
+      carrier: 'tcp',
+      address: '127.0.0.1',
+      port: 1,
+    }
     assert.equal(stats.begin(newCall()).attemptStarted(target, 1, 0), undefined)
   })
 })

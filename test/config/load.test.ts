@@ -30,7 +30,7 @@ describe('A configuration file', () => {
       'f:1: upstreams: expected at least one upstream',
     ])
     assert.deepEqual(problems('upstreams:\n  a: {}\n'), [
-      'f:2: upstreams.a.url: missing; this key is required',
+      'f:2: upstreams.a: expected either url or command',
     ])
   })
 

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { combineObservers, type CallFollower, type CallObserver } from '../../src/core/observer.ts'
+import {
+  combineObservers,
+  type AttemptTarget,
+  type CallFollower,
+  type CallObserver,
+} from '../../src/core/observer.ts'
 import type { Call, Exchange } from '../../src/core/exchange.ts'
 import { headerOf } from '../../src/core/exchange.ts'
 import { readMessages } from '../mcp/messages.ts'
@@ -15,7 +20,7 @@ const CALL: Call = {
   traceId: undefined,
   outcome: undefined,
 }
-const TARGET = { upstreamName: 'a', address: 'h', port: 1 }
+const TARGET: AttemptTarget = { upstreamName: 'a', carrier: 'tcp', address: 'h', port: 1 }
 
 function observer(told: string[], name: string, traceparent: string | undefined): CallObserver {
   const follower: CallFollower = {

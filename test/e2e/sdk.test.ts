@@ -270,13 +270,18 @@ test('a legacy client cancels with a notification, and the sidecar adds none of 
   await transport.terminateSession()
 })
 
-test('a legacy client that only disconnects cancels nothing at the server', async () => {
+test('a legacy client that only disconnects cancels nothing at the server, and may come back for its answer', async () => {
   const server = await startV1Server()
-  const sidecar = await startTestSidecar({ upstreams: { main: server.url } })
+  const sidecar = await startTestSidecar({
+    upstreams: { main: server.url },
+    config: { limits: { suspendedWait: '1s' } },
+  })
   const { client } = await connectV1(sidecar.url('main'))
   void client.callTool({ name: 'wait' }).catch(() => {})
   await waitFor(() => server.runs.get('wait') === 1, { within: SOON, what: 'the call to arrive' })
   await client.close()
+  assert.deepEqual(await sidecar.recorder.exchangeOutcome('message', 3), { kind: 'cancelled' })
+  assert.equal(sidecar.recorder.of('tools/call')[0]?.outcome, undefined)
   assert.deepEqual(await sidecar.recorder.outcomeOf('tools/call', 'wait'), { kind: 'cancelled' })
   assert.equal(sidecar.recorder.of('notifications/cancelled').length, 0)
   assert.deepEqual(server.cancelled, [])

@@ -266,23 +266,59 @@ const PASSED_STATUSES: readonly (readonly [string, readonly string[], string])[]
 ]
 
 for (const [status, headers, body] of PASSED_STATUSES) {
-  test(`the upstream's ${status} arrives verbatim`, async () => {
-    const bytes = Buffer.from(body, 'latin1')
-    await withUpstream(
-      (_request, reply) => reply.send({ status, headers, body: bytes }),
-      {},
-      async (sidecar) => {
-        const response = await requestOnce(sidecar.url('main'), { body: CALL })
-        assert.equal(response.startLine, `HTTP/1.1 ${status}`)
-        assert.deepEqual(linesWithout(response.rawHeaders, CONNECTION_HEADERS), [
-          ...headers,
-          `Content-Length: ${bytes.length}`,
-        ])
-        assert.deepEqual(response.body, bytes)
-      },
-    )
-  })
+  // A challenge that names metadata is another one under an address of ours: see below.
+  const placements = status.startsWith('401') ? ['preserve'] : ['preserve', 'upstream']
+  for (const host of placements) {
+    test(`the upstream's ${status} arrives verbatim with host: ${host}`, async () => {
+      await arrivesVerbatim(status, headers, body, host)
+    })
+  }
 }
+
+async function arrivesVerbatim(
+  status: string,
+  headers: readonly string[],
+  body: string,
+  host: string,
+): Promise<void> {
+  const bytes = Buffer.from(body, 'latin1')
+  await withUpstream(
+    (_request, reply) => reply.send({ status, headers, body: bytes }),
+    {},
+    async (sidecar) => {
+      const response = await requestOnce(sidecar.url('main'), { body: CALL })
+      assert.equal(response.startLine, `HTTP/1.1 ${status}`)
+      assert.deepEqual(linesWithout(response.rawHeaders, CONNECTION_HEADERS), [
+        ...headers,
+        `Content-Length: ${bytes.length}`,
+      ])
+      assert.deepEqual(response.body, bytes)
+    },
+    { host },
+  )
+}
+
+test('a challenge names our metadata under an address of ours, and nothing else in it changes', async () => {
+  const challenge =
+    'Bearer realm="r", resource_metadata="https://a.example/.well-known/oauth-protected-resource", scope="a b"'
+  await withUpstream(
+    (_request, reply) =>
+      reply.send({
+        status: '401 Unauthorized',
+        headers: [`WWW-Authenticate: ${challenge}`],
+        body: 'no',
+      }),
+    { listen: { publicUrl: 'https://mcp.example' } },
+    async (sidecar) => {
+      const response = await requestOnce(sidecar.url('main'), { body: CALL })
+      assert.equal(response.status, 401)
+      assert.deepEqual(response.values('www-authenticate'), [
+        'Bearer realm="r", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/main/mcp", scope="a b"',
+      ])
+      assert.equal(response.body.toString(), 'no')
+    },
+  )
+})
 
 test('statuses without an answer say what they are', async () => {
   const expected: Readonly<Record<string, unknown>> = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { COMMANDS, helpText, parseCommandLine } from '../../src/cli/flags.ts'
+import { COMMANDS } from '../../src/cli/commands.ts'
+import { helpText, parseCommandLine } from '../../src/cli/flags.ts'
 
 const parse = (line: string): ReturnType<typeof parseCommandLine> =>
   parseCommandLine(line === '' ? [] : line.split(' '))
@@ -34,6 +35,16 @@ describe('The command line', () => {
         'log-level string LEVEL',
         'log-format string FORMAT',
         'print-config boolean',
+      ],
+      [
+        'wrap',
+        Infinity,
+        'upstream string URL',
+        'name string NAME',
+        'header string multiple NAME=VALUE',
+        'admin string ADDRESS',
+        'log-level string LEVEL',
+        'log-format string FORMAT',
       ],
       ['check', 1, 'print-config boolean', 'print-schema boolean'],
       [
@@ -88,7 +99,7 @@ describe('The command line', () => {
   it('says what is wrong and what was meant', () => {
     const rows: readonly [string, string][] = [
       ['rn', 'sidelight: unknown command "rn"; did you mean run?'],
-      ['serve', 'sidelight: unknown command "serve"; commands: run, check, demo'],
+      ['serve', 'sidelight: unknown command "serve"; commands: run, wrap, check, demo'],
       ['run --upsteam x', 'sidelight run: unknown flag --upsteam; did you mean --upstream?'],
       ['run -x', 'sidelight run: unknown flag -x; see sidelight run --help'],
       ['run --config', 'sidelight run: --config needs a value: --config FILE'],
@@ -125,7 +136,7 @@ describe('The help', () => {
   })
 
   it('of a command names each flag, its value and what it is for', () => {
-    for (const name of ['run', 'check', 'demo'] as const) {
+    for (const name of ['run', 'wrap', 'check', 'demo'] as const) {
       const text = helpText(name)
       assert.match(text, new RegExp(`Usage: sidelight ${name} `))
       assert.match(text, /-h, --help/)

@@ -394,6 +394,15 @@ describe('A lenient scan', () => {
 })
 
 describe('What is reported', () => {
+  it('is not taken for a known member when only the end of a long name looks like one', () => {
+    const text = `{"${'k'.repeat(400)}id":7,"id":8}`
+    const whole = Buffer.from(text)
+    for (let cut = 390; cut < 410; cut += 1) {
+      const { messages } = scan([whole.subarray(0, cut), whole.subarray(cut)], { strict: false })
+      assert.match(messages[0]?.['id'] ?? '', / 8$/, `cut at ${cut}`)
+    }
+  })
+
   it('is the last of repeated members', () => {
     const found = texts('{"method":"a","params":{"name":"x"},"method":"b","params":{"name":"y"}}')
     assert.deepEqual({ ...found }, { method: 'b', name: 'y' })

@@ -68,9 +68,9 @@ describe('A reply', () => {
     world.send(exchange)
     const { outbound } = world.flight()
     assert.equal(outbound.body, exchange.body)
-    assert.equal(outbound.rawHeaders, exchange.rawHeaders)
-    assert.equal(outbound.httpMethod, 'POST')
-    assert.equal(outbound.query, '?a=1')
+    assert.equal(outbound.exchange.rawHeaders, exchange.rawHeaders)
+    assert.equal(outbound.exchange.httpMethod, 'POST')
+    assert.equal(outbound.exchange.query, '?a=1')
     assert.equal(outbound.injection, undefined)
   })
 
@@ -466,6 +466,7 @@ describe('A defect', () => {
       const world = new World({
         stages: {
           watchReply: () => ({
+            resumable: false,
             write: () => {
               if (broken === 'write') throw new Error('watcher')
             },

@@ -1,14 +1,14 @@
 /** Stand-ins for everything around the pipeline, which write down what they are told. */
 
 import assert from 'node:assert/strict'
-import type { Exchange, ExchangeKind } from '../../src/core/exchange.ts'
+import { headerOf, type Exchange, type ExchangeKind } from '../../src/core/exchange.ts'
 import type { LogFields } from '../../src/core/log.ts'
 import type { CallFollower, Injection } from '../../src/core/observer.ts'
 import { reasonOf, type Outcome, type Rejection } from '../../src/core/outcome.ts'
 import type { Answer, Client } from '../../src/core/reply.ts'
 import { createEnvelopeReader } from '../../src/mcp/read-envelope.ts'
 import { isLongLived } from '../../src/mcp/methods.ts'
-import { watchReply } from '../../src/mcp/reply-watch.ts'
+import { watchReply, watchStream } from '../../src/mcp/reply-watch.ts'
 import { spliceMeta } from '../../src/mcp/splice-meta.ts'
 import { handle } from '../../src/pipeline/handle.ts'
 import { InFlight } from '../../src/pipeline/in-flight.ts'
@@ -112,6 +112,8 @@ export class World {
   /** What observers were told: `begin ping`, `attempt 1`, `attempt ok`, `ended ok`, `exchange ok`. */
   readonly told: string[] = []
   readonly settled: string[] = []
+  /** Statuses of the replies that the upstream was told of. */
+  readonly replies: number[] = []
   readonly logged: { readonly event: string; readonly fields: LogFields | undefined }[] = []
   readonly resumptions: Resumptions
   readonly inFlight = new InFlight()
@@ -148,6 +150,7 @@ export class World {
       upstreamNames: () => ['up'],
       isLongLived,
       watchReply,
+      watchStream,
       decodeTee: () => undefined,
       spliceMeta,
       ...options.stages,
@@ -157,14 +160,18 @@ export class World {
   #upstream(options: WorldOptions): Upstream {
     return {
       name: 'up',
-      target: { upstreamName: 'up', address: 'host', port: 80 },
+      target: { upstreamName: 'up', carrier: 'tcp', address: 'host', port: 80 },
       propagate: options.propagate ?? { meta: true, headers: true },
       admit: () => {
         if (options.admit !== undefined) return options.admit
         this.permits += 1
         return { kind: 'permit', settle: (outcome) => this.settled.push(nameOf(outcome)) }
       },
+      replied: (_exchange, status) => this.replies.push(status),
       transport: {
+        sessions: 0,
+        check: () => undefined,
+        tick: () => {},
         send: (outbound, sink) => {
           const flight: FakeFlight = { outbound, sink, aborted: 0, resumed: 0 }
           this.flights.push(flight)
@@ -240,7 +247,10 @@ export function exchangeOf(kind: ExchangeKind, given: Partial<Exchange> = {}): E
     kind,
     httpMethod: 'POST',
     httpVersion: '1.1',
+    carrier: 'tcp',
     upstreamName: 'up',
+    path: '/up/mcp',
+    endpoint: 'mcp',
     query: '',
     rawHeaders: [],
     headers: {},
@@ -248,6 +258,8 @@ export function exchangeOf(kind: ExchangeKind, given: Partial<Exchange> = {}): E
     clientAddress: '127.0.0.1',
     clientPort: 5_000,
     receivedAtMs: 1_000,
+    sessionId: headerOf(given.headers ?? {}, 'mcp-session-id'),
+    principal: undefined,
     calls: [],
     batch: false,
     ...given,

@@ -96,7 +96,7 @@ describe('An exchange', () => {
     ]) {
       const world = new World()
       world.send(exchange)
-      assert.equal(world.flight().outbound.httpMethod, exchange.httpMethod)
+      assert.equal(world.flight().outbound.exchange.httpMethod, exchange.httpMethod)
       assert.equal(world.flight().outbound.body, exchange.body)
       assert.deepEqual(world.told, [])
     }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { Call } from '../../src/core/exchange.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Ledger } from '../../src/pipeline/ledger.ts'
+import { SUSPENDED_BY_SERVER } from '../../src/pipeline/resumptions.ts'
 import { exchangeOf, nameOf, World } from './fakes.ts'
 import { readMessages } from '../mcp/messages.ts'
 
@@ -115,7 +116,7 @@ describe('The books of an exchange', () => {
 describe('A suspended call', () => {
   it('has no outcome when its exchange ends', () => {
     const { world, ledger, calls } = ledgerOf(['a'])
-    ledger.suspendCall(0)
+    ledger.suspendCall(0, SUSPENDED_BY_SERVER)
     ledger.endAll(OK)
     assert.equal(calls[0]?.outcome, undefined)
     assert.deepEqual(world.told, ['begin a', 'exchange ok'])
@@ -124,7 +125,7 @@ describe('A suspended call', () => {
 
   it('gets its outcome where it waits, once', () => {
     const { world, ledger, calls } = ledgerOf(['a'])
-    ledger.suspendCall(0)
+    ledger.suspendCall(0, SUSPENDED_BY_SERVER)
     ledger.endAll(OK)
     world.resumptions.endAll()
     world.resumptions.endAll()

@@ -49,6 +49,13 @@ describe('The tables of answers', () => {
       malformed: { use: 'always', status: 400, code: -32700, retryAfterMs: undefined },
       invalid_request: { use: 'always', status: 400, code: -32600, retryAfterMs: undefined },
       header_mismatch: { use: 'always', status: 400, code: -32020, retryAfterMs: undefined },
+      invalid_meta: { use: 'always', status: 400, code: -32602, retryAfterMs: undefined },
+      unsupported_revision: { use: 'always', status: 400, code: -32022, retryAfterMs: undefined },
+      bad_revision: { use: 'always', status: 400, code: -32000, retryAfterMs: undefined },
+      session_required: { use: 'always', status: 400, code: -32000, retryAfterMs: undefined },
+      session_unknown: { use: 'always', status: 404, code: -32001, retryAfterMs: undefined },
+      unknown_event: { use: 'always', status: 400, code: -32000, retryAfterMs: undefined },
+      method_not_allowed: { use: 'always', status: 405, code: -32000, retryAfterMs: undefined },
       too_large: { use: 'always', status: 413, code: 1001, retryAfterMs: undefined },
       unsupported_media: { use: 'always', status: 415, code: 1002, retryAfterMs: undefined },
       unsupported_method: { use: 'always', status: 501, code: 1008, retryAfterMs: undefined },
@@ -75,21 +82,41 @@ describe('The tables of answers', () => {
   })
 
   it('use no status that clients take for an older server, save where MCP orders it', () => {
-    const ordered = new Set(['malformed', 'invalid_request', 'header_mismatch'])
-    for (const [reason, row] of Object.entries({ ...REJECTION_TABLE, ...FAILURE_TABLE })) {
-      assert.ok(![404, 405].includes(row.status), reason)
-      assert.equal(row.status === 400, ordered.has(reason), reason)
+    const ordered: Readonly<Record<string, readonly string[]>> = {
+      400: [
+        'malformed',
+        'invalid_request',
+        'header_mismatch',
+        'invalid_meta',
+        'unsupported_revision',
+        'bad_revision',
+        'session_required',
+        'unknown_event',
+      ],
+      404: ['session_unknown'],
+      405: ['method_not_allowed'],
+    }
+    const rows = Object.entries({ ...REJECTION_TABLE, ...FAILURE_TABLE })
+    for (const [status, reasons] of Object.entries(ordered)) {
+      const using = rows.filter(([, row]) => row.status === Number(status))
+      assert.deepEqual(
+        using.map(([reason]) => reason),
+        reasons,
+        status,
+      )
     }
   })
 
   it('use each code of ours once, and none from the range that JSON-RPC and MCP reserve', () => {
     const rows = Object.values({ ...REJECTION_TABLE, ...FAILURE_TABLE })
     const codes = rows.map(({ code }) => code)
-    assert.equal(new Set([...codes, INTERNAL_CODE]).size, codes.length + 1)
-    const reserved = codes.filter((code) => code >= -32_768 && code <= -32_000)
+    const isReserved = (code: number): boolean => code >= -32_768 && code <= -32_000
+    const ours = codes.filter((code) => !isReserved(code))
+    assert.equal(new Set([...ours, INTERNAL_CODE]).size, ours.length + 1)
+    // What MCP orders the code of, and what official servers answer with -32000 and -32001.
     assert.deepEqual(
-      reserved.toSorted((a, b) => a - b),
-      [-32_700, -32_600, -32_020],
+      codes.filter(isReserved).toSorted((a, b) => a - b),
+      [-32_700, -32_602, -32_600, -32_022, -32_020, -32_001, -32_000, -32_000, -32_000, -32_000],
     )
   })
 })

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { CALL, get, post, RESULT, STREAM_REPLY, World } from './fakes.ts'
+import {
+  CALL,
+  exchangeOf,
+  FakeClient,
+  get,
+  JSON_REPLY,
+  post,
+  RESULT,
+  STREAM_REPLY,
+  World,
+} from './fakes.ts'
 
 const SESSION = { 'mcp-session-id': 's1' }
 const PRIMING = 'id: 1\ndata:\n\n'
@@ -123,11 +133,12 @@ describe('A call whose stream the server closed on purpose', () => {
     assert.deepEqual(ended(world), ['ended upstream_failed closed', 'ended ok', 'ended ok'])
   })
 
-  it('makes room by time before it makes room by number', () => {
+  it('makes room by time whenever the table is swept, before it makes room by number', () => {
     const world = new World()
     suspend(world, SESSION, 1)
     suspend(world, SESSION, 2)
     world.clock.now += 60_000
+    world.resumptions.sweep()
     suspend(world, SESSION, 3)
     assert.equal(world.resumptions.size, 1)
     assert.ok(!world.told.includes('limit suspended_calls'))
@@ -139,5 +150,142 @@ describe('A call whose stream the server closed on purpose', () => {
     world.resumptions.endAll()
     assert.deepEqual(ended(world), ['ended upstream_failed closed'])
     assert.equal(world.resumptions.size, 0)
+  })
+})
+
+describe('A call whose client hung up in a session', () => {
+  /** Makes a call whose client leaves after what the stream has said. */
+  function leave(
+    world: World,
+    said: string,
+    body: unknown = CALL,
+    headers: Readonly<Record<string, string>> = SESSION,
+  ): void {
+    const client = world.send(post(body, headers))
+    const { sink } = world.flight(world.flights.length - 1)
+    sink.head(200, 'OK', STREAM_REPLY)
+    if (said !== '') sink.data(Buffer.from(said))
+    client.hangUp()
+  }
+
+  it('waits for its client to come back when its stream can be resumed', () => {
+    const world = new World()
+    leave(world, PRIMING)
+    assert.equal(world.flight().aborted, 1)
+    assert.deepEqual(ended(world), [])
+    assert.deepEqual(world.settled, ['cancelled'])
+    resume(world, answer())
+    assert.deepEqual(ended(world), ['ended ok'])
+  })
+
+  it('ends as cancelled when nobody comes back, at the instant it was left', () => {
+    const world = new World()
+    const at: number[] = []
+    const { observer } = world.stages
+    Object.assign(observer, {
+      begin: () => ({
+        attemptStarted: () => undefined,
+        attemptEnded: () => {},
+        ended: (outcome: { kind: string }, atMs: number) => {
+          world.told.push(`ended ${outcome.kind}`)
+          at.push(atMs)
+        },
+      }),
+    })
+    world.clock.now = 5_000
+    leave(world, PRIMING)
+    world.clock.now += 60_000
+    world.resumptions.sweep()
+    assert.deepEqual(ended(world), ['ended cancelled'])
+    assert.deepEqual(at, [5_000], 'the wait is no part of the call')
+  })
+
+  it('ends as cancelled at once when there is nothing to come back to', () => {
+    const stateless = {
+      ...CALL,
+      params: { name: 'a', _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' } },
+    }
+    const rows: readonly (readonly [string, unknown, Readonly<Record<string, string>>])[] = [
+      ['', CALL, SESSION],
+      ['data: {"method":"a"}\n\n', CALL, SESSION],
+      [PRIMING, CALL, {}],
+      [PRIMING, stateless, SESSION],
+    ]
+    for (const [said, body, headers] of rows) {
+      const world = new World()
+      leave(world, said, body, headers)
+      assert.deepEqual(ended(world), ['ended cancelled'], JSON.stringify([said, headers]))
+      assert.equal(world.resumptions.size, 0)
+    }
+  })
+})
+
+describe('A call that is posted to HTTP+SSE', () => {
+  const open = (world: World): FakeClient =>
+    world.send(exchangeOf('stream', { httpMethod: 'GET', endpoint: 'sse_stream', sessionId: 's' }))
+  const call = (world: World, id = 1): FakeClient =>
+    world.send({ ...post({ ...CALL, id }), endpoint: 'sse_post', sessionId: 's' })
+
+  it('is answered on the stream, though its own reply comes later', () => {
+    const world = new World()
+    open(world)
+    world.flight(0).sink.head(200, 'OK', STREAM_REPLY)
+    call(world)
+    world.flight(0).sink.data(Buffer.from(`data: ${RESULT}\n\n`))
+    assert.deepEqual(ended(world), ['ended ok'])
+    world.flight(1).sink.head(202, 'Accepted', [])
+    world.flight(1).sink.end()
+    assert.deepEqual(ended(world), ['ended ok'])
+    assert.equal(world.resumptions.size, 0)
+  })
+
+  it('waits as long as its stream lives, and ends with it', () => {
+    const world = new World()
+    open(world)
+    world.flight(0).sink.head(200, 'OK', STREAM_REPLY)
+    call(world)
+    world.flight(1).sink.head(202, 'Accepted', [])
+    world.flight(1).sink.end()
+    world.clock.now += 10_000_000
+    world.resumptions.sweep()
+    assert.deepEqual(ended(world), [])
+    world.flight(0).sink.end()
+    assert.deepEqual(ended(world), ['ended upstream_failed closed'])
+    assert.equal(world.resumptions.size, 0)
+  })
+
+  it('ends as cancelled when its client closes the stream', () => {
+    const world = new World()
+    const listener = open(world)
+    world.flight(0).sink.head(200, 'OK', STREAM_REPLY)
+    call(world)
+    listener.hangUp()
+    assert.deepEqual(ended(world), ['ended cancelled'])
+  })
+
+  it('ends with its own reply when that one says that it was not taken', () => {
+    for (const [status, outcome] of [
+      [400, 'ended upstream_status'],
+      [503, 'ended upstream_failed http_5xx'],
+    ] as const) {
+      const world = new World()
+      open(world)
+      world.flight(0).sink.head(200, 'OK', STREAM_REPLY)
+      call(world)
+      world.flight(1).sink.head(status, '', JSON_REPLY)
+      world.flight(1).sink.end()
+      assert.deepEqual(ended(world), [outcome])
+      assert.equal(world.resumptions.size, 0)
+    }
+  })
+
+  it('is told from another session by its stream', () => {
+    const world = new World()
+    open(world)
+    world.flight(0).sink.head(200, 'OK', STREAM_REPLY)
+    world.send({ ...post(CALL), endpoint: 'sse_post', sessionId: 'other' })
+    world.flight(0).sink.data(Buffer.from(`data: ${RESULT}\n\n`))
+    assert.deepEqual(ended(world), [])
+    assert.equal(world.resumptions.size, 1)
   })
 })

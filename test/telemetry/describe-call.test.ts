@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Exchange } from '../../src/core/exchange.ts'
+import { headerOf, type Exchange } from '../../src/core/exchange.ts'
 import {
   createCallDescriber,
   callAttributes,
@@ -26,13 +26,14 @@ interface About extends Omit<CallDescription, 'attributes'> {
 }
 
 function about(message: object, given: Partial<Exchange> = {}): About {
-  const exchange = { ...post(''), ...given }
+  const sessionId = headerOf(given.headers ?? {}, 'mcp-session-id')
+  const exchange = { ...post(''), sessionId, ...given }
   const read = { exchange, message: readMessage(JSON.stringify(message)) }
   const call = { ...read, traceId: undefined, outcome: undefined }
   const description = describeCall(call)
   return {
     ...description,
-    attributes: toRecord([...description.attributes, ...callAttributes(call)]),
+    attributes: toRecord([...description.attributes[exchange.carrier], ...callAttributes(call)]),
     serverAttributes: toRecord(serverAttributes(call)),
   }
 }
@@ -136,6 +137,17 @@ describe('A call', () => {
       about({ jsonrpc, id: 1, method: 'ping' }).attributes['jsonrpc.protocol.version']
     assert.equal(version('2.0'), undefined)
     assert.equal(version('1.0'), '1.0')
+  })
+
+  it('over the pipes of a wrapped server has neither HTTP nor an address', () => {
+    const call = about(request(1, 'ping'), { carrier: 'pipe' })
+    assert.deepEqual(call.attributes, {
+      'mcp.method.name': 'ping',
+      'sidelight.upstream.name': 'up',
+      'network.transport': 'pipe',
+      'jsonrpc.request.id': '1',
+    })
+    assert.deepEqual(call.serverAttributes, {})
   })
 
   it('takes the revision of its own before that of the headers', () => {

@@ -87,7 +87,11 @@ describe('Too many series', () => {
 describe('The instruments', () => {
   it('show every limit before it is hit, the build and what is in flight', () => {
     let inFlight = 0
-    const instruments = new Instruments({ version: '1.2.3', inFlight: () => inFlight })
+    const instruments = new Instruments({
+      version: '1.2.3',
+      inFlight: () => inFlight,
+      sessions: () => [{ upstream: 'up', count: 3 }],
+    })
     inFlight = 4
     instruments.limitHit('body')
     const lines = renderPrometheus(instruments.families)
@@ -95,6 +99,7 @@ describe('The instruments', () => {
       .filter((line) => line !== '' && !line.startsWith('#'))
     assert.deepEqual(lines, [
       'sidelight_exchanges_active 4',
+      'sidelight_sessions_active{sidelight_upstream_name="up"} 3',
       'sidelight_limit_hits_total{sidelight_limit="body"} 1',
       'sidelight_limit_hits_total{sidelight_limit="bodies"} 0',
       'sidelight_limit_hits_total{sidelight_limit="headers"} 0',
@@ -104,6 +109,10 @@ describe('The instruments', () => {
       'sidelight_limit_hits_total{sidelight_limit="streams"} 0',
       'sidelight_limit_hits_total{sidelight_limit="suspended_calls"} 0',
       'sidelight_limit_hits_total{sidelight_limit="request_timeout"} 0',
+      'sidelight_limit_hits_total{sidelight_limit="sessions"} 0',
+      'sidelight_limit_hits_total{sidelight_limit="processes"} 0',
+      'sidelight_limit_hits_total{sidelight_limit="line"} 0',
+      'sidelight_limit_hits_total{sidelight_limit="replay"} 0',
       'sidelight_limit_hits_total{sidelight_limit="label_values"} 0',
       'sidelight_limit_hits_total{sidelight_limit="metric_series"} 0',
       'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="traces",sidelight_telemetry_drop_reason="queue_full"} 0',
@@ -112,8 +121,26 @@ describe('The instruments', () => {
     ])
   })
 
+  it('count processes, sessions and lines by how they ended', () => {
+    const instruments = new Instruments({ version: '1', inFlight: () => 0, sessions: () => [] })
+    instruments.processStarted('up')
+    instruments.processStarted('up')
+    instruments.processEnded('up', 'crashed')
+    instruments.sessionEnded('up', 'idle')
+    instruments.lineDropped('up', 'noise')
+    const lines = renderPrometheus(instruments.families)
+      .split('\n')
+      .filter((line) => /^sidelight_(sessions|processes|stdio)/.test(line))
+    assert.deepEqual(lines, [
+      'sidelight_sessions_ended_total{sidelight_upstream_name="up",sidelight_session_end="idle"} 1',
+      'sidelight_processes_active{sidelight_upstream_name="up"} 1',
+      'sidelight_processes_ended_total{sidelight_upstream_name="up",sidelight_process_end="crashed"} 1',
+      'sidelight_stdio_lines_dropped_total{sidelight_upstream_name="up",sidelight_stdio_drop_reason="noise"} 1',
+    ])
+  })
+
   it('count a full family as a limit that was hit', () => {
-    const instruments = new Instruments({ version: '1', inFlight: () => 0 })
+    const instruments = new Instruments({ version: '1', inFlight: () => 0, sessions: () => [] })
     for (let i = 0; i < 2_001; i += 1) instruments.calls.add([String(i), '', '', ''], 1)
     const text = renderPrometheus(instruments.families)
     assert.match(text, /sidelight_limit_hits_total\{sidelight_limit="metric_series"\} 1\n/)

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { systemClock } from '../../src/core/clock.ts'
 import { HttpTransport } from '../../src/upstream/http-transport.ts'
 import type { Outbound, ReplySink } from '../../src/upstream/transport.ts'
+import { exchangeOf } from '../pipeline/fakes.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
 import { closeAfterTest } from '../support/scope.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
@@ -13,9 +14,7 @@ const DEAF: ReplySink = { head: () => {}, data: () => true, end: () => {}, faile
 
 function outboundOf(body: Buffer): Outbound {
   return {
-    httpMethod: 'POST',
-    query: '',
-    rawHeaders: [],
+    exchange: exchangeOf('message'),
     body,
     injection: undefined,
     longLived: false,
@@ -38,6 +37,8 @@ describe('A call that is given up while it waits for a connection', () => {
       connectionsMax: 1,
       headerBytesMax: 16_384,
       clock: systemClock,
+      publicOriginOf: undefined,
+      onTick: () => {},
     })
     closeAfterTest(() => transport.close())
     transport.send(outboundOf(Buffer.from('hung')), DEAF)
