@@ -1,5 +1,7 @@
 /** What the sidecar needs to know of a JSON-RPC message, and no more. */
 
+import type { Rejection } from './outcome.ts'
+
 /** A JSON-RPC id. 0, "", "1" and 1 are four different ids. */
 export interface JsonRpcId {
   /** The id's JSON text exactly as the client wrote it, for our own answers. */
@@ -72,4 +74,6 @@ export interface Envelope {
   readonly kind: 'envelope'
   readonly batch: boolean
   readonly messages: readonly Message[]
+  /** What is wrong with the messages although they could be read: their headers contradict them. */
+  readonly fault: Rejection | undefined
 }

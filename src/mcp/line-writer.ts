@@ -21,7 +21,7 @@ export class LineWriter {
   }
 
   /** False when the reader is slower than we write. */
-  write(line: Buffer, written?: () => void): boolean {
+  write(line: Buffer, written?: (error?: Error | null) => void): boolean {
     const stream = this.#stream
     if (!this.#corked) {
       this.#corked = true

@@ -26,7 +26,7 @@ export type ReadEnvelope = (headers: HeaderRecord, body: Buffer) => Envelope | R
 /**
  * Makes a reader. It is not re-entrant, and need not be: reading is synchronous.
  * A body that is no JSON-RPC comes back as a `malformed` rejection, one whose headers contradict
- * it as `header_mismatch`, one that is compressed or not JSON by its type as `unsupported_media`.
+ * it as an envelope with a `header_mismatch` for its fault, one that is compressed or not JSON by its type as `unsupported_media`.
  */
 export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
   let messages: Message[] = []
@@ -80,11 +80,9 @@ function finish(
   if (batch && messages.some((message) => message.claimsModern)) {
     return reject('invalid_request', 'this protocol revision has no batches; send one message')
   }
-  if (!batch) {
-    const mismatch = findHeaderMismatch(headers, first)
-    if (mismatch !== undefined) return reject('header_mismatch', mismatch.message)
-  }
-  return { kind: 'envelope', batch, messages }
+  const mismatch = batch ? undefined : findHeaderMismatch(headers, first)
+  const fault = mismatch === undefined ? undefined : reject('header_mismatch', mismatch.message)
+  return { kind: 'envelope', batch, messages, fault }
 }
 
 function checkMedia(headers: HeaderRecord): Rejection | undefined {

@@ -33,6 +33,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
     }))
     exchange.batch = envelope.batch
     ledger.begin()
+    if (envelope.fault !== undefined) return refuse(envelope.fault)
   }
 
   const draining = stages.drainRejection()

@@ -81,7 +81,7 @@ export class HttpBridge {
       ...options,
       onLine: (line) => {
         this.#input.began()
-        this.#queue.push(line)
+        this.#queue.push(withoutEnd(line))
         this.#pump()
       },
       onTooLong: () => this.#options.stages.observer.limitHit('line'),
@@ -261,4 +261,12 @@ export class HttpBridge {
       if (cancels !== undefined && ids.has(cancels.key)) client.leave()
     }
   }
+}
+
+/** The line feed, and a carriage return before it, frame the message and are no part of it. */
+function withoutEnd(line: Buffer): Buffer {
+  let end = line.length
+  if (line[end - 1] === 0x0a) end -= 1
+  if (line[end - 1] === 0x0d) end -= 1
+  return line.subarray(0, end)
 }

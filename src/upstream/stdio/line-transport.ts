@@ -75,7 +75,8 @@ export class LineTransport implements Transport {
       if (message.cancels !== undefined) this.#takeBack(message.cancels)
     }
     if (keys.length === 0) {
-      this.#process.write(body, () => {
+      this.#process.write(body, (error) => {
+        if (error instanceof Error) return sink.failed(GONE)
         sink.head(202, '', [])
         sink.end()
       })

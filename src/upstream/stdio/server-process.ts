@@ -9,6 +9,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import type { Clock } from '../../core/clock.ts'
 import { LineSplitter, type LineSink } from '../../mcp/line-splitter.ts'
+import { drainStderr } from './drain-stderr.ts'
 import { LineWriter } from '../../mcp/line-writer.ts'
 import type { Watchdog } from './watchdog.ts'
 
@@ -48,8 +49,8 @@ export interface ProcessSink extends LineSink {
   exited(end: ProcessEnd): void
 }
 
-/** What is kept of one line on standard error. */
-const STDERR_BYTES_MAX = 4 * 1024
+/** Told of an error when the bytes could not be handed over. */
+export type Written = (error?: Error | null) => void
 
 /** What the process wrote before it ended is read for so long; a grandchild may hold the pipe open. */
 const LAST_OUTPUT_MS = 50
@@ -74,6 +75,7 @@ export class ServerProcess {
   #spawnError: string | undefined
   #exit: { code: number | undefined; signal: string | undefined } | undefined
   #asked = false
+  #closing = false
   #over = false
   #onOver: (() => void)[] = []
 
@@ -87,14 +89,7 @@ export class ServerProcess {
     this.#stdin = this.#child?.stdin ?? null
     this.#input = this.#stdin === null ? undefined : new LineWriter(this.#stdin)
     if (this.pid !== undefined) options.watchdog?.watch(this.pid)
-    this.#child?.stdin?.on('error', () => {})
-    this.#child?.on('error', (error: NodeJS.ErrnoException) => {
-      if (this.pid === undefined) this.#failed(error)
-    })
-    this.#child?.on('exit', (code, signal) => {
-      this.#exit = { code: code ?? undefined, signal: signal ?? undefined }
-      if (this.#sink !== undefined) this.#exited()
-    })
+    if (this.#child !== undefined) this.#follow(this.#child)
   }
 
   /**
@@ -103,17 +98,9 @@ export class ServerProcess {
    */
   listen(lineBytesMax: number, sink: ProcessSink): void {
     this.#sink = sink
-    const child = this.#child
     const lines = new LineSplitter(lineBytesMax, sink)
     this.#lines = lines
-    child?.stdout?.on('data', (chunk: Buffer) => lines.write(chunk))
-    child?.stdout?.on('error', () => {})
-    const { stderr } = child ?? {}
-    const lastWords = stderr === null || stderr === undefined ? () => {} : drainStderr(stderr, sink)
-    child?.on('close', () => {
-      lastWords()
-      this.#end()
-    })
+    if (this.#child !== undefined) this.#read(this.#child, lines, sink)
     if (this.#spawnError !== undefined) setImmediate(() => this.#end())
     else if (this.#exit !== undefined) this.#exited()
   }
@@ -128,10 +115,12 @@ export class ServerProcess {
   }
 
   /**
-   * Writes one line, with or without its line feed. `written` is called when the process has taken it.
+   * Writes one line, with or without its line feed. `written` is told when the process has taken it, or
+   * that it never will.
    */
-  write(line: Buffer, written?: () => void): void {
+  write(line: Buffer, written?: Written): void {
     if (this.#stdin?.writable === true) this.#input?.write(line, written)
+    else if (written !== undefined) process.nextTick(written, new Error('the process is gone'))
   }
 
   /** Stops reading what it writes; it will block when its pipe is full. */
@@ -162,6 +151,30 @@ export class ServerProcess {
     return new Promise((resolve) => this.#onOver.push(resolve))
   }
 
+  #follow(child: ChildProcess): void {
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.pid === undefined) this.#failed(error)
+    })
+    child.on('exit', (code, signal) => {
+      this.#exit = { code: code ?? undefined, signal: signal ?? undefined }
+      if (this.#sink !== undefined) this.#exited()
+    })
+    child.stdin?.on('error', () => this.#closedAnEnd())
+    child.stdin?.on('close', () => this.#closedAnEnd())
+  }
+
+  #read(child: ChildProcess, lines: LineSplitter, sink: ProcessSink): void {
+    const { stdout, stderr } = child
+    stdout?.on('data', (chunk: Buffer) => lines.write(chunk))
+    stdout?.on('error', () => {})
+    stdout?.on('end', () => this.#closedAnEnd())
+    const lastWords = stderr === null ? () => {} : drainStderr(stderr, sink)
+    child.on('close', () => {
+      lastWords()
+      this.#end()
+    })
+  }
+
   /** Some errors come as events and some are thrown; both are ways not to start. */
   #spawn(command: ServerCommand): ChildProcess | undefined {
     try {
@@ -181,6 +194,21 @@ export class ServerProcess {
   #failed(error: NodeJS.ErrnoException): void {
     this.#spawnError = error.code ?? error.name
     if (this.#sink !== undefined) this.#end()
+  }
+
+  /**
+   * A server that lives on without its input or its output serves nobody: it is ended, and what waits
+   * for it fails. When it is just ending by itself, that is told in a moment.
+   */
+  #closedAnEnd(): void {
+    if (this.#asked || this.#over || this.#closing) return
+    this.#closing = true
+    this.#after(LAST_OUTPUT_MS, () => {
+      if (this.#exit !== undefined || this.#over) return
+      this.#end()
+      this.#signal('SIGTERM')
+      this.#after(GRACE_MS, () => this.#signal('SIGKILL'))
+    })
   }
 
   #exited(): void {
@@ -243,24 +271,6 @@ export class ServerProcess {
 }
 
 const NO_EXIT = { code: undefined, signal: undefined }
-
-/** Hands standard error on in lines. Returns what to call for the last one, which no line feed ends. */
-function drainStderr(stderr: NodeJS.ReadableStream, sink: ProcessSink): () => void {
-  let long: Buffer | undefined
-  const lines = new LineSplitter(STDERR_BYTES_MAX, {
-    line: (bytes) => sink.stderr(bytes.toString('utf8').trimEnd()),
-    longPart: (bytes) => {
-      long ??= Buffer.from(bytes.subarray(0, STDERR_BYTES_MAX))
-    },
-    longEnd: () => {
-      sink.stderr(`${long?.toString('utf8') ?? ''}…`)
-      long = undefined
-    },
-  })
-  stderr.on('data', (chunk: Buffer) => lines.write(chunk))
-  stderr.on('error', () => {})
-  return () => lines.end()
-}
 
 function groupLives(pid: number): boolean {
   if (process.platform === 'win32') return false

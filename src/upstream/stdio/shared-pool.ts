@@ -16,6 +16,7 @@ import { acceptsStream, EMPTY_BODY } from './framing.ts'
 import { ParamHeaders } from './param-headers.ts'
 import type { HostedProcess, ProcessTable } from './process-table.ts'
 import { SharedProcess } from './shared-process.ts'
+import { NOT_TAKEN } from './stdio-session.ts'
 
 export interface SharedPoolOptions {
   readonly name: string
@@ -76,7 +77,8 @@ export class SharedPool {
   #notify(exchange: Exchange, body: Buffer, sink: ReplySink): Flight {
     const owner = this.#ownerOf(exchange)
     const [message] = exchange.calls
-    const accepted = (): void => {
+    const accepted = (error?: Error | null): void => {
+      if (error instanceof Error) return sink.failed(NOT_TAKEN)
       sink.head(202, 'Accepted', EMPTY_BODY)
       sink.end()
     }

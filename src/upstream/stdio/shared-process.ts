@@ -114,7 +114,7 @@ export class SharedProcess {
   }
 
   /** A notification of a client that belongs to no request, or takes one back. */
-  notify(line: Buffer, written: () => void): void {
+  notify(line: Buffer, written: (error?: Error | null) => void): void {
     this.lastUsedMs = this.#options.nowMs()
     this.#process.write(toLine(line), written)
   }

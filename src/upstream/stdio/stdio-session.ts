@@ -17,7 +17,7 @@ import { SessionStreams, type RequestStream } from './session-streams.ts'
 
 /** What a session needs of its process. */
 export interface SessionProcess {
-  write(line: Buffer, written?: () => void): void
+  write(line: Buffer, written?: (error?: Error | null) => void): void
   pause(): void
   resume(): void
 }
@@ -133,8 +133,9 @@ export class StdioSession {
   /** Notifications and answers to the server: accepted when the process has taken them. */
   #deliver(body: Buffer, messages: readonly WireMessage[], sink: ReplySink): Flight {
     let aborted = false
-    const accepted = (): void => {
+    const accepted = (error?: Error | null): void => {
       if (aborted) return
+      if (error instanceof Error) return sink.failed(NOT_TAKEN)
       sink.head(202, 'Accepted', EMPTY_BODY)
       sink.end()
     }
@@ -236,6 +237,14 @@ export class StdioSession {
     for (const { reply } of this.#pending.values()) if (reply.stream.attached) replies.add(reply)
     return [...replies]
   }
+}
+
+/** The server was gone before it took a message that has no answer to wait for. */
+export const NOT_TAKEN: TransportFailure = {
+  reason: 'process_exit',
+  sent: true,
+  stale: false,
+  detail: 'not taken',
 }
 
 function bytesOf(body: Buffer, { start, end }: WireMessage): Buffer {
