@@ -17,7 +17,7 @@ function envelopeOf(body: string): Envelope {
 
 function refusal(body: string, headers: HeaderRecord = JSON_TYPE): string {
   const envelope = read(headers, Buffer.from(body))
-  return envelope.kind === 'rejected' ? envelope.reason : 'accepted'
+  return envelope.kind === 'rejected' ? envelope.reason : (envelope.fault?.reason ?? 'accepted')
 }
 
 const idOf = (id: string): JsonRpcId =>
