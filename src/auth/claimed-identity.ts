@@ -1,10 +1,10 @@
 /**
  * Whom a request claims to come from, when nobody here has checked it.
  *
- * The upstream checks the token; what counts here is only that a session which one subject began is
- * not continued by another. A forged claim gains nothing: without the session's id it opens nothing,
- * and with the true token's subject it is refused by the upstream. Opaque tokens name nobody, and
- * change while a session lasts, so they bind nothing.
+ * What counts here is only that a session which one subject began is not continued by another. A
+ * claim can only narrow what its sender may use: without the session's id it opens nothing, and over
+ * HTTP the upstream checks the token. Opaque tokens name nobody, and change while a session lasts, so
+ * they bind nothing.
  */
 
 /** Larger tokens are not read. */

@@ -56,6 +56,9 @@ export async function runWrap(
   })
 }
 
+/** How long the end of a session may take: clients kill servers that do not end soon. */
+const CLOSE_MS = 1_000
+
 class Wrap {
   readonly #context: CommandContext
   readonly #config: Config
@@ -106,8 +109,11 @@ class Wrap {
     front = this.#front(parts)
     front.start()
     const end = await Promise.race([ended, left, stopped])
-    if (end === 'left') await withinTime(front.drained(), this.#drainMs())
-    await front.close()
+    if (end === 'left') {
+      // A signal ends the wait.
+      await Promise.race([withinTime(front.drained(), this.#drainMs()), stopped])
+    }
+    await withinTime(front.close(), CLOSE_MS)
     // The server may still answer while it ends.
     await parts.close()
     await front.flushed()

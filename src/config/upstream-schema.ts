@@ -113,7 +113,7 @@ export const upstream = z
     ),
     pool: about(
       z._default(count, 5),
-      'Most processes that requests of revision 2026-07-28 share. Only with `stateless: true`; otherwise there is one per principal.',
+      'Most processes that requests of revision 2026-07-28 share. Only with `stateless: true`; otherwise there is one per client (address and, when there is a token, its subject).',
     ),
     stateless: about(
       z._default(z.boolean(), false),

@@ -540,9 +540,9 @@ describe('Headers that repeat the body', () => {
   it('are named in the refusal, which shows no more than 128 characters of the body', () => {
     const body = modern('tools/call', { name: 'x'.repeat(500) })
     const answer = read({ ...JSON_TYPE, 'mcp-name': 'y' }, Buffer.from(body))
-    assert.equal(answer.kind, 'rejected')
+    assert.equal(answer.kind, 'envelope')
     assert.equal(
-      answer.kind === 'rejected' ? answer.message : '',
+      answer.kind === 'envelope' ? answer.fault?.message : '',
       `Header mismatch: Mcp-Name does not match the body: the body names "${'x'.repeat(128)}"`,
     )
   })

@@ -1,7 +1,7 @@
 /**
  * The processes that requests of the stateless era share.
  *
- * Requests of one principal go to one process, because servers may keep state behind handles that
+ * Requests of one client go to one process, because servers may keep state behind handles that
  * they gave out; a server that is declared stateless has several, for everybody.
  */
 
@@ -22,7 +22,7 @@ export interface SharedPoolOptions {
   readonly name: string
   /** Most processes per owner. */
   readonly poolMax: number
-  /** True when all clients may share processes; otherwise each principal has its own. */
+  /** True when all clients may share processes; otherwise each has its own. */
   readonly stateless: boolean
   /** A process that is not used for so long is ended. */
   readonly sessionIdleMs: number
@@ -83,15 +83,11 @@ export class SharedPool {
       sink.end()
     }
     const own = [...this.#members].filter((hosted) => hosted.owner === owner)
-    const cancels = message?.message.cancels
-    if (cancels !== undefined) {
-      // Ids are unique per client only, and one address may be that of many clients: only a principal
-      // can take its request back so. Clients of this era hang up instead.
-      const known = exchange.principal !== undefined && !this.#options.stateless
-      if (known) for (const { shared } of own) if (shared.cancel(cancels)) break
-      accepted()
-    } else if (own[0] === undefined) accepted()
-    else own[0].shared.notify(body, accepted)
+    // Ids are unique per client only, so nothing is taken back by one: it might be another client's
+    // request. Clients of this era hang up instead.
+    const target = message?.message.cancels === undefined ? own[0] : undefined
+    if (target === undefined) accepted()
+    else target.shared.notify(body, accepted)
     return NO_FLIGHT
   }
 
@@ -132,7 +128,6 @@ export class SharedPool {
     if ('reason' in host) return host
     const shared = new SharedProcess(
       {
-        mixed: !owner.startsWith('p '),
         nowMs: () => clock.monotonicMs(),
         onUnroutable: () => observer.lineDropped(name, 'unroutable'),
       },
@@ -159,8 +154,8 @@ export class SharedPool {
 
   /** Requests of one owner may share a process; those of two may not, unless there is no state. */
   #ownerOf({ principal, clientAddress }: Exchange): string {
-    if (this.#options.stateless) return ''
-    return principal === undefined ? `a ${clientAddress ?? ''}` : `p ${principal}`
+    // What a token claims was checked by nobody, so it can only narrow what an address may share.
+    return this.#options.stateless ? '' : `${clientAddress ?? ''} ${principal ?? ''}`
   }
 
   /** Looks after silent streams, and ends the processes that nobody uses. */

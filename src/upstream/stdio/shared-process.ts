@@ -13,8 +13,6 @@ import { ReplyStream } from './reply-stream.ts'
 import type { SessionProcess } from './stdio-session.ts'
 
 export interface SharedProcessOptions {
-  /** True when clients may share it who are not one principal. */
-  readonly mixed: boolean
   readonly nowMs: () => number
   readonly onUnroutable: () => void
 }
@@ -229,22 +227,8 @@ export class SharedProcess {
     if (entry === undefined) return
     this.#entries.delete(key)
     // What it still logs about this request must not reach somebody else's.
-    if (entry.wantsLogs && this.#options.mixed) {
-      this.#quietUntilMs = this.#options.nowMs() + QUIET_MS
-    }
+    if (entry.wantsLogs) this.#quietUntilMs = this.#options.nowMs() + QUIET_MS
     this.#takeBack(key)
-  }
-
-  /** A client takes a request back by its own id for it. False when there is none such. */
-  cancel(idKey: string): boolean {
-    for (const [key, entry] of this.#entries) {
-      if (entry.id.key !== idKey) continue
-      this.#entries.delete(key)
-      this.#takeBack(key)
-      entry.stream.end()
-      return true
-    }
-    return false
   }
 
   #takeBack(key: string): void {

@@ -32,10 +32,9 @@ class Scene {
   readonly process = new FakeProcess()
   readonly shared: SharedProcess
 
-  /** `mixed`: several clients use it who are not one principal. */
-  constructor({ mixed = true }: { readonly mixed?: boolean } = {}) {
+  constructor() {
     this.shared = new SharedProcess(
-      { mixed, nowMs: () => this.now, onUnroutable: () => void (this.unroutable += 1) },
+      { nowMs: () => this.now, onUnroutable: () => void (this.unroutable += 1) },
       this.process,
     )
   }
@@ -199,24 +198,6 @@ describe('A client that hangs up', () => {
   })
 })
 
-describe('A request that its client takes back by its id', () => {
-  it('is taken back under the server’s id for it, and its reply ends', () => {
-    for (const acceptsStream of [true, false]) {
-      const scene = new Scene()
-      const { sink, id } = scene.send('"a"', { acceptsStream })
-      assert.equal(scene.shared.cancel('sb'), false)
-      assert.equal(scene.shared.cancel('sa'), true)
-      const line = parseJson<{ method: string; params: { requestId: number } }>(scene.process.last)
-      assert.deepEqual(
-        [line.method, String(line.params.requestId)],
-        ['notifications/cancelled', id],
-      )
-      assert.ok(sink.ended)
-      assert.equal(scene.shared.cancel('sa'), false)
-    }
-  })
-})
-
 describe('A subscription', () => {
   const listen = { method: 'subscriptions/listen' }
 
@@ -287,14 +268,6 @@ describe('A log message', () => {
     assert.equal(scene.unroutable, 2)
     assert.equal(other.sink.status, undefined)
     scene.now = 60_000
-    scene.say(LOG)
-    assert.deepEqual(other.sink.messages, [LOG])
-  })
-
-  it('of a request that was given up may reach another one of the same principal', () => {
-    const scene = new Scene({ mixed: false })
-    scene.send('1', { meta: LOG_LEVEL }).flight.abort()
-    const other = scene.send('1', { meta: LOG_LEVEL })
     scene.say(LOG)
     assert.deepEqual(other.sink.messages, [LOG])
   })
@@ -436,7 +409,10 @@ describe('Clients that share a server', () => {
         one.over = true
         one.answered = true
       },
-      late: ({ id, owner }) => scene.say(`{"id":${id},"result":{"m":"${owner} again"}}`),
+      late: (one) => {
+        scene.say(`{"id":${one.id},"result":{"m":"${one.owner} again"}}`)
+        one.answered = true
+      },
       'hang up': (one) => {
         one.flight.abort()
         one.over = true
