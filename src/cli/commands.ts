@@ -86,7 +86,7 @@ export const COMMANDS = {
         multiple: true,
         value: 'NAME=VALUE',
         about:
-          'A header for the server at --upstream, such as its credential; ${NAME} reads a variable.',
+          'A header for the server at --upstream, such as its credential; ${NAME} or ${NAME:-value} reads a variable.',
       },
       admin: {
         type: 'string',

@@ -32,16 +32,19 @@ const headerValue = z.string().check(
 )
 
 /** A header's value, or where it is read from. */
-const headerSource = z.union([
-  headerValue,
-  z.strictObject({
-    file: about(z.string().check(z.minLength(1)), 'The file; it is read again when it changes.'),
-    prefix: about(
-      z._default(headerValue, ''),
-      'What stands before its content, such as `Bearer `.',
-    ),
-  }),
-])
+const headerSource = z.union(
+  [
+    headerValue,
+    z.strictObject({
+      file: about(z.string().check(z.minLength(1)), 'The file; it is read again when it changes.'),
+      prefix: about(
+        z._default(headerValue, ''),
+        'What stands before its content, such as `Bearer `.',
+      ),
+    }),
+  ],
+  { error: 'expected a header value without line breaks, or { file: PATH, prefix: TEXT }' },
+)
 
 const pathPrefix = text('the beginning of a path, such as /.well-known/', (value) =>
   /^\/[^?#*:{}\s]*$/.test(value),
@@ -94,7 +97,11 @@ export const upstream = z
     ),
     command: z.optional(
       about(
-        z.array(plain).check(z.minLength(1)),
+        z.array(plain).check(
+          z.minLength(1, {
+            error: 'expected a program and its arguments, such as [npx, -y, server]',
+          }),
+        ),
         'In place of `url`: the program of an MCP server that speaks over its standard streams, and its arguments. No shell reads it.',
       ),
     ),
@@ -123,8 +130,37 @@ export const upstream = z
   .check(
     z.refine((value) => (value.url === undefined) !== (value.command === undefined), {
       error: 'expected either url or command',
+      abort: true,
+    }),
+    z.refine((value) => value.command === undefined || !usesHttp(value), {
+      error:
+        'transport, passthrough, host and headers are for upstreams with a url, and this one has a command',
+    }),
+    z.refine((value) => value.url === undefined || !usesProcess(value), {
+      error:
+        'env, inheritEnv, cwd and stateless are for upstreams with a command, and this one has a url',
     }),
   )
+
+interface Kinds {
+  readonly transport: string
+  readonly host: string
+  readonly headers: object
+  readonly passthrough?: readonly string[] | undefined
+  readonly env: object
+  readonly inheritEnv: readonly string[]
+  readonly cwd?: string | undefined
+  readonly stateless: boolean
+}
+
+function usesHttp({ transport, host, headers, passthrough }: Kinds): boolean {
+  const headed = Object.keys(headers).length > 0
+  return transport !== 'http' || host !== 'upstream' || headed || passthrough !== undefined
+}
+
+function usesProcess({ env, inheritEnv, cwd, stateless }: Kinds): boolean {
+  return Object.keys(env).length > 0 || inheritEnv.length > 0 || cwd !== undefined || stateless
+}
 
 export function isUpstreamUrl(value: string): boolean {
   if (!URL.canParse(value)) return false

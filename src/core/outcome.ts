@@ -102,6 +102,8 @@ export type RejectReason =
   | 'forbidden_origin'
   | 'unknown_upstream'
   | 'at_capacity'
+  /** The upstream's processes crash as soon as they start; the next start has to wait. */
+  | 'restarting'
   | 'draining'
 
 export const REJECT_REASONS: readonly RejectReason[] = [
@@ -122,6 +124,7 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'forbidden_origin',
   'unknown_upstream',
   'at_capacity',
+  'restarting',
   'draining',
 ]
 
@@ -265,11 +268,12 @@ function factsOfStatus(status: number): OutcomeFacts {
 }
 
 function factsOfRejection(reason: RejectReason): OutcomeFacts {
-  const ours = reason === 'at_capacity' || reason === 'draining'
+  const theirs = reason === 'restarting'
+  const ours = theirs || reason === 'at_capacity' || reason === 'draining'
   return {
     clientErrorType: reason,
     serverErrorType: ours ? reason : undefined,
-    faultDomain: ours ? 'sidecar' : 'caller',
+    faultDomain: theirs ? 'upstream' : ours ? 'sidecar' : 'caller',
     breakerSignal: 'none',
     countsAgainstAvailability: ours,
   }

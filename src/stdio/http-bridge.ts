@@ -215,10 +215,7 @@ export class HttpBridge {
     if (unanswered.length === 0) return
     const gaveUp = this.#closing || attempt >= RESUMES_MAX
     if (lastEventId === undefined || this.#sessionId === undefined || gaveUp) {
-      const message =
-        end.status >= 300
-          ? `The MCP server answered with HTTP status ${end.status}.`
-          : 'The MCP server ended its reply without an answer.'
+      const message = describeNoAnswer(end.status)
       const error = { code: NO_ANSWER_CODE, message, data: { source: 'sidelight' } }
       for (const { raw } of unanswered) this.#output.line(errorLine(raw, error))
       return
@@ -269,4 +266,13 @@ function withoutEnd(line: Buffer): Buffer {
   if (line[end - 1] === 0x0a) end -= 1
   if (line[end - 1] === 0x0d) end -= 1
   return line.subarray(0, end)
+}
+
+function describeNoAnswer(status: number): string {
+  if (status < 300) return 'The MCP server ended its reply without an answer.'
+  const hint =
+    status === 404 || status === 405
+      ? ' The URL must be that of a Streamable HTTP endpoint; HTTP+SSE is not spoken here.'
+      : ''
+  return `The MCP server answered with HTTP status ${status}.${hint}`
 }

@@ -24,6 +24,8 @@ interface WatchedFile {
   readonly prefix: string
   /** What tells one version of the file from another. */
   version: string
+  /** True when it could not be read, and that has been said. */
+  failing: boolean
 }
 
 /** Secrets are small; a larger file is a mistake. */
@@ -61,7 +63,13 @@ export class HeaderSource {
       const content = readNow(value.file)
       if (typeof content !== 'string') return { kind: 'failed', file: value.file, ...content }
       this.#set(name, value.prefix + content)
-      this.#files.push({ name, file: value.file, prefix: value.prefix, version: '' })
+      this.#files.push({
+        name,
+        file: value.file,
+        prefix: value.prefix,
+        version: '',
+        failing: false,
+      })
     }
     return undefined
   }
@@ -88,8 +96,11 @@ export class HeaderSource {
       const content = size > FILE_BYTES_MAX ? '' : clean(await readFile(one.file, 'utf8'))
       if (content === '') throw new Error('empty or too large')
       one.version = version
+      one.failing = false
       this.#set(one.name, one.prefix + content)
     } catch (error) {
+      if (one.failing) return
+      one.failing = true
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'invalid'
       this.#log.write('warn', 'secret.unreadable', 'A file with a header value cannot be read', {
         file: one.file,

@@ -71,6 +71,8 @@ export class HttpTransport implements Transport {
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: IDLE_CONNECTION_MS,
+      // A server may promise longer; what lies between it and us need not keep the promise.
+      keepAliveMaxTimeout: IDLE_CONNECTION_MS,
       maxHeaderSize: options.headerBytesMax,
       allowH2: false,
       connect: { timeout: options.connectTimeoutMs },

@@ -49,6 +49,10 @@ export class SseTransport implements Transport {
       if (this.#sessions.size < this.#options.sessionsMax) return undefined
       return rejectOver('sessions', 'at_capacity', 'there are as many sessions as limits.sessions')
     }
+    if (endpoint === 'mcp') {
+      const message = `this upstream speaks HTTP+SSE; open its stream at /${this.#options.name}/sse`
+      return reject('unknown_upstream', message)
+    }
     if (endpoint !== 'sse_post') return undefined
     if (kind !== 'message') return reject('method_not_allowed', 'use POST')
     const session = sessionId === undefined ? undefined : this.#sessions.get(sessionId)

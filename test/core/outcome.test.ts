@@ -86,6 +86,7 @@ const TABLE: readonly (readonly [Outcome, Row])[] = [
   [rejected('forbidden_origin'), ['forbidden_origin', undefined, 'caller', 'none', false]],
   [rejected('unknown_upstream'), ['unknown_upstream', undefined, 'caller', 'none', false]],
   [rejected('at_capacity'), ['at_capacity', 'at_capacity', 'sidecar', 'none', true]],
+  [rejected('restarting'), ['restarting', 'restarting', 'upstream', 'none', true]],
   [rejected('draining'), ['draining', 'draining', 'sidecar', 'none', true]],
 ]
 
@@ -146,6 +147,7 @@ describe('The reasons', () => {
       'forbidden_origin',
       'unknown_upstream',
       'at_capacity',
+      'restarting',
       'draining',
     ])
   })

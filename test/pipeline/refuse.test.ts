@@ -63,6 +63,7 @@ describe('The tables of answers', () => {
       forbidden_origin: { use: 'always', status: 403, code: 1004, retryAfterMs: undefined },
       unknown_upstream: { use: 'fallback', status: 502, code: 1005, retryAfterMs: undefined },
       at_capacity: { use: 'fallback', status: 503, code: 1006, retryAfterMs: 1_000 },
+      restarting: { use: 'fallback', status: 503, code: 1009, retryAfterMs: 1_000 },
       draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
     })
   })

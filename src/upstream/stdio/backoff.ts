@@ -3,8 +3,8 @@
 const FIRST_WAIT_MS = 250
 const WAIT_MS_MAX = 30_000
 
-/** A process that ran for so long was sound: the next failure is a first one again. */
-export const SUSTAINED_UPTIME_MS = 30_000
+/** A process that ran for so long was sound: its end is no reason to wait. */
+export const SUSTAINED_UPTIME_MS = 10_000
 
 export class Backoff {
   #failures = 0
@@ -12,7 +12,10 @@ export class Backoff {
 
   /** A process crashed, or could not be started (`uptimeMs` 0). */
   failed(uptimeMs: number, nowMs: number): void {
-    if (uptimeMs >= SUSTAINED_UPTIME_MS) this.#failures = 0
+    if (uptimeMs >= SUSTAINED_UPTIME_MS) {
+      this.#failures = 0
+      return
+    }
     this.#untilMs = nowMs + Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** this.#failures)
     this.#failures += 1
   }

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
-import { rejectOver, type Rejection } from '../../core/outcome.ts'
+import { reject, rejectOver, type Rejection } from '../../core/outcome.ts'
 import { WireReader, type WireMessage } from '../../mcp/wire-message.ts'
 import type { ProcessEnding, TransportObserver } from '../../core/observer.ts'
 import type { TransportFailure } from '../transport.ts'
@@ -49,10 +49,15 @@ export class ProcessTable {
     return this.#running.size >= this.#options.processesMax
   }
 
-  /** Refuses when there are as many processes as there may be. */
+  /** Refuses when there are as many processes as there may be, or the last ones crashed at once. */
   checkRoom(): Rejection | undefined {
-    if (!this.full) return undefined
-    return rejectOver('processes', 'at_capacity', 'the upstream has as many processes as it may')
+    if (this.full) {
+      const message = 'the upstream runs as many processes as its key "processes" allows'
+      return rejectOver('processes', 'at_capacity', message)
+    }
+    const waitMs = this.#backoff.waitMs(this.#options.clock.monotonicMs())
+    if (waitMs === 0) return undefined
+    return reject('restarting', 'the processes of the upstream end as soon as they start', waitMs)
   }
 
   /** A running process, or why there is none: it crashed too often just now. */

@@ -50,7 +50,6 @@ export class SharedPool {
 
   /** Refuses when there is no process for the client and none may be started. */
   check(exchange: Exchange): Rejection | undefined {
-    if (!this.#processes.full) return undefined
     const owner = this.#ownerOf(exchange)
     for (const member of this.#members) if (member.owner === owner) return undefined
     return this.#processes.checkRoom()
