@@ -140,6 +140,7 @@ const OUTCOMES: readonly (readonly [string, Outcome])[] = [
     { kind: 'rejected', reason: 'malformed', message: '' },
   ],
   ['rejected, at_capacity', { kind: 'rejected', reason: 'at_capacity', message: '' }],
+  ['rejected, restarting', { kind: 'rejected', reason: 'restarting', message: '' }],
   ['rejected, draining', { kind: 'rejected', reason: 'draining', message: '' }],
   ['cancelled', { kind: 'cancelled' }],
   ['internal', { kind: 'internal' }],

@@ -73,6 +73,51 @@ describe('documentation', () => {
     }
   })
 
+  it('shows examples that are whole files as they are', () => {
+    const shown: string[] = []
+    for (const page of globSync('docs/**/*.md')) {
+      const text = readFileSync(page, 'utf8')
+      for (const [, file = ''] of text.matchAll(
+        /\(\.\.\/(examples\/[\w-]+\.yaml)\) is this file/g,
+      )) {
+        const yaml = readFileSync(file, 'utf8').replaceAll(/^#.*\n/gm, '')
+        assert.ok(text.includes(`\`\`\`yaml\n${yaml}\`\`\``), `${page} shows another ${file}`)
+        shown.push(file)
+      }
+    }
+    assert.ok(shown.length > 1)
+  })
+
+  it('shows configurations that are valid', () => {
+    for (const page of globSync('docs/**/*.md')) {
+      for (const [, yaml = ''] of readFileSync(page, 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)) {
+        assert.equal(parseConfig(yaml, {}).kind, 'config', `${page}:\n${yaml}`)
+      }
+    }
+  })
+
+  it('has no dead link to a heading', () => {
+    const slugs = (page: string): ReadonlySet<string> =>
+      new Set(
+        [...readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+          heading
+            .toLowerCase()
+            .replaceAll(/[^\w\- ]/g, '')
+            .replaceAll(' ', '-'),
+        ),
+      )
+    const dead: string[] = []
+    for (const page of pages) {
+      for (const [, file = '', anchor = ''] of readFileSync(page, 'utf8').matchAll(
+        /\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g,
+      )) {
+        const target = file === '' ? page : path.join(path.dirname(page), file)
+        if (!slugs(target).has(anchor)) dead.push(`${page}: ${file}#${anchor}`)
+      }
+    }
+    assert.deepEqual(dead, [])
+  })
+
   it('shows the example configuration as it is', () => {
     const page = readFileSync('docs/configuration.md', 'utf8')
     const shown = /```yaml\n# examples\/sidelight\.yaml\n([\s\S]*?)```/.exec(page)?.[1]

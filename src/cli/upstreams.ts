@@ -175,9 +175,9 @@ function propagation({ telemetry }: Config): UpstreamParts['propagate'] {
 /** What each fixed path stands for; `/mcp` too when there is one upstream and nobody claimed it. */
 export function pathsOf(config: Config): Map<string, Route> {
   const paths = new Map<string, Route>()
-  const add = (path: string, upstream: string, config_: UpstreamConfig): void => {
-    paths.set(path, { upstream, endpoint: config_.transport === 'sse' ? 'sse_stream' : 'mcp' })
-    if (config_.url === undefined || config_.host === 'preserve') return
+  const add = (path: string, upstream: string, its: UpstreamConfig): void => {
+    paths.set(path, { upstream, endpoint: its.transport === 'sse' ? 'sse_stream' : 'mcp' })
+    if (its.url === undefined || its.host === 'preserve') return
     paths.set(METADATA_PREFIX + path, { upstream, endpoint: 'metadata' })
   }
   const entries = Object.entries(config.upstreams)
@@ -189,6 +189,10 @@ export function pathsOf(config: Config): Map<string, Route> {
   }
   for (const [name, upstream] of entries) {
     if (upstream.path !== undefined) add(upstream.path, name, upstream)
+    // A message to the upstream's own endpoint is a message, also where all paths are passed on.
+    const own = upstream.url === undefined ? undefined : new URL(upstream.url).pathname
+    const passed = passedPrefixes(upstream).some((prefix) => own?.startsWith(prefix) === true)
+    if (own !== undefined && passed && !paths.has(own)) add(own, name, upstream)
   }
   return paths
 }
@@ -196,14 +200,17 @@ export function pathsOf(config: Config): Map<string, Route> {
 /** Beginnings of paths that go to an upstream unread. */
 export function prefixesOf(config: Config): Map<string, Route> {
   const prefixes = new Map<string, Route>()
-  for (const [name, { passthrough, host, url }] of Object.entries(config.upstreams)) {
-    if (url === undefined) continue
-    const own = passthrough ?? (host === 'preserve' ? ['/.well-known/'] : [])
-    for (const prefix of own) {
-      if (!prefixes.has(prefix)) prefixes.set(prefix, { upstream: name, endpoint: 'pass' })
+  for (const [name, upstream] of Object.entries(config.upstreams)) {
+    for (const prefix of passedPrefixes(upstream)) {
+      prefixes.set(prefix, { upstream: name, endpoint: 'pass' })
     }
   }
   return prefixes
+}
+
+function passedPrefixes({ passthrough, host, url }: UpstreamConfig): readonly string[] {
+  if (url === undefined) return []
+  return passthrough ?? (host === 'preserve' ? ['/.well-known/'] : [])
 }
 
 /** `server.address` without the brackets of an IPv6 literal. */

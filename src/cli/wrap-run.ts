@@ -1,5 +1,6 @@
 /** The larger part of `sidelight wrap`, which is loaded while the server starts. */
 
+import { formatAddress } from '../config/units.ts'
 import { formatProblems, validateConfig, type ConfigResult } from '../config/load.ts'
 import { expandText } from '../config/expand-env.ts'
 import type { Config } from '../config/schema.ts'
@@ -106,6 +107,11 @@ class Wrap {
       const failure = await parts.fail('admin', this.#config.listen.admin, admin.code)
       return this.#failed(describeStartFailure(failure))
     }
+    options.log.write('info', 'sidelight.wrapping', 'Sidelight stands before a server', {
+      version: this.#context.version,
+      upstream: this.#name,
+      admin: admin === undefined ? 'off' : `http://${formatAddress(admin)}`,
+    })
     front = this.#front(parts)
     front.start()
     const end = await Promise.race([ended, left, stopped])
@@ -148,7 +154,10 @@ class Wrap {
     if (this.#config.upstreams[this.#name]?.url !== undefined) {
       return new HttpBridge({ ...shared, userAgent: `sidelight/${this.#context.version}` })
     }
-    return new LineServer(shared)
+    const server = this.#server
+    const front = new LineServer({ ...shared, waitingBytes: () => server?.backlogBytes ?? 0 })
+    server?.onRelief(() => front.relieved())
+    return front
   }
 }
 

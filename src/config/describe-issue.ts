@@ -18,10 +18,14 @@ export function describeIssue(issue: Issue, value: unknown): string {
   if (value === undefined && issue.code === 'invalid_type') return 'missing; this key is required'
   if (issue.code === 'invalid_value')
     return `expected one of ${issue.values.map(String).join(', ')}`
-  const said = issue.message !== '' && issue.message !== 'Invalid input'
-  if (issue.code === 'invalid_union' && !said) return describeUnion(issue)
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? 'invalid name'
-  if (said) return issue.message
+  // Zod's own words say nothing; those that the schema gives do.
+  if (issue.message !== '' && issue.message !== 'Invalid input') return issue.message
+  return describeByKind(issue)
+}
+
+function describeByKind(issue: Issue): string {
+  if (issue.code === 'invalid_union') return describeUnion(issue)
   if (issue.code === 'invalid_type') return `expected ${article(issue.expected)}`
   return issue.code === 'too_small' ? `expected at least ${String(issue.minimum)}` : 'invalid value'
 }

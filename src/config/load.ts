@@ -15,6 +15,7 @@ import {
 } from './describe-issue.ts'
 import { expandEnv, type Env } from './expand-env.ts'
 import { configSchema, type Config } from './schema.ts'
+import { findPathClash } from './path-clash.ts'
 import { parseAddress } from './units.ts'
 
 export interface ConfigProblem {
@@ -176,28 +177,3 @@ function findLoop(
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
 /** Loopback, or every address: what is bound to one is reached by the other. */
 const LOCAL = /^(localhost|::1?|0\.0\.0\.0|127(\.\d+){3})$/
-
-/** Two upstreams may not claim one path, nor may one claim the path that another has by its name. */
-function findPathClash(
-  config: Config,
-  lineAt: (path: readonly PropertyKey[]) => number | undefined,
-): ConfigProblem | undefined {
-  const owners = new Map(
-    Object.entries(config.upstreams).flatMap(([name, { transport }]) =>
-      transport === 'sse'
-        ? [`/${name}/sse`, `/${name}/message`].map((path): [string, string] => [path, name])
-        : [[`/${name}/mcp`, name] as [string, string]],
-    ),
-  )
-  for (const [name, { path }] of Object.entries(config.upstreams)) {
-    if (path === undefined) continue
-    const owner = owners.get(path)
-    if (owner !== undefined && owner !== name) {
-      const message = `"${path}" is already the path of upstream "${owner}"`
-      const line = lineAt(['upstreams', name, 'path'])
-      return { path: `upstreams.${name}.path`, line, message }
-    }
-    owners.set(path, name)
-  }
-  return undefined
-}

@@ -9,13 +9,14 @@ export function printConfig(config: Config): string {
   return stringify(maskSecrets(config))
 }
 
-/** Header values and variables may be credentials, and so may a URL's query: none is ever shown. */
+/** Header values, variables and arguments may be credentials, and so may a URL's query: none is ever shown. */
 export function maskSecrets(config: Config): Config {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => [
     name,
     {
       ...upstream,
       ...(upstream.url === undefined ? {} : { url: maskUrl(upstream.url) }),
+      ...(upstream.command === undefined ? {} : { command: maskArguments(upstream.command) }),
       headers: maskValues(upstream.headers),
       env: maskValues(upstream.env),
     },
@@ -27,6 +28,11 @@ function maskUrl(text: string): string {
   const url = new URL(text)
   if (url.search === '') return text
   return `${url.origin}${url.pathname}?${MASK}`
+}
+
+/** The program is shown, and how many arguments it gets. */
+function maskArguments([program = '', ...args]: readonly string[]): string[] {
+  return [program, ...args.map(() => MASK)]
 }
 
 function maskValues(values: Readonly<Record<string, unknown>>): Record<string, string> {

@@ -36,7 +36,11 @@ export function createDataApp(options: DataAppOptions): RequestListener {
   const prefixes = [...options.prefixes].toSorted(([a], [b]) => b.length - a.length)
   app.notFound((c) => {
     const { path } = c.req
-    const passed = prefixes.find(([prefix]) => path.startsWith(prefix))?.[1]
+    // What is sent on is the target as it came, so that is what must fit.
+    const target = c.env.incoming.url ?? ''
+    const passed = isPlainPath(target)
+      ? prefixes.find(([prefix]) => target.startsWith(prefix))?.[1]
+      : undefined
     if (passed !== undefined) return receive(c.env, passed, options)
     const unknown = /^\/([^/]+)\/mcp$/.exec(path)?.[1]
     if (unknown !== undefined) {
@@ -57,6 +61,17 @@ export function createDataApp(options: DataAppOptions): RequestListener {
     refuseUnread(unread(incoming, options), new ServerClient(outgoing), rejection, options.stages)
     incoming.resume()
   }
+}
+
+/**
+ * A path that every server on the way reads in one way: no dot segments, also encoded, no empty
+ * segments, no backslashes, and no target of another form (RFC 9112 §3.2).
+ */
+export function isPlainPath(target: string): boolean {
+  const end = target.search(/[?#]/)
+  const path = end < 0 ? target : target.slice(0, end)
+  if (!path.startsWith('/') || /\/\/|\\|%2f|%5c|%00/i.test(path)) return false
+  return !path.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment))
 }
 
 function describePaths(options: DataAppOptions): string {

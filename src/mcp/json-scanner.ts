@@ -33,6 +33,8 @@ export interface ScannerOptions {
   readonly onMessage: (slots: readonly Slot[]) => void
   /** Told of each value that stands where a message should and is no object. */
   readonly onOther?: () => void
+  /** Told of each member's name in objects of which some members are reported. Slower. */
+  readonly onKey?: (shape: ShapeNode, name: string) => void
 }
 
 export type ScanEnd =
@@ -305,7 +307,8 @@ export class JsonScanner {
     if (!this.#keeping) return
     const shape = this.#nodes[this.#depth - 1]
     if (shape === undefined) return
-    if (this.#keepBytes === 0 && !this.#keyEscaped) {
+    const { onKey } = this.#options
+    if (this.#keepBytes === 0 && !this.#keyEscaped && onKey === undefined) {
       this.#keeping = false
       this.#node = findKey(shape.keys, chunk, this.#keepFrom + 1, i - 1)
       return
@@ -314,7 +317,9 @@ export class JsonScanner {
     const raw = this.#take(chunk, i, 'latin1')
     if (raw === undefined) return
     const key = raw.includes('\\') ? decodeString(raw) : raw.slice(1, -1)
-    if (key !== undefined) this.#node = shape.members?.get(key)
+    if (key === undefined) return
+    this.#node = shape.members?.get(key)
+    onKey?.(shape, key)
   }
 
   #string(chunk: Buffer, from: number, to: number): number {

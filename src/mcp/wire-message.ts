@@ -3,7 +3,7 @@
  * it may have to replace: ids, progress tokens and subscription ids are only unique per client.
  */
 
-import { compileShape, Slot } from './json-shape.ts'
+import { compileShape, Slot, type ShapeNode } from './json-shape.ts'
 import { JsonScanner } from './json-scanner.ts'
 import { readId } from './read-envelope.ts'
 import { ID_BYTES_MAX, META_PROTOCOL_VERSION, NAME_BYTES_MAX } from './shapes.ts'
@@ -39,6 +39,11 @@ export interface WireMessage {
   readonly namesCapabilities: boolean
   /** True when `_meta` asks for log messages (2026-07-28). */
   readonly wantsLogs: boolean
+  /**
+   * True when a member that we replace stands there twice, or in another case: some servers match names
+   * without regard to case, and would take another one than we do. Only looked for on demand.
+   */
+  readonly ambiguous: boolean
   /** Offsets of the message itself: all of the line, or one member of a batch. */
   readonly start: number
   readonly end: number
@@ -105,13 +110,20 @@ export class WireReader {
   readonly #scanner: JsonScanner
   #messages: WireMessage[] = []
   #sound = true
+  #names: NameWatch | undefined
 
-  constructor() {
+  /** `watchNames`: also find out whether messages are `ambiguous`, which costs time. */
+  constructor({ watchNames = false }: { readonly watchNames?: boolean } = {}) {
+    const names = watchNames ? new NameWatch() : undefined
+    this.#names = names
     this.#scanner = new JsonScanner(WIRE_SHAPE, {
       strict: false,
       depthMax: Number.MAX_SAFE_INTEGER,
+      ...(names === undefined
+        ? {}
+        : { onKey: (shape: ShapeNode, name: string) => names.saw(shape, name) }),
       onMessage: (slots) => {
-        const message = toWireMessage(slots)
+        const message = toWireMessage(slots, names?.ambiguous ?? false)
         if (message === undefined) this.#sound = false
         else this.#messages.push(message)
       },
@@ -136,6 +148,7 @@ export class WireReader {
     const sound = this.#sound && messages.length > 0
     this.#messages = []
     this.#sound = true
+    this.#names?.reset()
     this.#scanner.reset()
     return complete && sound ? messages : undefined
   }
@@ -143,7 +156,7 @@ export class WireReader {
 
 const NO_SLOT = new Slot()
 
-function toWireMessage(slots: readonly Slot[]): WireMessage | undefined {
+function toWireMessage(slots: readonly Slot[], ambiguous: boolean): WireMessage | undefined {
   const at = (index: number): Slot => slots[index] ?? NO_SLOT
   const method = at(WIRE.method).text()
   const answers = at(WIRE.result).type !== 'none' || at(WIRE.error).type !== 'none'
@@ -162,8 +175,30 @@ function toWireMessage(slots: readonly Slot[]): WireMessage | undefined {
     claimsModern: at(WIRE.version).type === 'string',
     namesCapabilities: at(WIRE.capabilities).type === 'object',
     wantsLogs: at(WIRE.logLevel).type === 'string',
+    ambiguous,
     start,
     end,
+  }
+}
+
+/** Looks for names of known members that stand there twice, or in another case. */
+class NameWatch {
+  readonly #seen = new Map<ShapeNode, Set<string>>()
+  ambiguous = false
+
+  saw(shape: ShapeNode, name: string): void {
+    const lower = name.toLowerCase()
+    const known = [...(shape.members?.keys() ?? [])].find((one) => one.toLowerCase() === lower)
+    if (known === undefined) return
+    const seen = this.#seen.get(shape)
+    if (known !== name || seen?.has(lower) === true) this.ambiguous = true
+    if (seen === undefined) this.#seen.set(shape, new Set([lower]))
+    else seen.add(lower)
+  }
+
+  reset(): void {
+    this.#seen.clear()
+    this.ambiguous = false
   }
 }
 

@@ -1,8 +1,6 @@
 /**
- * Passes one reply through to the client, byte for byte, while a copy is watched.
- *
- * It ends once: when the body has ended and its outcomes are known, when the upstream failed, or
- * when the client left. The permit is held until then.
+ * Passes one reply through to the client, byte for byte, while a copy is watched. It ends once: with
+ * its body, with the upstream's failure, or when the client leaves; the permit is held until then.
  */
 
 import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
@@ -53,7 +51,8 @@ export class Delivery implements ReplySink, Stoppable {
 
   get longLived(): boolean {
     const { exchange, stages } = this.#parts
-    if (exchange.kind === 'stream') return true
+    // What is passed unread may be a stream for all we know.
+    if (exchange.kind === 'stream' || exchange.endpoint === 'pass') return true
     return exchange.calls.some((call) => stages.isLongLived(call.message.method))
   }
 
@@ -62,9 +61,7 @@ export class Delivery implements ReplySink, Stoppable {
     stages.inFlight.add(this)
     if (exchange.endpoint === 'sse_post') {
       // Its answers come on the session's stream, maybe before the reply to this request does.
-      for (const [index, { message }] of exchange.calls.entries()) {
-        if (message.kind === 'request') ledger.suspendCall(index, ANSWERED_ON_STREAM)
-      }
+      ledger.suspendRequests(ANSWERED_ON_STREAM)
     }
     client.onGone(() => this.#clientGone())
     client.onDrain(() => {
@@ -161,6 +158,15 @@ export class Delivery implements ReplySink, Stoppable {
     if (this.#headSent) client.abort()
     else client.answer(answerRefusal(exchange, outcome, stages.rejections))
     this.#finish(outcome)
+  }
+
+  cancelled(): void {
+    if (this.#over) return
+    const { client } = this.#parts
+    this.#tee?.drop()
+    if (!this.#headSent) client.head(202, 'Accepted', ['Content-Length', '0'])
+    client.end()
+    this.#finish(CANCELLED)
   }
 
   stop(): void {
@@ -271,10 +277,8 @@ export class Delivery implements ReplySink, Stoppable {
   #suspendOpenCalls(): void {
     const { exchange, ledger } = this.#parts
     if (exchange.kind !== 'message' || exchange.sessionId === undefined) return
-    for (const [index, { message }] of exchange.calls.entries()) {
-      if (message.kind === 'request' && !message.claimsModern) {
-        ledger.suspendCall(index, LEFT_BY_CLIENT)
-      }
+    if (exchange.calls.every(({ message }) => !message.claimsModern)) {
+      ledger.suspendRequests(LEFT_BY_CLIENT)
     }
   }
 

@@ -85,6 +85,13 @@ export class Ledger {
     })
   }
 
+  /** The same for every request that is open. */
+  suspendRequests(options: SuspendOptions): void {
+    for (const [index, { message }] of this.#exchange.calls.entries()) {
+      if (message.kind === 'request') this.suspendCall(index, options)
+    }
+  }
+
   /** No answer will come elsewhere: what was suspended ends with the exchange after all. */
   unsuspendAll(): void {
     const key = sessionKeyOf(this.#exchange) ?? ''

@@ -31,11 +31,18 @@ export interface BridgeClientOptions {
   readonly requests: readonly Token[]
   /** True for a line that is no message: its error is nobody's, and is written as it is. */
   readonly unreadable: boolean
+  /** True for a request that fetches what an earlier one left open. */
+  readonly resumes: boolean
+  /** True for a message of a session: 404 then says that the session is lost, which is not passed on. */
+  readonly inSession: boolean
+  /** True for a message that is not the client's: nothing of its answer is written. */
+  readonly muted: boolean
   /** Largest message that is put together. */
   readonly messageBytesMax: number
   /** Told of each message before it is written. */
   readonly onMessage: (line: Buffer, message: WireMessage) => void
-  readonly onHead: (status: number) => void
+  /** The head has come: the status, and the session that begins. */
+  readonly onHead: (status: number, sessionId: string | undefined) => void
   readonly onEnd: (end: BridgeEnd) => void
 }
 
@@ -61,6 +68,11 @@ export class BridgeClient implements Client {
     this.#unanswered = new Map(options.requests.map((token) => [token.key, token]))
   }
 
+  /** True while an answer is still to come. */
+  get waits(): boolean {
+    return this.#unanswered.size > 0 && !this.#done
+  }
+
   /** The client has taken its request back: hang up, as clients over HTTP do. */
   leave(): void {
     this.#unanswered.clear()
@@ -71,7 +83,7 @@ export class BridgeClient implements Client {
   head(status: number, _statusMessage: string, rawHeaders: string[]): void {
     this.#status = status
     this.#sessionId = headerOf(rawHeaders, 'mcp-session-id')
-    this.#options.onHead(status)
+    this.#options.onHead(status, this.#sessionId)
     if (status < 300 && isEventStream(headerOf(rawHeaders, 'content-type'))) {
       this.#sse = this.#createScanner()
     }
@@ -85,7 +97,8 @@ export class BridgeClient implements Client {
   }
 
   end(): void {
-    if (this.#sse === undefined && this.#bytes > 0 && !this.#tooLong) {
+    const lost = this.#status === 404 && this.#options.inSession
+    if (this.#sse === undefined && this.#bytes > 0 && !this.#tooLong && !lost) {
       this.#message(Buffer.concat(this.#chunks))
     }
     this.#finish()
@@ -96,6 +109,8 @@ export class BridgeClient implements Client {
   }
 
   answer({ status, body }: Answer): void {
+    // A stream that could not be had is asked for again; its calls are not answered by that.
+    if (this.#options.resumes) return this.#finish()
     this.#status = status
     if (this.#options.requests.length > 0) this.#message(Buffer.from(body))
     else if (this.#options.unreadable) this.#options.output.line(Buffer.from(body))
@@ -151,6 +166,7 @@ export class BridgeClient implements Client {
       if (message.kind === 'response') this.#unanswered.delete(message.id?.key ?? '')
       this.#options.onMessage(bytes, message)
     }
+    if (this.#options.muted) return
     this.#kept = this.#options.output.line(toLine(bytes)) && this.#kept
   }
 

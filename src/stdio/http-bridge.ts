@@ -7,16 +7,13 @@
  */
 
 import type { Readable, Writable } from 'node:stream'
-import type { Exchange, ExchangeKind } from '../core/exchange.ts'
-import { logDefect } from '../core/log.ts'
-import { isLongLived } from '../mcp/methods.ts'
-import { WireReader, type Token, type WireMessage } from '../mcp/wire-message.ts'
-import { handle, refuseUnread } from '../pipeline/handle.ts'
+import type { ExchangeKind } from '../core/exchange.ts'
+import { WireReader, type Token } from '../mcp/wire-message.ts'
 import type { Stages } from '../pipeline/stages.ts'
-import { BridgeClient, errorLine, type BridgeEnd } from './bridge-client.ts'
-import { readBridgeFacts, type BridgeFacts } from './bridge-facts.ts'
+import { errorLine, type BridgeEnd } from './bridge-client.ts'
+import { readBridgeFacts } from './bridge-facts.ts'
 import { BridgeHeaders } from './bridge-headers.ts'
-import { lineExchange } from './line-exchange.ts'
+import { BridgeRunner, type About } from './bridge-runner.ts'
 import { LineInput } from './line-input.ts'
 import { LineOutput } from './line-output.ts'
 
@@ -41,34 +38,29 @@ const RETRY_MS_MAX = 30_000
 /** A stream that ends this often in a row without anything new is not asked for again. */
 const RESUMES_MAX = 10
 
+/** How long a message that nobody answers may hold up those that follow it. */
+const ACCEPT_MS = 1_000
+
+const INITIALIZED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 const EMPTY = Buffer.alloc(0)
-
-/** What is known of a request besides its bytes. */
-type About = Partial<BridgeFacts> & {
-  readonly lastEventId?: string | undefined
-  /** True for a line that holds no message. */
-  readonly unreadable?: boolean
-}
-
-/** A request, or stream, under way. */
-interface Running {
-  readonly client: BridgeClient
-  readonly ids: ReadonlySet<string>
-  /** True for a request that lasts as long as its client listens. */
-  readonly listens: boolean
-}
 
 export class HttpBridge {
   readonly #options: HttpBridgeOptions
   readonly #input: LineInput
   readonly #output: LineOutput
   readonly #reader = new WireReader()
-  readonly #running = new Set<Running>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #headers: BridgeHeaders
+  readonly #runner: BridgeRunner
   #queue: Buffer[] = []
-  /** True while a message must be accepted before the next one may follow. */
-  #blocked = false
+  /** Bytes of lines that have been read and not been dealt with. */
+  #waitingBytes = 0
+  /** The message that must be accepted before the next one may follow. */
+  #blocker: Buffer | undefined
+  /** The client's own `initialize`. */
+  #handshake: Buffer | undefined
+  /** Messages that were sent again after their session was lost. */
+  readonly #retried = new WeakSet<Buffer>()
   #sessionId: string | undefined
   #closing = false
   #idle: (() => void) | undefined
@@ -77,13 +69,16 @@ export class HttpBridge {
     this.#options = options
     this.#output = new LineOutput(options.output)
     this.#headers = new BridgeHeaders(options.userAgent)
+    this.#runner = new BridgeRunner({ ...options, output: this.#output, headers: this.#headers })
     this.#input = new LineInput({
       ...options,
       onLine: (line) => {
-        this.#input.began()
-        this.#queue.push(withoutEnd(line))
+        const message = withoutEnd(line)
+        this.#waitingBytes += message.length
+        this.#queue.push(message)
         this.#pump()
       },
+      waitingBytes: () => this.#waitingBytes,
       onTooLong: () => this.#options.stages.observer.limitHit('line'),
     })
   }
@@ -113,7 +108,7 @@ export class HttpBridge {
   }
 
   leave(): void {
-    for (const { client } of this.#running) client.leave()
+    this.#runner.leaveAll()
   }
 
   flushed(): Promise<void> {
@@ -121,7 +116,7 @@ export class HttpBridge {
   }
 
   #pump(): void {
-    while (!this.#blocked) {
+    while (this.#blocker === undefined) {
       const line = this.#queue.shift()
       if (line === undefined) break
       this.#send(line)
@@ -129,9 +124,14 @@ export class HttpBridge {
     if (this.#isIdle()) this.#idle?.()
   }
 
+  /** A line is dealt with. */
+  #taken(line: Buffer): void {
+    this.#waitingBytes -= line.length
+    this.#input.relieved()
+  }
+
   #isIdle(): boolean {
-    const waiting = [...this.#running].some(({ ids, listens }) => ids.size > 0 && !listens)
-    return this.#queue.length === 0 && !this.#blocked && !waiting
+    return this.#queue.length === 0 && this.#blocker === undefined && !this.#runner.waits
   }
 
   #send(line: Buffer): void {
@@ -141,25 +141,44 @@ export class HttpBridge {
       first?.method === 'notifications/cancelled' &&
       (first.claimsModern || !this.#headers.handshaken)
     ) {
-      this.#takeBack(first)
-      this.#input.done()
+      // 2026-07-28: over HTTP a request is taken back by hanging up.
+      this.#runner.leave(first.cancels?.key)
+      this.#taken(line)
       return
     }
     const requests = messages.flatMap(({ kind, id }) =>
       kind === 'request' && id !== undefined ? [id] : [],
     )
-    const initializes = messages.some(({ method }) => method === 'initialize')
-    // What nobody answers must have arrived before what follows is sent on another connection.
-    this.#blocked = initializes || requests.length === 0
-    const facts = { ...readBridgeFacts(line, first), unreadable: first === undefined }
-    this.#run('message', line, requests, facts, (end) => {
-      this.#blocked = false
-      this.#input.done()
-      if (initializes && end.status < 300) this.#sessionId = end.sessionId ?? this.#sessionId
-      if (first?.method === 'notifications/initialized' && end.status < 300) this.#listen(0)
+    const about = { ...readBridgeFacts(line, first), unreadable: first === undefined }
+    this.#order(line, about.method, requests.length > 0)
+    const sessionId = this.#sessionId
+    this.#run('message', line, requests, about, (end) => {
+      this.#unblock(line)
+      if (end.status === 404 && sessionId !== undefined && !this.#retried.has(line)) {
+        return this.#recover(line, sessionId)
+      }
+      this.#taken(line)
       this.#resume(end, 0)
       this.#pump()
     })
+  }
+
+  /**
+   * Each message travels on a connection of its own, so what nobody answers must have been accepted
+   * before the next one is sent, and `initialize` answered.
+   */
+  #order(line: Buffer, method: string, isRequest: boolean): void {
+    if (method === 'initialize') this.#handshake = line
+    if (isRequest && method !== 'initialize') return
+    this.#blocker = line
+    // A server that does not accept a notification holds up nothing else for long.
+    if (!isRequest) this.#later(ACCEPT_MS, () => this.#unblock(line))
+  }
+
+  #unblock(line: Buffer): void {
+    if (this.#blocker !== line) return
+    this.#blocker = undefined
+    this.#pump()
   }
 
   #run(
@@ -169,44 +188,47 @@ export class HttpBridge {
     about: About,
     onEnd: (end: BridgeEnd) => void,
   ): void {
-    const { stages, lineBytesMax, upstream } = this.#options
-    const exchange = lineExchange({
-      upstream,
+    this.#runner.run({
       kind,
       body,
-      headers: this.#headers.for(kind, body, { ...about, sessionId: this.#sessionId }),
-      sessionId: this.#sessionId,
-      nowMs: stages.clock.monotonicMs(),
-    })
-    const client: BridgeClient = new BridgeClient({
-      output: this.#output,
       requests,
-      unreadable: about.unreadable === true,
-      messageBytesMax: lineBytesMax,
-      onHead: () => {},
-      onMessage: (line, message) => this.#headers.learn(line, message, about.method),
-      onEnd: (end) => {
-        this.#running.delete(running)
-        onEnd(end)
+      about,
+      sessionId: this.#sessionId,
+      onHead: (status, begun) => this.#headCame(body, about, status, begun),
+      onMessage: (line, message) => {
+        this.#headers.learn(line, message, about.method)
+        if (message.kind === 'response' && about.method === 'initialize') this.#unblock(body)
       },
+      onEnd,
     })
-    const running: Running = {
-      client,
-      ids: new Set(requests.map(({ key }) => key)),
-      listens: isLongLived(about.method ?? ''),
-    }
-    this.#running.add(running)
-    this.#handle(exchange, client)
   }
 
-  #handle(exchange: Exchange, client: BridgeClient): void {
-    const { stages } = this.#options
-    try {
-      handle(exchange, client, stages)
-    } catch (error) {
-      logDefect(stages.log, 'A defect of the sidecar ended an exchange', error)
-      refuseUnread(exchange, client, { kind: 'internal' }, stages)
+  #headCame(body: Buffer, { method }: About, status: number, begun: string | undefined): void {
+    if (status >= 300) return
+    if (method === 'initialize') this.#sessionId = begun ?? this.#sessionId
+    else if (this.#blocker === body) {
+      if (method === 'notifications/initialized') this.#listen(0)
+      this.#unblock(body)
     }
+  }
+
+  /**
+   * The server has lost the session. A client over pipes knows of none, so the handshake is made again
+   * here, and the message that was refused is sent again: it was not run.
+   */
+  #recover(line: Buffer, sessionId: string): void {
+    this.#retried.add(line)
+    this.#queue.unshift(line)
+    const handshake = this.#handshake
+    if (this.#sessionId !== sessionId || handshake === undefined) return this.#pump()
+    this.#sessionId = undefined
+    this.#blocker = handshake
+    this.#run('message', handshake, [], { method: 'initialize', muted: true }, (end) => {
+      if (end.status >= 300 || this.#sessionId === undefined) return this.#unblock(handshake)
+      this.#blocker = INITIALIZED
+      const about = { method: 'notifications/initialized', muted: true }
+      this.#run('message', INITIALIZED, [], about, () => this.#unblock(INITIALIZED))
+    })
   }
 
   /** Requests whose stream ended without their answer: it is asked for again, or they are told. */
@@ -220,7 +242,7 @@ export class HttpBridge {
       for (const { raw } of unanswered) this.#output.line(errorLine(raw, error))
       return
     }
-    this.#later(end.retryMs ?? RETRY_MS, () => {
+    this.#later((end.retryMs ?? RETRY_MS) * (attempt + 1), () => {
       this.#run('stream', EMPTY, unanswered, { lastEventId }, (next) => {
         const moved = next.lastEventId !== undefined && next.lastEventId !== lastEventId
         this.#resume(
@@ -250,13 +272,6 @@ export class HttpBridge {
       run()
     }, ms)
     this.#timers.add(timer)
-  }
-
-  /** 2026-07-28: over HTTP a request is taken back by hanging up. */
-  #takeBack({ cancels }: WireMessage): void {
-    for (const { client, ids } of this.#running) {
-      if (cancels !== undefined && ids.has(cancels.key)) client.leave()
-    }
   }
 }
 

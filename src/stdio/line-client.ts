@@ -5,8 +5,8 @@ import type { Answer, Client } from '../core/reply.ts'
 import { toLine } from '../mcp/to-line.ts'
 import type { LineOutput } from './line-output.ts'
 
-/** What came back is a JSON body, lines as a server wrote them, or nothing that has a body. */
-type Mode = 'json' | 'lines' | 'nothing'
+/** What came back are lines as a server wrote them, or nothing to be written. */
+type Mode = 'lines' | 'nothing'
 
 export class LineClient implements Client {
   readonly #output: LineOutput
@@ -26,7 +26,8 @@ export class LineClient implements Client {
 
   head(status: number, _statusMessage: string, rawHeaders: string[]): void {
     const type = status === 202 ? '' : (rawHeaders[1] ?? '')
-    this.#mode = type === 'application/json' ? 'json' : type === '' ? 'nothing' : 'lines'
+    // Answers of a batch come as events to be seen by us; their lines are written as they came.
+    this.#mode = type.startsWith('application/') ? 'lines' : 'nothing'
   }
 
   write(chunk: Buffer): boolean {

@@ -1,4 +1,4 @@
-/** Reads lines from standard input and waits when too many of them are under way. */
+/** Reads lines from standard input, and waits when what they lead to does not keep up. */
 
 import type { Readable } from 'node:stream'
 import { LineSplitter } from '../mcp/line-splitter.ts'
@@ -12,14 +12,15 @@ export interface LineInputOptions {
   readonly onTooLong: () => void
   /** The client has closed its end. */
   readonly onEnd: () => void
+  /** Bytes of lines that have not gone on yet. */
+  readonly waitingBytes: () => number
 }
 
-/** Messages under way at which reading stops until some have been done. */
-const UNDER_WAY_MAX = 1_024
+/** More than this waiting stops the reading. */
+const WAITING_BYTES_MAX = 1024 * 1024
 
 export class LineInput {
   readonly #options: LineInputOptions
-  #underWay = 0
   #ended = false
 
   constructor(options: LineInputOptions) {
@@ -27,14 +28,17 @@ export class LineInput {
   }
 
   start(): void {
-    const { input, lineBytesMax, onLine, onTooLong } = this.#options
+    const { input, lineBytesMax, onLine, onTooLong, waitingBytes } = this.#options
     const lines = new LineSplitter(lineBytesMax, {
       line: (line) => {
         if (!isBlank(line)) onLine(line)
       },
       longEnd: onTooLong,
     })
-    input.on('data', (chunk: Buffer) => lines.write(chunk))
+    input.on('data', (chunk: Buffer) => {
+      lines.write(chunk)
+      if (waitingBytes() > WAITING_BYTES_MAX) input.pause()
+    })
     input.on('end', () => {
       lines.end()
       this.#end()
@@ -43,16 +47,10 @@ export class LineInput {
     input.on('close', () => this.#end())
   }
 
-  /** A message has been taken on. */
-  began(): void {
-    this.#underWay += 1
-    if (this.#underWay === UNDER_WAY_MAX) this.#options.input.pause()
-  }
-
-  /** A message has been dealt with. */
-  done(): void {
-    this.#underWay -= 1
-    if (this.#underWay === UNDER_WAY_MAX - 1) this.#options.input.resume()
+  /** Something has gone on: reads again when enough of it has. */
+  relieved(): void {
+    const { input, waitingBytes } = this.#options
+    if (input.isPaused() && waitingBytes() <= WAITING_BYTES_MAX) input.resume()
   }
 
   #end(): void {

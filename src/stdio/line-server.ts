@@ -19,6 +19,8 @@ export interface LineServerOptions {
   readonly lineBytesMax: number
   /** The client has closed its end. */
   readonly onEnd: () => void
+  /** Bytes that wait for the server to read them. */
+  readonly waitingBytes: () => number
 }
 
 const HEADERS = ['content-type', 'application/json']
@@ -42,7 +44,7 @@ export class LineServer {
 
   start(): void {
     // What the server says of its own accord comes on a stream, as it does over HTTP.
-    this.#run(this.#exchange('stream', EMPTY), () => {})
+    this.#run(this.#exchange('stream', EMPTY))
     this.#input.start()
   }
 
@@ -60,16 +62,19 @@ export class LineServer {
     return this.#output.flushed()
   }
 
-  #message(line: Buffer): void {
-    this.#input.began()
-    this.#run(this.#exchange('message', line), () => this.#input.done())
+  /** The server has read what waited for it. */
+  relieved(): void {
+    this.#input.relieved()
   }
 
-  #run(exchange: Exchange, onDone: () => void): void {
+  #message(line: Buffer): void {
+    this.#run(this.#exchange('message', line))
+  }
+
+  #run(exchange: Exchange): void {
     const { stages } = this.#options
     const client: LineClient = new LineClient(exchange, this.#output, () => {
       this.#running.delete(client)
-      onDone()
     })
     this.#running.add(client)
     try {

@@ -102,6 +102,10 @@ export class MetadataSink implements ReplySink {
     this.#sink.failed(failure)
   }
 
+  cancelled(): void {
+    this.#sink.cancelled()
+  }
+
   #pass(): void {
     const head = this.#head
     this.#passing = true

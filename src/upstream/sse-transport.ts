@@ -143,6 +143,10 @@ class StreamSink implements ReplySink {
     this.#forget('lost')
     this.#sink.failed(failure)
   }
+
+  cancelled(): void {
+    this.#sink.cancelled()
+  }
 }
 
 function withoutLength(rawHeaders: readonly string[]): string[] {

@@ -22,6 +22,8 @@ export interface ReplySink {
   data(chunk: Buffer): boolean
   end(): void
   failed(failure: TransportFailure): void
+  /** The client has taken it back by another message, such as the end of its session. */
+  cancelled(): void
 }
 
 export interface TransportFailure {

@@ -4,10 +4,11 @@
  */
 
 import { headerOf, type Exchange } from '../../core/exchange.ts'
+import type { Message } from '../../core/message.ts'
 import { reject, type Rejection } from '../../core/outcome.ts'
 import { mirrorsAName } from '../../mcp/methods.ts'
 import { isModern, KNOWN_REVISIONS } from '../../mcp/revisions.ts'
-import type { WireLine } from '../../mcp/wire-message.ts'
+import type { WireLine, WireMessage } from '../../mcp/wire-message.ts'
 
 /** True when a message belongs to the stateless era: by its own claim, or by the header alone. */
 export function isModernExchange(exchange: Exchange): boolean {
@@ -37,11 +38,22 @@ export function checkModern(exchange: Exchange, line: WireLine): Rejection | und
   if (missing !== undefined) {
     return reject('header_mismatch', `Header mismatch: ${missing} is missing`)
   }
+  const wire = line?.[0]
+  if (wire === undefined || wire.ambiguous) return AMBIGUOUS
   if (message.kind === 'notification') return undefined
-  if (!message.claimsModern || line?.[0]?.namesCapabilities !== true) {
+  return checkMeta(message, wire)
+}
+
+const AMBIGUOUS: Rejection = reject(
+  'invalid_request',
+  'member names must not be repeated, nor stand in another case: servers read them in different ways',
+)
+
+function checkMeta(message: Message, wire: WireMessage): Rejection | undefined {
+  if (!message.claimsModern || !wire.namesCapabilities) {
     return reject(
       'invalid_meta',
-      'params._meta must name io.modelcontextprotocol/protocolVersion and /clientCapabilities',
+      'the request lacks io.modelcontextprotocol/protocolVersion or /clientCapabilities in params._meta',
     )
   }
   if (isModern(message.protocolVersion)) return undefined

@@ -8,6 +8,7 @@
 import type { TransportObserver } from '../../core/observer.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from '../transport.ts'
+import { STREAM_HEADERS, toEvent } from './framing.ts'
 import type { ProcessEnd, ServerProcess } from './server-process.ts'
 
 export interface LineTransportOptions {
@@ -113,24 +114,31 @@ export class LineTransport implements Transport {
     if (messages === undefined) {
       return this.#options.observer.lineDropped(this.#options.name, 'noise')
     }
-    const answers = messages.filter(({ kind }) => kind === 'response')
-    for (const [index, { id }] of answers.entries()) {
-      const waiting = this.#next(id?.key ?? '')
+    let passed = false
+    for (const message of messages) {
+      const waiting = message.kind === 'response' ? this.#next(message.id?.key ?? '') : undefined
       if (waiting === undefined) continue
-      this.#hand(waiting, line, answers.length - index)
-      return
+      if (messages.length === 1 && waiting.keys.length === 1) {
+        passed = true
+        this.#answer(waiting, line)
+      } else this.#show(waiting, line.subarray(message.start, message.end))
     }
-    if (this.#listener?.data(line) === false) this.#process.pause()
+    if (!passed && this.#listener?.data(line) === false) this.#process.pause()
   }
 
-  /** Hands a line with so many answers to the exchange that waits for them. */
-  #hand(waiting: Waiting, line: Buffer, answers: number): void {
-    waiting.open -= answers
-    waiting.sink.head(200, '', ANSWER_HEAD)
-    if (!waiting.sink.data(line)) this.#process.pause()
-    if (waiting.open > 0) return
-    waiting.sink.end()
-    if (waiting.keys.length > 1) this.#forget(waiting)
+  /** The whole answer to a lone request. */
+  #answer({ sink }: Waiting, line: Buffer): void {
+    sink.head(200, '', ANSWER_HEAD)
+    if (!sink.data(line)) this.#process.pause()
+    sink.end()
+  }
+
+  /** One answer of a batch, to be seen only: its line is passed on whole, as it came. */
+  #show(waiting: Waiting, answer: Buffer): void {
+    if (waiting.open === waiting.keys.length) waiting.sink.head(200, '', STREAM_HEADERS.slice())
+    waiting.open -= 1
+    waiting.sink.data(toEvent(answer, undefined))
+    if (waiting.open === 0) waiting.sink.end()
   }
 
   #next(key: string): Waiting | undefined {
@@ -157,9 +165,7 @@ export class LineTransport implements Transport {
     const waiting = this.#next(key)
     if (waiting === undefined) return
     waiting.open -= 1
-    if (waiting.open > 0) return
-    waiting.sink.head(202, '', [])
-    waiting.sink.end()
+    if (waiting.open === 0) waiting.sink.cancelled()
   }
 
   #tooLong(): void {

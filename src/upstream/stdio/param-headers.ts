@@ -47,6 +47,11 @@ export class ParamHeaders {
     this.#nowMs = nowMs
   }
 
+  /** Calls that wait to be sent. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Sends the call when its headers agree with it, and refuses it with -32020 when not. */
   guard(exchange: Exchange, sink: ReplySink, proceed: () => Flight): Flight {
     if (this.#tools !== undefined && this.#nowMs() < this.#untilMs) {

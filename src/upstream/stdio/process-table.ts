@@ -36,10 +36,28 @@ export interface HostedProcess extends SessionProcess {
   stop(): Promise<void>
 }
 
+/** A process belongs to one session, or to requests of several clients. */
+export type ProcessUse = 'session' | 'shared'
+
+/** More than this that a process does not read is refused. */
+export const BACKLOG_BYTES_MAX = 64 * 1024 * 1024
+
+export const NOT_READING: Rejection = rejectOver(
+  'bodies',
+  'at_capacity',
+  'the server does not read what it is sent',
+)
+
+/** A process of a session that has answered was sound; a shared one must run for so long. */
+const SOUND_MS = 10_000
+
 export class ProcessTable {
   readonly #options: ProcessTableOptions
   readonly #running = new Set<ServerProcess>()
-  readonly #backoff = new Backoff()
+  readonly #backoffs: Readonly<Record<ProcessUse, Backoff>> = {
+    session: new Backoff(),
+    shared: new Backoff(),
+  }
 
   constructor(options: ProcessTableOptions) {
     this.#options = options
@@ -50,28 +68,37 @@ export class ProcessTable {
   }
 
   /** Refuses when there are as many processes as there may be, or the last ones crashed at once. */
-  checkRoom(): Rejection | undefined {
+  checkRoom(use: ProcessUse): Rejection | undefined {
     if (this.full) {
       const message = 'the upstream runs as many processes as its key "processes" allows'
       return rejectOver('processes', 'at_capacity', message)
     }
-    const waitMs = this.#backoff.waitMs(this.#options.clock.monotonicMs())
+    const waitMs = this.#backoffs[use].waitMs(this.#options.clock.monotonicMs())
     if (waitMs === 0) return undefined
-    return reject('restarting', 'the processes of the upstream end as soon as they start', waitMs)
+    return reject(
+      'restarting',
+      'the processes of the upstream fail as soon as they are started',
+      Math.ceil(waitMs),
+    )
   }
 
   /** A running process, or why there is none: it crashed too often just now. */
-  start(user: ProcessUser): HostedProcess | { readonly reason: string } {
+  start(use: ProcessUse, user: ProcessUser): HostedProcess | { readonly reason: string } {
     const { clock, observer, name } = this.#options
-    if (this.#backoff.waitMs(clock.monotonicMs()) > 0) return { reason: 'restarting too often' }
+    if (this.#backoffs[use].waitMs(clock.monotonicMs()) > 0)
+      return { reason: 'restarting too often' }
     const reader = new WireReader()
+    const life = { use, answered: false }
     const drop = (why: 'noise' | 'too_long'): void => observer.lineDropped(name, why)
     const process = new ServerProcess({ ...this.#options, stderr: 'lines' })
     process.listen(this.#options.lineBytesMax, {
       line: (line) => {
         const messages = reader.read(line)
         if (messages === undefined) drop('noise')
-        else for (const message of messages) user.received(line, message)
+        for (const message of messages ?? []) {
+          if (message.kind === 'response') life.answered = true
+          user.received(line, message)
+        }
       },
       longPart: (bytes) => reader.part(bytes),
       longEnd: () => {
@@ -82,7 +109,7 @@ export class ProcessTable {
         }
       },
       stderr: (text) => this.#logStderr(process.pid, text),
-      exited: (end) => this.#ended(process, user, end),
+      exited: (end) => this.#ended(process, user, end, life),
     })
     this.#running.add(process)
     observer.processStarted(name)
@@ -93,7 +120,12 @@ export class ProcessTable {
     await Promise.all([...this.#running].map((process) => process.stop()))
   }
 
-  #ended(process: ServerProcess, user: ProcessUser, end: ProcessEnd): void {
+  #ended(
+    process: ServerProcess,
+    user: ProcessUser,
+    end: ProcessEnd,
+    { use, answered }: { readonly use: ProcessUse; readonly answered: boolean },
+  ): void {
     const { observer, name, clock, log } = this.#options
     this.#running.delete(process)
     const failure: TransportFailure = {
@@ -106,7 +138,9 @@ export class ProcessTable {
     if (end.asked) user.ended(failure)
     observer.processEnded(name, endingOf(end, verdict))
     if (verdict !== 'crash') return
-    this.#backoff.failed(end.spawnError === undefined ? end.uptimeMs : 0, clock.monotonicMs())
+    const sound = answered && (use === 'session' || end.uptimeMs >= SOUND_MS)
+    if (sound) this.#backoffs[use].reset()
+    else this.#backoffs[use].failed(clock.monotonicMs())
     log.write('warn', 'process.ended', 'The process of an upstream ended by itself', {
       upstream: name,
       pid: process.pid,

@@ -45,7 +45,7 @@ export class ReplyStream {
   /** When something was last written, as far as the ticks tell. */
   #lastMs: number
   #wrote = false
-  /** Bytes written since the listener said that it cannot keep up. */
+  /** Bytes written that the listener has not taken yet, since it said that it cannot keep up. */
   behindBytes = 0
   #behind = false
 
@@ -89,13 +89,10 @@ export class ReplyStream {
     }
     this.#state = 'over'
     const body = toLine(message)
-    this.#sink?.head(status, STATUS_CODES[status] ?? '', [
-      ...jsonHeaders(body.length),
-      ...this.#options.headers,
-    ])
-    this.#sink?.data(body)
-    this.#sink?.end()
-    this.#sink = undefined
+    const headers = [...jsonHeaders(body.length), ...this.#options.headers]
+    this.#sink?.head(status, STATUS_CODES[status] ?? '', headers)
+    this.#write(body)
+    this.#finish()
   }
 
   /** Ends a stream in good order. */
@@ -105,6 +102,12 @@ export class ReplyStream {
     // A client that takes no streams is owed a head all the same.
     if (this.#state === 'waiting') this.#sink?.head(202, 'Accepted', EMPTY_BODY)
     this.#state = 'over'
+    this.#finish()
+  }
+
+  /** The reply is over when its reader has taken it: until then it counts as under way. */
+  #finish(): void {
+    if (this.#behind) return
     this.#sink?.end()
     this.#sink = undefined
   }
@@ -114,6 +117,14 @@ export class ReplyStream {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#sink?.failed(failure)
+    this.#sink = undefined
+  }
+
+  /** The client has taken its request back, or ended its session. */
+  cancel(): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#sink?.cancelled()
     this.#sink = undefined
   }
 
@@ -138,16 +149,14 @@ export class ReplyStream {
     if (this.#state === 'waiting') this.#state = 'streaming'
     sink.head(200, 'OK', [...STREAM_HEADERS, ...headers])
     for (const event of replay) this.#write(event)
-    if (this.#state === 'over') {
-      sink.end()
-      this.#sink = undefined
-    }
+    if (this.#state === 'over') this.#finish()
   }
 
   caughtUp(sink: ReplySink): void {
     if (this.#sink !== undefined && this.#sink !== sink) return
     this.#behind = false
     this.behindBytes = 0
+    if (this.#state === 'over') this.#finish()
   }
 
   tick(nowMs: number): void {
@@ -163,7 +172,7 @@ export class ReplyStream {
   #write(bytes: Buffer): void {
     if (this.#sink === undefined) return
     this.#wrote = true
-    if (this.#behind) this.behindBytes += bytes.length
     if (!this.#sink.data(bytes)) this.#behind = true
+    if (this.#behind) this.behindBytes += bytes.length
   }
 }

@@ -123,6 +123,16 @@ export class ServerProcess {
     else if (written !== undefined) process.nextTick(written, new Error('the process is gone'))
   }
 
+  /** Bytes that wait for the process to read them. */
+  get backlogBytes(): number {
+    return this.#stdin?.writableLength ?? 0
+  }
+
+  /** Calls back each time when it has read all that waited. */
+  onRelief(relieved: () => void): void {
+    this.#stdin?.on('drain', relieved)
+  }
+
   /** Stops reading what it writes; it will block when its pipe is full. */
   pause(): void {
     this.#child?.stdout?.pause()
@@ -137,6 +147,7 @@ export class ServerProcess {
    * the whole group. Resolves when it has ended.
    */
   stop(): Promise<void> {
+    if (this.#sink === undefined) this.listen(0, NOBODY)
     const ended = this.#whenOver()
     if (this.#asked || this.#over) return ended
     this.#asked = true
@@ -269,6 +280,9 @@ export class ServerProcess {
     if (signal === 'SIGKILL') this.#watchItGo(GONE_LOOKS_MAX)
   }
 }
+
+/** For a process that is ended before anybody wanted to hear it. */
+const NOBODY: ProcessSink = { line: () => {}, stderr: () => {}, exited: () => {} }
 
 const NO_EXIT = { code: undefined, signal: undefined }
 

@@ -109,9 +109,16 @@ export class SessionStreams {
 
   /** A reply has ended; its events stay for a while. */
   close(id: string): void {
-    this.#requests.delete(id)
     this.#store.finish(id)
+    this.#forgetTaken()
     this.holdBack()
+  }
+
+  /** A reply whose reader has not taken all of it still holds the server back. */
+  #forgetTaken(): void {
+    for (const [id, stream] of this.#requests) {
+      if (stream.over && !stream.attached) this.#requests.delete(id)
+    }
   }
 
   fail(failure: TransportFailure): void {
@@ -130,10 +137,12 @@ export class SessionStreams {
       // A client of this era that hangs up has not cancelled anything; it may come back.
       abort: () => {
         stream.detach(sink)
+        this.#forgetTaken()
         this.holdBack()
       },
       resume: () => {
         stream.caughtUp(sink)
+        this.#forgetTaken()
         this.holdBack()
       },
     }
@@ -152,7 +161,7 @@ export class SessionStreams {
   #resume(place: EventPlace, sink: ReplySink): Flight {
     const replay = this.#store.left(place).map(toReplay)
     const stream = this.#requests.get(place.stream)
-    if (stream === undefined) {
+    if (stream === undefined || stream.over) {
       // Its answer has come: what was missed is all there is.
       sink.head(200, 'OK', [...STREAM_HEADERS, ...this.#headers()])
       for (const event of replay) sink.data(event)

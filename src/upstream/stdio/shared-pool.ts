@@ -14,7 +14,12 @@ import { WireReader } from '../../mcp/wire-message.ts'
 import type { Flight, Outbound, ReplySink } from '../transport.ts'
 import { acceptsStream, EMPTY_BODY } from './framing.ts'
 import { ParamHeaders } from './param-headers.ts'
-import type { HostedProcess, ProcessTable } from './process-table.ts'
+import {
+  BACKLOG_BYTES_MAX,
+  NOT_READING,
+  type HostedProcess,
+  type ProcessTable,
+} from './process-table.ts'
 import { SharedProcess } from './shared-process.ts'
 import { NOT_TAKEN } from './stdio-session.ts'
 
@@ -51,8 +56,10 @@ export class SharedPool {
   /** Refuses when there is no process for the client and none may be started. */
   check(exchange: Exchange): Rejection | undefined {
     const owner = this.#ownerOf(exchange)
-    for (const member of this.#members) if (member.owner === owner) return undefined
-    return this.#processes.checkRoom()
+    const own = [...this.#members].filter((member) => member.owner === owner)
+    if (own.length === 0) return this.#processes.checkRoom('shared')
+    const reads = own.some(({ host }) => host.backlogBytes <= BACKLOG_BYTES_MAX)
+    return reads ? undefined : NOT_READING
   }
 
   send({ exchange, body }: Outbound, sink: ReplySink): Flight {
@@ -94,9 +101,9 @@ export class SharedPool {
   #pick(exchange: Exchange): Member | { readonly reason: string } {
     const owner = this.#ownerOf(exchange)
     const own = [...this.#members].filter((hosted) => hosted.owner === owner)
-    const least = own.toSorted((a, b) => a.shared.load - b.shared.load)[0]
+    const least = own.toSorted((a, b) => loadOf(a) - loadOf(b))[0]
     const more = own.length < this.#options.poolMax && !this.#processes.full
-    if (least !== undefined && (least.shared.load === 0 || !more)) return least
+    if (least !== undefined && (loadOf(least) === 0 || !more)) return least
     const started = this.#startShared(owner)
     return 'reason' in started && least !== undefined ? least : started
   }
@@ -104,7 +111,7 @@ export class SharedPool {
   #startShared(owner: string): Member | { readonly reason: string } {
     const { clock, observer, name } = this.#options
     const parts: { hosted?: Member } = {}
-    const host = this.#processes.start({
+    const host = this.#processes.start('shared', {
       received: (line, message) => {
         const { hosted } = parts
         if (hosted === undefined) return
@@ -162,11 +169,16 @@ export class SharedPool {
     for (const member of this.#members) {
       const { shared, host } = member
       shared.tick(nowMs)
-      if (shared.load > 0 || nowMs - shared.lastUsedMs <= this.#options.sessionIdleMs) continue
+      if (loadOf(member) > 0 || nowMs - shared.lastUsedMs <= this.#options.sessionIdleMs) continue
       this.#members.delete(member)
       void host.stop()
     }
   }
+}
+
+/** Calls that wait for the schemas of the tools are work too. */
+function loadOf({ shared, params }: Member): number {
+  return shared.load + params.waiting
 }
 
 const NO_FLIGHT: Flight = { abort: () => {}, resume: () => {} }

@@ -36,6 +36,9 @@ interface Entry {
   readonly method: string
 }
 
+/** More than this of answers that nobody takes stops the server's output. */
+const UNTAKEN_BYTES_MAX = 64 * 1024 * 1024
+
 /** How long a server may still log about a request that was given up. */
 const QUIET_MS = 60_000
 
@@ -59,6 +62,9 @@ export class SharedProcess {
   readonly #options: SharedProcessOptions
   readonly #process: SessionProcess
   readonly #entries = new Map<string, Entry>()
+  /** Answers that have been given and not been taken. */
+  readonly #untaken = new Set<ReplyStream>()
+  #held = false
   #nextId = 1
   /** Until then nobody gets log messages. */
   #quietUntilMs = 0
@@ -165,6 +171,23 @@ export class SharedProcess {
     else if (entry.method === 'server/discover') this.refusedProbe = true
     const status = message.errorCode === undefined ? 200 : STATUS_OF_CODE[message.errorCode]
     entry.stream.answer(restoreTokens(bytes, message, entry), status ?? 200)
+    // One that is not taken yet still holds its bytes.
+    if (entry.stream.attached) this.#untaken.add(entry.stream)
+    this.#holdBack()
+  }
+
+  /** The server's output waits while too much of it has not been taken. */
+  #holdBack(): void {
+    let waiting = 0
+    for (const stream of this.#untaken) {
+      if (stream.attached) waiting += stream.behindBytes
+      else this.#untaken.delete(stream)
+    }
+    const hold = waiting > UNTAKEN_BYTES_MAX
+    if (hold === this.#held) return
+    this.#held = hold
+    if (hold) this.#process.pause()
+    else this.#process.resume()
   }
 
   #notified(bytes: Buffer, message: WireMessage): void {
@@ -213,8 +236,12 @@ export class SharedProcess {
       abort: () => {
         entry.stream.detach(sink)
         this.#abandon(keyOf(ours))
+        this.#holdBack()
       },
-      resume: () => entry.stream.caughtUp(sink),
+      resume: () => {
+        entry.stream.caughtUp(sink)
+        this.#holdBack()
+      },
     }
   }
 

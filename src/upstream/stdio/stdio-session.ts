@@ -17,6 +17,8 @@ import { SessionStreams, type RequestStream } from './session-streams.ts'
 
 /** What a session needs of its process. */
 export interface SessionProcess {
+  /** Bytes that wait for the process to read them. */
+  readonly backlogBytes: number
   write(line: Buffer, written?: (error?: Error | null) => void): void
   pause(): void
   resume(): void
@@ -65,6 +67,11 @@ export class StdioSession {
       onHold: (hold) => (hold ? process.pause() : process.resume()),
     })
     this.lastUsedMs = options.nowMs()
+  }
+
+  /** Requests that have no answer yet, those of clients that have gone included. */
+  get openRequests(): number {
+    return this.#pending.size
   }
 
   /** True while a client waits for a request or listens to a stream. */
@@ -117,6 +124,12 @@ export class StdioSession {
     this.#streams.fail(failure)
   }
 
+  /** The client has ended the session: what was under way was given up by it. */
+  end(): void {
+    for (const { reply } of this.#pending.values()) reply.stream.cancel()
+    this.fail(NOT_TAKEN)
+  }
+
   /** The server has answered a request of which nothing more than this is known: its id. */
   failOne(key: string, failure: TransportFailure): void {
     const pending = this.#pending.get(key)
@@ -159,7 +172,7 @@ export class StdioSession {
     this.#pending.delete(key)
     pending.batch.open -= 1
     if (pending.batch.open > 0) return
-    pending.reply.stream.end()
+    pending.reply.stream.cancel()
     this.#streams.close(pending.reply.id)
   }
 

@@ -8,13 +8,18 @@
 import { headerOf, type Exchange } from '../../core/exchange.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
-import { reject, type Rejection } from '../../core/outcome.ts'
+import { reject, rejectOver, type Rejection } from '../../core/outcome.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
 import type { TransportObserver } from '../../core/observer.ts'
 import type { Flight, Outbound, ReplySink, Transport } from '../transport.ts'
 import { EMPTY_BODY } from './framing.ts'
 import { checkLegacy, checkModern, isModernExchange } from './endpoint-rules.ts'
-import { ProcessTable, type HostedProcess } from './process-table.ts'
+import {
+  BACKLOG_BYTES_MAX,
+  NOT_READING,
+  ProcessTable,
+  type HostedProcess,
+} from './process-table.ts'
 import type { ServerCommand } from './server-process.ts'
 import { SharedPool } from './shared-pool.ts'
 import { StdioSession } from './stdio-session.ts'
@@ -49,6 +54,7 @@ export class StdioTransport implements Transport {
   readonly #options: StdioTransportOptions
   readonly #processes: ProcessTable
   readonly #reader = new WireReader()
+  readonly #watchfulReader = new WireReader({ watchNames: true })
   readonly #sessions = new Map<string, HostedSession>()
   readonly #pool: SharedPool
 
@@ -64,18 +70,20 @@ export class StdioTransport implements Transport {
 
   check(exchange: Exchange): Rejection | undefined {
     if (exchange.kind === 'message' && isModernExchange(exchange)) {
-      return checkModern(exchange, this.#reader.read(exchange.body)) ?? this.#pool.check(exchange)
+      const line = this.#watchfulReader.read(exchange.body)
+      return checkModern(exchange, line) ?? this.#pool.check(exchange)
     }
     const { sessionId } = exchange
     const initializes = exchange.calls.some(({ message }) => message.method === 'initialize')
     const refused = checkLegacy(exchange, initializes)
     if (refused !== undefined) return refused
-    if (sessionId === undefined) return this.#processes.checkRoom()
+    if (sessionId === undefined) return this.#processes.checkRoom('session')
     const hosted = this.#sessions.get(sessionId)
     // Somebody else's session is answered as one that does not exist.
     if (hosted === undefined || hosted.session.owner !== exchange.principal) {
       return reject('session_unknown', 'Session not found; start a new one with initialize')
     }
+    if (exchange.kind === 'message') return checkBacklog(hosted)
     if (exchange.kind !== 'stream') return undefined
     const lastEventId = headerOf(exchange.headers, 'last-event-id')
     return hosted.session.canResume(lastEventId)
@@ -129,7 +137,7 @@ export class StdioTransport implements Transport {
     const id = newId()
     let session: StdioSession | undefined
     let agreed = false
-    const host = this.#processes.start({
+    const host = this.#processes.start('session', {
       received: (line, message) => {
         session?.received(line, message)
         if (agreed || message.kind !== 'response') return
@@ -160,7 +168,18 @@ export class StdioTransport implements Transport {
     session = made
     this.#sessions.set(id, { session: made, host })
     const messages = this.#reader.read(outbound.body) ?? []
-    return made.post(outbound.exchange, outbound.body, messages, sink)
+    const flight = made.post(outbound.exchange, outbound.body, messages, sink)
+    return {
+      resume: () => flight.resume(),
+      // A client that leaves before it was told the session's id can never come back to it.
+      abort: () => {
+        flight.abort()
+        const hosted = this.#sessions.get(id)
+        if (hosted === undefined || agreed) return
+        observer.sessionEnded(name, 'lost')
+        this.#drop(hosted)
+      },
+    }
   }
 
   #endSession(hosted: HostedSession, sink: ReplySink): Flight {
@@ -173,9 +192,19 @@ export class StdioTransport implements Transport {
 
   #drop({ session, host }: HostedSession): void {
     this.#sessions.delete(session.id)
-    session.fail({ reason: 'process_exit', sent: true, stale: false, detail: 'session ended' })
+    session.end()
     void host.stop()
   }
+}
+
+/** Open requests of one session; the server has not answered so many. */
+const OPEN_REQUESTS_MAX = 1_024
+
+function checkBacklog({ session, host }: HostedSession): Rejection | undefined {
+  if (host.backlogBytes > BACKLOG_BYTES_MAX) return NOT_READING
+  if (session.openRequests < OPEN_REQUESTS_MAX) return undefined
+  const message = `the session has ${OPEN_REQUESTS_MAX} requests that the server has not answered`
+  return rejectOver('streams', 'at_capacity', message)
 }
 
 const NO_FLIGHT: Flight = { abort: () => {}, resume: () => {} }
