@@ -20,6 +20,13 @@ export interface LoadMark {
   readonly kind: 'begun' | 'ended'
 }
 
+/** The target of the stdio benchmark has answered its first request. */
+export interface LoadStarted {
+  readonly kind: 'started'
+  /** Of the target, which leads a process group. */
+  readonly pid: number
+}
+
 /** After the last connection has closed. */
 export interface LoadResult {
   readonly kind: 'result'
@@ -62,6 +69,10 @@ export function isLoadOrder(message: unknown): message is LoadOrder {
 export function isLoadMessage(message: unknown): message is LoadMessage {
   const kind = kindOf(message)
   return kind === 'begun' || kind === 'ended' || kind === 'result'
+}
+
+export function isLoadStarted(message: unknown): message is LoadStarted {
+  return kindOf(message) === 'started'
 }
 
 export function isSinkStats(message: unknown): message is SinkStats {

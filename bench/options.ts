@@ -1,18 +1,33 @@
-/** The flags of `npm run bench`. */
+/** The flags of `npm run bench` and `npm run bench:stdio`. */
 
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { ALL_SHAPES, DEFAULT_SHAPES, findShapes, type Shape } from './shapes.ts'
-import { TARGET_NAMES, type TargetName } from './targets.ts'
+import { findShapes, type Shape } from './shapes.ts'
 
-export interface Options {
+/** What a benchmark has to choose from. */
+export interface Catalogue<T extends string> {
+  /** Such as `npm run bench`. */
+  readonly command: string
+  readonly shapes: readonly Shape[]
+  /** Measured when no shape is chosen. */
+  readonly defaultShapes: readonly Shape[]
+  readonly targets: readonly T[]
+  /** Measured time of a window when none is given, in seconds. */
+  readonly seconds: number
+  /** What `--assert` asks for, as it reads after "unless". */
+  readonly goal: string
+  /** What the result's file is called when nothing is said. */
+  readonly name: string
+}
+
+export interface Options<T extends string = string> {
   readonly rounds: number
   /** Measured time of a window. */
   readonly seconds: number
   /** Load on each target before the first round. */
   readonly warmupSeconds: number
   readonly shapes: readonly Shape[]
-  readonly targets: readonly TargetName[]
+  readonly targets: readonly T[]
   readonly pin: boolean
   /** The exit code follows the requirement. */
   readonly assert: boolean
@@ -20,51 +35,66 @@ export interface Options {
   readonly out: string | undefined
 }
 
-export type ParsedOptions =
-  | { readonly kind: 'options'; readonly options: Options }
+export type ParsedOptions<T extends string> =
+  | { readonly kind: 'options'; readonly options: Options<T> }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'problem'; readonly message: string }
 
 const ROUNDS_MAX = 200
 const SECONDS_MAX = 60
 
-const HELP = `Usage: npm run bench -- [flags]
+const QUICK = { rounds: 2, seconds: 1, warmupSeconds: 0.5 }
+
+function helpText<T extends string>(catalogue: Catalogue<T>): string {
+  const { command, shapes, defaultShapes, targets, seconds, goal } = catalogue
+  const first = shapes[0]
+  return `Usage: ${command} -- [flags]
 
   --rounds N       Windows per target. Default 5.
-  --seconds N      Measured time of a window. Default 3.
-  --shape NAME     Measure only this shape; may be repeated. A family (json-200B) or one
-                   member (json-200B@32). All: ${ALL_SHAPES.map(({ id }) => id).join(', ')}.
-                   Default: ${DEFAULT_SHAPES.map(({ id }) => id).join(', ')}.
+  --seconds N      Measured time of a window. Default ${seconds}.
+  --shape NAME     Measure only this shape; may be repeated. A family (${first?.family}) or one
+                   member (${first?.id}). All: ${listOf(shapes)}.
+                   Default: ${listOf(defaultShapes)}.
   --target NAME    Measure only this target; may be repeated.
-                   ${TARGET_NAMES.join(', ')}.
+                   ${targets.join(', ')}.
   --quick          2 rounds of 1 s, to see that everything works.
   --no-pin         Leave it to the scheduler which core runs what.
   --name TEXT      Short description for the name of the result's file.
   --out FILE       Write the result here. Default bench/results/DATE-NAME.json;
                    a quick run writes only with --out.
-  --assert         Exit with 1 unless sidelight is as fast as node-http at json-200B@32.
+  --assert         Exit with 1 unless ${goal}.
   --help           Print this.
 `
+}
+
+function listOf(shapes: readonly Shape[]): string {
+  return shapes.map(({ id }) => id).join(', ')
+}
 
 /** Reads the flags; `today` is part of the default file's name. */
-export function readOptions(args: readonly string[], today: string): ParsedOptions {
-  const given = parse(args)
+export function readOptions<T extends string>(
+  args: readonly string[],
+  today: string,
+  catalogue: Catalogue<T>,
+): ParsedOptions<T> {
+  const given = parse(args, catalogue.name)
   if (typeof given === 'string') return { kind: 'problem', message: given }
-  if (given.help) return { kind: 'help', text: HELP }
-  const rounds = readNumber('--rounds', given.rounds, given.quick ? 2 : 5, ROUNDS_MAX)
+  if (given.help) return { kind: 'help', text: helpText(catalogue) }
+  const usual = given.quick ? QUICK : { rounds: 5, seconds: catalogue.seconds, warmupSeconds: 4 }
+  const rounds = readNumber('--rounds', given.rounds, usual.rounds, ROUNDS_MAX)
   if (typeof rounds === 'string') return { kind: 'problem', message: rounds }
-  const seconds = readNumber('--seconds', given.seconds, given.quick ? 1 : 3, SECONDS_MAX)
+  const seconds = readNumber('--seconds', given.seconds, usual.seconds, SECONDS_MAX)
   if (typeof seconds === 'string') return { kind: 'problem', message: seconds }
-  const shapes = readShapes(given.shape)
+  const shapes = readShapes(given.shape, catalogue)
   if (typeof shapes === 'string') return { kind: 'problem', message: shapes }
-  const targets = readTargets(given.target)
+  const targets = readTargets(given.target, catalogue)
   if (typeof targets === 'string') return { kind: 'problem', message: targets }
   return {
     kind: 'options',
     options: {
       rounds: Math.round(rounds),
       seconds,
-      warmupSeconds: given.quick ? 0.5 : 4,
+      warmupSeconds: usual.warmupSeconds,
       shapes,
       targets,
       pin: !given['no-pin'],
@@ -88,7 +118,7 @@ interface Given {
 }
 
 /** The flags' values, or what is wrong with them. */
-function parse(args: readonly string[]): Given | string {
+function parse(args: readonly string[], defaultName: string): Given | string {
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -99,7 +129,7 @@ function parse(args: readonly string[]): Given | string {
         target: { type: 'string', multiple: true, default: [] },
         quick: { type: 'boolean', default: false },
         'no-pin': { type: 'boolean', default: false },
-        name: { type: 'string', default: 'run' },
+        name: { type: 'string', default: defaultName },
         out: { type: 'string' },
         assert: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -121,24 +151,30 @@ function readNumber(
   return value > 0 && value <= max ? value : `${flag}: expected a number above 0, at most ${max}`
 }
 
-function readShapes(words: readonly string[]): readonly Shape[] | string {
+function readShapes<T extends string>(
+  words: readonly string[],
+  { shapes: known, defaultShapes }: Catalogue<T>,
+): readonly Shape[] | string {
   const shapes = new Set<Shape>()
   for (const word of words) {
-    const found = findShapes(word)
+    const found = findShapes(word, known)
     if (found.length === 0) {
-      return `--shape ${word}: expected one of ${ALL_SHAPES.map(({ id }) => id).join(', ')}`
+      return `--shape ${word}: expected one of ${listOf(known)}`
     }
     for (const shape of found) shapes.add(shape)
   }
-  return shapes.size === 0 ? DEFAULT_SHAPES : [...shapes]
+  return shapes.size === 0 ? defaultShapes : [...shapes]
 }
 
-function readTargets(words: readonly string[]): readonly TargetName[] | string {
-  const unknown = words.find((word) => !TARGET_NAMES.some((name) => name === word))
+function readTargets<T extends string>(
+  words: readonly string[],
+  { targets }: Catalogue<T>,
+): readonly T[] | string {
+  const unknown = words.find((word) => !targets.some((name) => name === word))
   if (unknown !== undefined) {
-    return `--target ${unknown}: expected one of ${TARGET_NAMES.join(', ')}`
+    return `--target ${unknown}: expected one of ${targets.join(', ')}`
   }
-  return words.length === 0 ? TARGET_NAMES : TARGET_NAMES.filter((name) => words.includes(name))
+  return words.length === 0 ? targets : targets.filter((name) => words.includes(name))
 }
 
 function defaultFile(today: string, name: string): string {

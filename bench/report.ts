@@ -1,6 +1,9 @@
-/** The result on the terminal. */
+/** The result on the terminal and in its file. */
 
-import { REQUIRED_SHAPE } from './shapes.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Pinning } from './children.ts'
+import type { LoadAverage } from './machine.ts'
 import {
   quartiles,
   type Quartiles,
@@ -9,10 +12,12 @@ import {
   type TargetResult,
 } from './summary.ts'
 
-const COLUMNS: readonly {
+interface Column {
   readonly title: string
   readonly read: (target: TargetResult) => string
-}[] = [
+}
+
+const COLUMNS: readonly Column[] = [
   { title: 'target', read: ({ target }) => target },
   { title: 'calls/s', read: ({ callsPerSecond }) => callsPerSecond.toFixed(0) },
   { title: 'p50 ms', read: ({ p50Ms }) => p50Ms.toFixed(2) },
@@ -25,12 +30,17 @@ const COLUMNS: readonly {
   { title: 'CPU ratio [q1 q3]', read: ({ cpuRatio }) => formatRatio(cpuRatio) },
 ]
 
-export function formatShape({ shape, targets }: ShapeResult): string {
+/** `further` columns stand at the end. */
+export function formatShape(
+  { shape, targets }: ShapeResult,
+  further: readonly Column[] = [],
+): string {
+  const columns = [...COLUMNS, ...further]
   const rows = [
-    COLUMNS.map(({ title }) => title),
-    ...targets.map((target) => COLUMNS.map(({ read }) => read(target))),
+    columns.map(({ title }) => title),
+    ...targets.map((target) => columns.map(({ read }) => read(target))),
   ]
-  const widths = COLUMNS.map((_, column) =>
+  const widths = columns.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   )
   const lines = rows.map((row) =>
@@ -43,9 +53,32 @@ export function formatShape({ shape, targets }: ShapeResult): string {
 
 export function formatRequirement({ text, verdict, throughputRatio }: Requirement): string {
   if (throughputRatio === null) {
-    return `NOT MEASURED: ${text} (needs both targets at ${REQUIRED_SHAPE})`
+    return `NOT MEASURED: ${text} (needs both targets at that shape)`
   }
   return `${verdict.toUpperCase()}: ${text} (ratio ${formatRatio(throughputRatio)})`
+}
+
+export function printConditions(
+  pinning: Pinning | undefined,
+  load: LoadAverage,
+  absent: readonly { readonly target: string; readonly reason: string }[],
+): void {
+  console.log(`load average before: ${load.oneMinute} ${load.fiveMinutes} ${load.fifteenMinutes}`)
+  console.log(
+    pinning === undefined
+      ? 'not pinned: the processes share all cores'
+      : `pinned: target on core ${pinning.target}, helpers on ${pinning.helper}`,
+  )
+  if (process.platform !== 'linux') {
+    console.log('CPU and memory are read from /proc, which only Linux has: they are missing here')
+  }
+  for (const { target, reason } of absent) console.log(`${target} is left out: ${reason}`)
+}
+
+export function save(result: object, file: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
+  console.log(`written: ${file}`)
 }
 
 /** Whether the figures include the export of every span. */

@@ -4,22 +4,24 @@
  * See README.md for how to read the figures.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { choosePinning, type Child, type Pinning } from './children.ts'
 import { describeMachine, loadAverage, type LoadAverage, type Machine } from './machine.ts'
 import { readOptions, type Options } from './options.ts'
-import { formatRequirement, formatShape } from './report.ts'
-import type { Shape } from './shapes.ts'
+import { formatRequirement, formatShape, printConditions, save } from './report.ts'
+import { measureRounds } from './rounds.ts'
+import { ALL_SHAPES, DEFAULT_SHAPES, REQUIRED_SHAPE, type Shape } from './shapes.ts'
 import {
   judge,
   summariseShape,
+  toTelemetry,
+  type Goal,
   type Measured,
   type Requirement,
   type ShapeResult,
-  type Telemetry,
 } from './summary.ts'
 import {
+  BASE_TARGET,
+  TARGET_NAMES,
   startHelper,
   startTarget,
   startWorker,
@@ -47,12 +49,24 @@ interface RunResult {
   readonly shapes: readonly ShapeResult[]
 }
 
-/** Two passes over the targets, so that what one leaves behind does not favour the next. */
-const WARMUP_PASSES = 2
+const GOAL: Goal = {
+  text: `calls/s through sidelight >= ${BASE_TARGET} at ${REQUIRED_SHAPE}`,
+  target: 'sidelight',
+  shape: REQUIRED_SHAPE,
+  ratio: 1,
+}
 
 async function main(): Promise<number> {
   const startedAt = new Date()
-  const parsed = readOptions(process.argv.slice(2), startedAt.toISOString().slice(0, 10))
+  const parsed = readOptions(process.argv.slice(2), startedAt.toISOString().slice(0, 10), {
+    command: 'npm run bench',
+    shapes: ALL_SHAPES,
+    defaultShapes: DEFAULT_SHAPES,
+    targets: TARGET_NAMES,
+    seconds: 3,
+    goal: `sidelight is as fast as ${BASE_TARGET} at ${REQUIRED_SHAPE}`,
+    name: 'run',
+  })
   if (parsed.kind === 'help') {
     console.log(parsed.text)
     return 0
@@ -68,7 +82,7 @@ async function main(): Promise<number> {
   return options.assert && result.requirement.verdict !== 'pass' ? 1 : 0
 }
 
-async function run(options: Options, startedAt: Date): Promise<RunResult> {
+async function run(options: Options<TargetName>, startedAt: Date): Promise<RunResult> {
   const pinning = choosePinning(options.pin)
   const before = loadAverage()
   // Now, because the working copy may have changed by the end.
@@ -103,7 +117,7 @@ async function run(options: Options, startedAt: Date): Promise<RunResult> {
     machine,
     loadAverage: { before, after: loadAverage() },
     absent,
-    requirement: judge(shapes),
+    requirement: judge(shapes, GOAL),
     shapes,
   }
 }
@@ -134,20 +148,13 @@ async function measureShape(
     const target = await startTarget(name, { shape, upstreamPort, pinning })
     entries.push({ target, windows: [], callsInAll: 0 })
   }
-  for (let pass = 0; pass < WARMUP_PASSES; pass += 1) {
-    for (const entry of entries) {
-      await measure(bench, entry, -1, options.warmupSeconds / WARMUP_PASSES)
-    }
-  }
-  for (let round = 0; round < options.rounds; round += 1) {
-    for (const entry of rotated(entries, round)) {
-      const figures = await measure(bench, entry, round, options.seconds)
-      entry.windows.push(figures)
-    }
-  }
+  await measureRounds(entries, options, async (entry, round, seconds) => {
+    const figures = await measure(bench, entry, round, seconds)
+    if (round >= 0) entry.windows.push(figures)
+  })
   const measured: Measured[] = []
   for (const entry of entries) measured.push(await finish(entry))
-  return summariseShape(shape, measured)
+  return summariseShape(shape, measured, BASE_TARGET)
 }
 
 async function measure(
@@ -163,46 +170,8 @@ async function measure(
 }
 
 async function finish({ target, windows, callsInAll }: Entry): Promise<Measured> {
-  const stats = await target.stop()
-  const telemetry: Telemetry | null =
-    stats === undefined
-      ? null
-      : {
-          spans: stats.spans,
-          spansPerCall: Number((stats.spans / Math.max(1, callsInAll)).toFixed(3)),
-          exports: stats.exports,
-          bytes: stats.bytes,
-        }
+  const telemetry = toTelemetry(await target.stop(), callsInAll)
   return { target: target.name, windows, telemetry }
-}
-
-/** Each round starts with another target, so that no target always follows the same one. */
-function rotated<T>(entries: readonly T[], round: number): readonly T[] {
-  const start = entries.length === 0 ? 0 : round % entries.length
-  return [...entries.slice(start), ...entries.slice(0, start)]
-}
-
-function printConditions(
-  pinning: Pinning | undefined,
-  load: LoadAverage,
-  absent: RunResult['absent'],
-): void {
-  console.log(`load average before: ${load.oneMinute} ${load.fiveMinutes} ${load.fifteenMinutes}`)
-  console.log(
-    pinning === undefined
-      ? 'not pinned: the processes share all cores'
-      : `pinned: target on core ${pinning.target}, helpers on ${pinning.helper}`,
-  )
-  if (process.platform !== 'linux') {
-    console.log('CPU and memory are read from /proc, which only Linux has: they are missing here')
-  }
-  for (const { target, reason } of absent) console.log(`${target} is left out: ${reason}`)
-}
-
-function save(result: RunResult, file: string): void {
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
-  console.log(`written: ${file}`)
 }
 
 process.exitCode = await main()

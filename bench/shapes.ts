@@ -35,13 +35,30 @@ const FURTHER_SHAPES: readonly Shape[] = [
 export const ALL_SHAPES: readonly Shape[] = [...DEFAULT_SHAPES, ...FURTHER_SHAPES]
 
 /** All shapes that a word of `--shape` stands for: one by its id, or a family's. */
-export function findShapes(word: string): readonly Shape[] {
-  return ALL_SHAPES.filter(({ id, family }) => id === word || family === word)
+export function findShapes(word: string, shapes: readonly Shape[]): readonly Shape[] {
+  return shapes.filter(({ id, family }) => id === word || family === word)
 }
 
 /** Where the upstream answers in this shape. */
 export function pathOf({ form, messageBytes }: Shape): string {
   return `/${form}/${messageBytes}`
+}
+
+/** Every size with every number of calls under way. */
+export function shapesOf(
+  family: string,
+  sizes: Readonly<Record<string, number>>,
+  underWay: readonly number[],
+): readonly Shape[] {
+  return Object.entries(sizes).flatMap(([size, messageBytes]) =>
+    underWay.map((connections) => ({
+      id: `${family}-${size}@${connections}`,
+      family: `${family}-${size}`,
+      form: 'json' as const,
+      messageBytes,
+      connections,
+    })),
+  )
 }
 
 function shape(form: ReplyForm, size: string, connections: number): Shape {

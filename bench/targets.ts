@@ -136,7 +136,7 @@ async function startSidelight(
   return launch(command, name, port, '/mcp', place)
 }
 
-const SAMPLED_TEN_PERCENT = {
+export const SAMPLED_TEN_PERCENT = {
   OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
   OTEL_TRACES_SAMPLER_ARG: '0.1',
 }
@@ -162,7 +162,8 @@ async function startWithSink(
   }
 }
 
-async function askSink({ process: sink }: Child): Promise<SinkStats | undefined> {
+/** What a sink has taken so far. */
+export async function askSink({ process: sink }: Child): Promise<SinkStats | undefined> {
   const answer = once(sink, 'message')
   sink.send('stats')
   const [stats]: unknown[] = await answer

@@ -10,7 +10,6 @@ import {
 } from './messages.ts'
 import { readGroup, readMachine, type GroupUse, type MachineUse } from './procfs.ts'
 import type { ReplyForm, Shape } from './shapes.ts'
-import type { RunningTarget } from './targets.ts'
 
 /** The figures of one window. CPU and memory are null where there is no `/proc`. */
 export interface WindowFigures {
@@ -34,6 +33,15 @@ export interface WindowOptions {
   readonly seconds: number
 }
 
+/** What a window needs to know of a target. */
+export interface LoadTarget {
+  readonly pid: number
+  /** Where the load generator posts to; 0 and empty when it holds the target's pipes. */
+  readonly port: number
+  readonly path: string
+  readonly sinkPid: number | undefined
+}
+
 /** Connections of the target to the upstream are opened again in this time. */
 const LEAD_MS = 300
 
@@ -55,7 +63,7 @@ export interface WindowOutcome {
 
 export async function measureWindow(
   load: Child,
-  target: RunningTarget,
+  target: LoadTarget,
   shape: Shape,
   helperPids: readonly number[],
   options: WindowOptions,
@@ -82,7 +90,7 @@ interface Looks {
   readonly machine: MachineUse | undefined
 }
 
-function toOrder(target: RunningTarget, shape: Shape, seconds: number): LoadOrder {
+function toOrder(target: LoadTarget, shape: Shape, seconds: number): LoadOrder {
   return {
     kind: 'load',
     port: target.port,

@@ -108,6 +108,7 @@ function httpParts(
         sessionsMax: config.limits.sessions,
         postPath: `/${name}/message`,
         observer,
+        log,
       })
     : http
   return {

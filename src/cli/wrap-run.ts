@@ -1,5 +1,6 @@
 /** The larger part of `sidelight wrap`, which is loaded while the server starts. */
 
+import { constants } from 'node:os'
 import { formatAddress } from '../config/units.ts'
 import { formatProblems, validateConfig, type ConfigResult } from '../config/load.ts'
 import { expandText } from '../config/expand-env.ts'
@@ -182,13 +183,15 @@ async function withinTime(work: Promise<void>, ms: number): Promise<void> {
   clearTimeout(timer)
 }
 
-/** The server's exit code as our own; 127 when it could not be started, as shells have it. */
+const signals: ReadonlyMap<string, number> = new Map(Object.entries(constants.signals))
+
+/** The server's exit code as our own, 128 and the signal's number when one ended it; 127 when it could not be started, as shells have it. */
 function exitCodeOf(end: ProcessEnd, context: CommandContext): number {
   if (end.spawnError !== undefined) {
     context.err(`sidelight wrap: the command could not be started (${end.spawnError})\n`)
     return 127
   }
-  return end.code ?? EXIT.failed
+  return end.code ?? 128 + (signals.get(end.signal ?? '') ?? 0)
 }
 
 function certain(server: ServerProcess | undefined): ServerProcess {

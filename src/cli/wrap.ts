@@ -5,6 +5,7 @@
  * takes, and some take a slow one for the sign of an older protocol.
  */
 
+import { UPSTREAM_NAME } from '../config/names.ts'
 import { ServerProcess } from '../upstream/stdio/server-process.ts'
 import { Watchdog } from '../upstream/stdio/watchdog.ts'
 import { EXIT, type CommandContext } from './command.ts'
@@ -20,6 +21,15 @@ export async function wrapCommand(
     context.err('sidelight wrap: give either a command after -- or --upstream URL\n')
     return EXIT.usage
   }
+  const { name } = flags
+  if (typeof name === 'string' && !UPSTREAM_NAME.test(name)) {
+    context.err(
+      'sidelight wrap: --name needs lower-case letters, digits, - and _, at most 63 of them\n',
+    )
+    return EXIT.usage
+  }
+  // From here on a signal is heard, so that no server is left behind.
+  void context.stopped
   const watchdog = new Watchdog({
     onMissing: (code) =>
       context.err(

@@ -6,9 +6,9 @@
 
 import * as z from 'zod/mini'
 import { about, address, count, descriptions, duration, size, text, wait } from './scalars.ts'
+import { UPSTREAM_NAME } from './names.ts'
 import { isUpstreamUrl, upstream } from './upstream-schema.ts'
 
-export const UPSTREAM_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/
 function isOrigin(value: string): boolean {
   return isUpstreamUrl(value) && new URL(value).origin === value.replace(/\/$/, '')
 }

@@ -67,7 +67,7 @@ export class HttpBridge {
 
   constructor(options: HttpBridgeOptions) {
     this.#options = options
-    this.#output = new LineOutput(options.output)
+    this.#output = new LineOutput(options.output, options.onEnd)
     this.#headers = new BridgeHeaders(options.userAgent)
     this.#runner = new BridgeRunner({ ...options, output: this.#output, headers: this.#headers })
     this.#input = new LineInput({

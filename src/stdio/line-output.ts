@@ -9,11 +9,13 @@ export class LineOutput {
   readonly #onDrain = new Set<() => void>()
   #broken = false
 
-  constructor(stream: Writable) {
+  /** `onBroken` is told when nobody reads any more. */
+  constructor(stream: Writable, onBroken: () => void) {
     this.#stream = stream
     this.#writer = new LineWriter(stream)
     stream.on('error', () => {
       this.#broken = true
+      onBroken()
     })
     stream.on('drain', () => {
       for (const resume of this.#onDrain) resume()

@@ -34,7 +34,7 @@ export class LineServer {
 
   constructor(options: LineServerOptions) {
     this.#options = options
-    this.#output = new LineOutput(options.output)
+    this.#output = new LineOutput(options.output, options.onEnd)
     this.#input = new LineInput({
       ...options,
       onLine: (line) => this.#message(line),

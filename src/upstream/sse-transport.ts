@@ -8,6 +8,7 @@
 
 import type { Exchange } from '../core/exchange.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
+import type { Log } from '../core/log.ts'
 import type { TransportObserver } from '../core/observer.ts'
 import { EndpointRewriter } from '../mcp/endpoint-event.ts'
 import type { HttpTransport } from './http-transport.ts'
@@ -22,6 +23,7 @@ export interface SseTransportOptions {
   /** Where clients post, without the query. */
   readonly postPath: string
   readonly observer: TransportObserver
+  readonly log: Log
 }
 
 interface SseSession {
@@ -89,14 +91,27 @@ export class SseTransport implements Transport {
       this.#options.observer.sessionEnded(this.#options.name, why)
     }
     const { url, postPath, http } = this.#options
+    const refused = { now: false }
     const rewriter = new EndpointRewriter((address) => {
       const target = URL.canParse(address, url) ? new URL(address, url) : undefined
       // Messages, with their credentials, go to the upstream and nowhere else.
-      if (target?.origin !== url.origin) return undefined
+      if (target?.origin !== url.origin) {
+        this.#options.log.write(
+          'warn',
+          'upstream.endpoint',
+          'An HTTP+SSE upstream wants messages to be sent to another origin, where none are sent',
+          { upstream: this.#options.name },
+        )
+        refused.now = true
+        return undefined
+      }
       session.postTo = target.pathname + target.search
       return `${postPath}?sessionId=${id}`
     })
-    const flight = http.send(withoutEncoding(outbound), new StreamSink(sink, rewriter, forget))
+    const flight = http.send(
+      withoutEncoding(outbound),
+      new StreamSink(sink, rewriter, forget, refused),
+    )
     return {
       abort: () => {
         forget('deleted')
@@ -112,9 +127,18 @@ class StreamSink implements ReplySink {
   readonly #sink: ReplySink
   readonly #rewriter: EndpointRewriter
   readonly #forget: (why: 'lost') => void
+  /** True when the stream named an address that must not be used. */
+  readonly #refused: { readonly now: boolean }
   #streams = false
+  #over = false
 
-  constructor(sink: ReplySink, rewriter: EndpointRewriter, forget: (why: 'lost') => void) {
+  constructor(
+    sink: ReplySink,
+    rewriter: EndpointRewriter,
+    forget: (why: 'lost') => void,
+    refused: { readonly now: boolean },
+  ) {
+    this.#refused = refused
     this.#sink = sink
     this.#rewriter = rewriter
     this.#forget = forget
@@ -128,11 +152,18 @@ class StreamSink implements ReplySink {
 
   data(chunk: Buffer): boolean {
     if (!this.#streams) return this.#sink.data(chunk)
+    if (this.#over) return true
     const rewritten = this.#rewriter.write(chunk)
+    if (this.#refused.now) {
+      this.#over = true
+      this.failed({ reason: 'bad_message', sent: true, stale: false, detail: 'foreign endpoint' })
+      return true
+    }
     return rewritten.length === 0 ? true : this.#sink.data(rewritten)
   }
 
   end(): void {
+    if (this.#over) return
     const rest = this.#rewriter.end()
     if (rest.length > 0) this.#sink.data(rest)
     this.#forget('lost')

@@ -10,7 +10,13 @@ import { startRawUpstream } from '../support/raw-upstream.ts'
 import { closeAfterTest } from '../support/scope.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
-const DEAF: ReplySink = { head: () => {}, data: () => true, end: () => {}, failed: () => {} }
+const DEAF: ReplySink = {
+  head: () => {},
+  data: () => true,
+  end: () => {},
+  failed: () => {},
+  cancelled: () => {},
+}
 
 function outboundOf(body: Buffer): Outbound {
   return {

@@ -58,6 +58,11 @@ export class EventStore {
     return this.left({ stream, sequence })
   }
 
+  /** True for an event that there was. */
+  knows({ stream, sequence }: EventPlace): boolean {
+    return sequence <= (this.#streams.get(stream)?.last ?? -1)
+  }
+
   /** What is left of the events after a place, for streams that go on whatever was missed. */
   left({ stream, sequence }: EventPlace): readonly StoredEvent[] {
     return this.#events.filter((one) => one.stream === stream && one.sequence > sequence)

@@ -64,7 +64,9 @@ export class ProcessTable {
   }
 
   get full(): boolean {
-    return this.#running.size >= this.#options.processesMax
+    let staying = 0
+    for (const process of this.#running) if (!process.ending) staying += 1
+    return staying >= this.#options.processesMax
   }
 
   /** Refuses when there are as many processes as there may be, or the last ones crashed at once. */
@@ -80,6 +82,15 @@ export class ProcessTable {
       'the processes of the upstream fail as soon as they are started',
       Math.ceil(waitMs),
     )
+  }
+
+  /** A process proved to be of no use, though it was not seen to crash. */
+  failed(use: ProcessUse): void {
+    this.#backoffs[use].failed(this.#options.clock.monotonicMs())
+    const { log, name } = this.#options
+    log.write('warn', 'process.ended', 'The process of an upstream ends as soon as it is started', {
+      upstream: name,
+    })
   }
 
   /** A running process, or why there is none: it crashed too often just now. */

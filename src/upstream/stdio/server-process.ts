@@ -10,6 +10,7 @@ import type { Writable } from 'node:stream'
 import type { Clock } from '../../core/clock.ts'
 import { LineSplitter, type LineSink } from '../../mcp/line-splitter.ts'
 import { drainStderr } from './drain-stderr.ts'
+import { groupLives } from './group-lives.ts'
 import { LineWriter } from '../../mcp/line-writer.ts'
 import type { Watchdog } from './watchdog.ts'
 
@@ -55,6 +56,9 @@ export type Written = (error?: Error | null) => void
 /** What the process wrote before it ended is read for so long; a grandchild may hold the pipe open. */
 const LAST_OUTPUT_MS = 50
 
+/** A server that has closed its output may take so long to end by itself. */
+const CLOSING_MS = 500
+
 /** After its input ended, and again after SIGTERM, a server gets so long to end by itself. */
 const GRACE_MS = 2_000
 
@@ -84,6 +88,8 @@ export class ServerProcess {
     const { command } = options
     this.#options = options
     this.#startedMs = options.clock.monotonicMs()
+    // Whoever starts first must be able to end the other.
+    options.watchdog?.prepare()
     this.#child = this.#spawn(command)
     this.pid = this.#child?.pid
     this.#stdin = this.#child?.stdin ?? null
@@ -108,6 +114,11 @@ export class ServerProcess {
   /** True until the end has been told. */
   get alive(): boolean {
     return !this.#over
+  }
+
+  /** True when it was asked to end. */
+  get ending(): boolean {
+    return this.#asked
   }
 
   get uptimeMs(): number {
@@ -214,7 +225,7 @@ export class ServerProcess {
   #closedAnEnd(): void {
     if (this.#asked || this.#over || this.#closing) return
     this.#closing = true
-    this.#after(LAST_OUTPUT_MS, () => {
+    this.#after(CLOSING_MS, () => {
       if (this.#exit !== undefined || this.#over) return
       this.#end()
       this.#signal('SIGTERM')
@@ -285,13 +296,3 @@ export class ServerProcess {
 const NOBODY: ProcessSink = { line: () => {}, stderr: () => {}, exited: () => {} }
 
 const NO_EXIT = { code: undefined, signal: undefined }
-
-function groupLives(pid: number): boolean {
-  if (process.platform === 'win32') return false
-  try {
-    process.kill(-pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}

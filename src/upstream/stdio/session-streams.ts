@@ -98,7 +98,11 @@ export class SessionStreams {
   canResume(lastEventId: string | undefined): boolean {
     if (lastEventId === undefined) return true
     const place = parseEventId(lastEventId)
-    return place !== undefined && this.#store.after(place) !== undefined
+    if (place === undefined) return false
+    // The server's own stream goes on whatever was missed; an answer must not be.
+    return place.stream === GET_STREAM
+      ? this.#store.knows(place)
+      : this.#store.after(place) !== undefined
   }
 
   /** Says it to whoever listens, or keeps it for the stream that the client may open. */

@@ -11,8 +11,8 @@ import type { TransportObserver } from '../../core/observer.ts'
 import type { Rejection } from '../../core/outcome.ts'
 import { isLongLived } from '../../mcp/methods.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
-import type { Flight, Outbound, ReplySink } from '../transport.ts'
-import { acceptsStream, EMPTY_BODY } from './framing.ts'
+import type { Flight, Outbound, ReplySink, TransportFailure } from '../transport.ts'
+import { acceptsStream, EMPTY_BODY, jsonHeaders } from './framing.ts'
 import { ParamHeaders } from './param-headers.ts'
 import {
   BACKLOG_BYTES_MAX,
@@ -20,6 +20,7 @@ import {
   type HostedProcess,
   type ProcessTable,
 } from './process-table.ts'
+import { noDiscover } from './message-bytes.ts'
 import { SharedProcess } from './shared-process.ts'
 import { NOT_TAKEN } from './stdio-session.ts'
 
@@ -47,6 +48,8 @@ export class SharedPool {
   readonly #processes: ProcessTable
   readonly #reader = new WireReader()
   readonly #members = new Set<Member>()
+  /** Until then the server is taken for one of an earlier revision, and not asked again. */
+  #legacyUntilMs = 0
 
   constructor(options: SharedPoolOptions, processes: ProcessTable) {
     this.#options = options
@@ -57,7 +60,10 @@ export class SharedPool {
   check(exchange: Exchange): Rejection | undefined {
     const owner = this.#ownerOf(exchange)
     const own = [...this.#members].filter((member) => member.owner === owner)
-    if (own.length === 0) return this.#processes.checkRoom('shared')
+    if (own.length === 0) {
+      if (this.#processes.full) this.#endIdlest()
+      return this.#processes.checkRoom('shared')
+    }
     const reads = own.some(({ host }) => host.backlogBytes <= BACKLOG_BYTES_MAX)
     return reads ? undefined : NOT_READING
   }
@@ -66,6 +72,9 @@ export class SharedPool {
     const message = this.#reader.read(body)?.[0]
     if (message === undefined) return refuse(sink, 'gone')
     if (message.kind !== 'request') return this.#notify(exchange, body, sink)
+    if (message.method === 'server/discover' && this.#legacyUntilMs > this.#nowMs()) {
+      return refuseProbe(message.id?.raw ?? 'null', sink)
+    }
     const hosted = this.#pick(exchange)
     if ('reason' in hosted) return refuse(sink, hosted.reason)
     const { shared, params } = hosted
@@ -124,11 +133,13 @@ export class SharedPool {
         const { hosted } = parts
         if (hosted === undefined) return 'crash'
         this.#members.delete(hosted)
-        const probed = hosted.shared.onlyProbed && failure.sent
-        if (probed) hosted.shared.answerProbes()
         hosted.params.fail()
+        if (hosted.shared.onlyProbed && failure.sent) {
+          this.#judge(hosted.shared, failure)
+          return 'probe'
+        }
         hosted.shared.fail(failure)
-        return probed ? 'probe' : 'crash'
+        return 'crash'
       },
     })
     if ('reason' in host) return host
@@ -150,6 +161,43 @@ export class SharedPool {
     return hosted
   }
 
+  /**
+   * A process ended when it was asked `server/discover`: it may be a server of an earlier revision, or
+   * one that cannot run at all. One that lives as long as it is asked nothing is the former.
+   */
+  #judge(shared: SharedProcess, failure: TransportFailure): void {
+    let decided = false
+    const decide = (legacy: boolean): void => {
+      if (decided) return
+      decided = true
+      if (legacy) {
+        this.#legacyUntilMs = this.#nowMs() + LEGACY_MS
+        shared.answerProbes()
+      } else {
+        this.#processes.failed('shared')
+        shared.fail(failure)
+      }
+    }
+    if (this.#legacyUntilMs > this.#nowMs()) return decide(true)
+    const user = { received: () => {}, lost: () => {} }
+    const silent = this.#processes.start('shared', {
+      ...user,
+      ended: () => {
+        decide(false)
+        return 'probe'
+      },
+    })
+    if ('reason' in silent) return decide(false)
+    setTimeout(() => {
+      decide(true)
+      void silent.stop()
+    }, JUDGE_MS)
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.monotonicMs()
+  }
+
   /** A server that knows no `server/discover` serves sessions only; this process is of no use. */
   #retireLegacy(hosted: Member): void {
     const { shared, host } = hosted
@@ -164,6 +212,15 @@ export class SharedPool {
     return this.#options.stateless ? '' : `${clientAddress ?? ''} ${principal ?? ''}`
   }
 
+  /** Makes room: a process that nobody uses now gives way to somebody who asks. */
+  #endIdlest(): void {
+    const idle = [...this.#members].filter((member) => loadOf(member) === 0)
+    const [longest] = idle.toSorted((a, b) => a.shared.lastUsedMs - b.shared.lastUsedMs)
+    if (longest === undefined) return
+    this.#members.delete(longest)
+    void longest.host.stop()
+  }
+
   /** Looks after silent streams, and ends the processes that nobody uses. */
   tick(nowMs: number): void {
     for (const member of this.#members) {
@@ -174,6 +231,20 @@ export class SharedPool {
       void host.stop()
     }
   }
+}
+
+/** A server that lives for so long without being asked anything can run. */
+const JUDGE_MS = 500
+
+/** How long what was found out about a server is believed. */
+const LEGACY_MS = 60_000
+
+function refuseProbe(idRaw: string, sink: ReplySink): Flight {
+  const body = noDiscover(idRaw)
+  sink.head(404, 'Not Found', jsonHeaders(body.length))
+  sink.data(body)
+  sink.end()
+  return NO_FLIGHT
 }
 
 /** Calls that wait for the schemas of the tools are work too. */

@@ -9,6 +9,7 @@ import { applyEdits, type Edit } from '../../mcp/edit-bytes.ts'
 import type { Token, WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import { toLine } from '../../mcp/to-line.ts'
+import { noDiscover } from './message-bytes.ts'
 import { ReplyStream } from './reply-stream.ts'
 import type { SessionProcess } from './stdio-session.ts'
 
@@ -154,15 +155,12 @@ export class SharedProcess {
 
   /** Answers those that probed a server of an earlier revision, which ended of it. */
   answerProbes(): void {
-    for (const { stream, id } of this.#entries.values()) {
-      const error = `{"code":-32601,"message":"The server knows no server/discover: it ended when it was asked."}`
-      stream.answer(Buffer.from(`{"jsonrpc":"2.0","id":${id.raw},"error":${error}}`), 404)
-    }
+    for (const { stream, id } of this.#entries.values()) stream.answer(noDiscover(id.raw), 404)
     this.#entries.clear()
   }
 
   #answered(bytes: Buffer, message: WireMessage): void {
-    const key = message.id?.key ?? ''
+    const key = this.#keyOfAnswer(message)
     const entry = this.#entries.get(key)
     if (entry === undefined) return this.#options.onUnroutable()
     this.#entries.delete(key)
@@ -174,6 +172,14 @@ export class SharedProcess {
     // One that is not taken yet still holds its bytes.
     if (entry.stream.attached) this.#untaken.add(entry.stream)
     this.#holdBack()
+  }
+
+  /** JSON-RPC 2.0 §5.1: an error that could not be tied to an id has none. */
+  #keyOfAnswer({ id, errorCode }: WireMessage): string {
+    const nameless = (id === undefined || id.key === 'null') && errorCode !== undefined
+    const only =
+      nameless && this.#entries.size === 1 ? this.#entries.keys().next().value : undefined
+    return only ?? id?.key ?? ''
   }
 
   /** The server's output waits while too much of it has not been taken. */

@@ -7,12 +7,12 @@
  */
 
 import type { Exchange } from '../../core/exchange.ts'
-import { applyEdits } from '../../mcp/edit-bytes.ts'
 import { toLine } from '../../mcp/to-line.ts'
 import type { WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import type { EventStoreLimits } from './event-store.ts'
 import { EMPTY_BODY } from './framing.ts'
+import { bytesOf, replaced } from './message-bytes.ts'
 import { SessionStreams, type RequestStream } from './session-streams.ts'
 
 /** What a session needs of its process. */
@@ -39,6 +39,8 @@ interface Pending {
   /** The id as the client wrote it, when the server was given another. */
   readonly restore: string | undefined
   readonly progressKey: string | undefined
+  /** The progress token as the client wrote it, when the server was given another. */
+  readonly restoreToken: string | undefined
   /** How many answers its reply still waits for: more than one in a batch. */
   readonly batch: { open: number }
 }
@@ -184,18 +186,37 @@ export class StdioSession {
   ): void {
     const { id, progressToken } = message
     const own = id?.key ?? ''
-    const pending = { reply, batch, progressKey: progressToken?.key, restore: id?.raw }
     const bytes = bytesOf(body, message)
-    if (id === undefined || !this.#pending.has(own)) {
-      this.#pending.set(own, { ...pending, restore: undefined })
+    const pending: Pending = {
+      reply,
+      batch,
+      progressKey: progressToken?.key,
+      restore: undefined,
+      restoreToken: undefined,
+    }
+    if (id === undefined || !this.#isTaken(own, progressToken?.key)) {
+      this.#pending.set(own, pending)
       this.#process.write(toLine(bytes))
       return
     }
     // Clients are known that give every request the same id; the server then gets another.
     this.#substitutes += 1
-    const substitute = `sidelight-${this.#substitutes}`
-    this.#pending.set(`s${substitute}`, pending)
-    this.#process.write(toLine(replaced(bytes, message, `"${substitute}"`)))
+    const text = `sidelight-${this.#substitutes}`
+    this.#pending.set(`s${text}`, {
+      ...pending,
+      progressKey: progressToken === undefined ? undefined : `s${text}`,
+      restore: id.raw,
+      restoreToken: progressToken?.raw,
+    })
+    this.#process.write(toLine(replaced(bytes, message, [id, progressToken], `"${text}"`)))
+  }
+
+  /** Whether another request has this id, or this token, now. */
+  #isTaken(key: string, progressKey: string | undefined): boolean {
+    if (this.#pending.has(key)) return true
+    if (progressKey === undefined) return false
+    for (const other of this.#pending.values()) if (other.progressKey === progressKey) return true
+    return false
   }
 
   #answered(line: Buffer, message: WireMessage): void {
@@ -205,7 +226,7 @@ export class StdioSession {
     this.#pending.delete(key)
     const { reply, restore, batch } = pending
     const own = bytesOf(line, message)
-    const bytes = restore === undefined ? own : replaced(own, message, restore)
+    const bytes = restore === undefined ? own : replaced(own, message, [message.id], restore)
     batch.open -= 1
     if (batch.open > 0) reply.stream.message(bytes)
     else {
@@ -234,12 +255,15 @@ export class StdioSession {
   }
 
   /** Progress goes to the request that asked for it with this token. */
-  #progressed(bytes: Buffer, { method, progressOf }: WireMessage): boolean {
+  #progressed(bytes: Buffer, message: WireMessage): boolean {
+    const { method, progressOf } = message
     if (method !== 'notifications/progress' || progressOf === undefined) return false
-    for (const { progressKey, reply } of this.#pending.values()) {
+    for (const { progressKey, reply, restoreToken } of this.#pending.values()) {
       if (progressKey !== progressOf.key) continue
+      const told =
+        restoreToken === undefined ? bytes : replaced(bytes, message, [progressOf], restoreToken)
       // A client that takes no streams is told nothing, and nobody else is told instead.
-      if (!reply.stream.message(bytes)) this.#options.onUnroutable()
+      if (!reply.stream.message(told)) this.#options.onUnroutable()
       return true
     }
     return false
@@ -258,15 +282,4 @@ export const NOT_TAKEN: TransportFailure = {
   sent: true,
   stale: false,
   detail: 'not taken',
-}
-
-function bytesOf(body: Buffer, { start, end }: WireMessage): Buffer {
-  return start === 0 && end === body.length ? body : body.subarray(start, end)
-}
-
-/** A message with another id; `bytes` are those of the message alone. */
-function replaced(bytes: Buffer, { id, start }: WireMessage, text: string): Buffer {
-  return id === undefined
-    ? bytes
-    : applyEdits(bytes, [{ start: id.start - start, end: id.end - start, text }])
 }

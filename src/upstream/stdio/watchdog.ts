@@ -41,6 +41,11 @@ export class Watchdog {
     this.#options = options
   }
 
+  /** Starts the shell when it does not run. To be called before a server is started. */
+  prepare(): void {
+    if (!this.#missing && process.platform !== 'win32') this.#shell ??= this.#start()
+  }
+
   /** A server leads the process group `pid`. */
   watch(pid: number): void {
     this.#tell(`+ ${pid}\n`)
@@ -58,9 +63,8 @@ export class Watchdog {
   }
 
   #tell(order: string): void {
-    if (this.#missing || process.platform === 'win32') return
-    this.#shell ??= this.#start()
-    this.#shell.stdin?.write(order)
+    this.prepare()
+    this.#shell?.stdin?.write(order)
   }
 
   #start(): ChildProcess {

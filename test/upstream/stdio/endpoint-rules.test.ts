@@ -75,7 +75,7 @@ describe('A request of the stateless era', () => {
 
   it('must say its revision and what the client can do', () => {
     const wrong =
-      'invalid_meta: params._meta must name io.modelcontextprotocol/protocolVersion and /clientCapabilities'
+      'invalid_meta: the request lacks io.modelcontextprotocol/protocolVersion or /clientCapabilities in params._meta'
     for (const meta of [
       undefined,
       {},

@@ -21,6 +21,8 @@ export class FakeSink implements ReplySink {
   text = ''
   ended = false
   failure: TransportFailure | undefined
+  /** True when it was told that its client has taken the request back. */
+  takenBack = false
   /** False: the reader cannot keep up. */
   keepsUp = true
 
@@ -49,8 +51,13 @@ export class FakeSink implements ReplySink {
     this.failure = failure
   }
 
+  cancelled(): void {
+    assert.ok(!this.over, 'one end')
+    this.takenBack = true
+  }
+
   get over(): boolean {
-    return this.ended || this.failure !== undefined
+    return this.ended || this.takenBack || this.failure !== undefined
   }
 
   /** The value of a header, by lower-case name. */
@@ -90,6 +97,7 @@ export class FakeProcess implements SessionProcess {
   paused = false
   /** True: what was written is not taken until `takeAll`. */
   slow = false
+  backlogBytes = 0
   #waiting: (() => void)[] = []
 
   write(line: Buffer, written?: () => void): void {

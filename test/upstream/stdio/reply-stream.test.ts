@@ -203,19 +203,46 @@ describe('A stream that can be resumed', () => {
 describe('A reader that cannot keep up', () => {
   const event = 'event: message\ndata: {"method":"n"}\n\n'.length
 
-  it('is behind by what was written since', () => {
+  it('is behind by what was written since it said so, and by what made it say so', () => {
     const { stream, sink } = newStream()
     stream.message(NOTE)
+    assert.equal(stream.behindBytes, 0)
     sink.keepsUp = false
     stream.message(NOTE)
-    assert.equal(stream.behindBytes, 0)
+    assert.equal(stream.behindBytes, event)
+    sink.keepsUp = true
     stream.message(NOTE)
-    stream.message(NOTE)
-    assert.equal(stream.behindBytes, 2 * event)
+    assert.equal(stream.behindBytes, 2 * event, 'until it has said that it has caught up')
     stream.caughtUp(sink)
     assert.equal(stream.behindBytes, 0)
     stream.message(NOTE)
     assert.equal(stream.behindBytes, 0, 'it is asked anew whether it keeps up')
+  })
+
+  it('is behind by an answer that it has not taken, and its reply ends when it has', () => {
+    for (const streaming of [false, true]) {
+      const { stream, sink } = newStream()
+      if (streaming) stream.open()
+      sink.keepsUp = false
+      stream.answer(ANSWER, 200)
+      assert.ok(stream.over && stream.attached && !sink.ended)
+      assert.ok(stream.behindBytes >= ANSWER.length)
+      stream.fail(EXITED)
+      assert.equal(sink.failure, undefined, 'its answer has come')
+      stream.caughtUp(sink)
+      assert.ok(sink.ended && !stream.attached)
+      assert.equal(stream.behindBytes, 0)
+    }
+  })
+
+  it('is owed nothing more when it goes before it has taken its answer', () => {
+    const { stream, sink } = newStream()
+    sink.keepsUp = false
+    stream.answer(ANSWER, 200)
+    stream.detach(sink)
+    assert.deepEqual([stream.attached, stream.behindBytes, sink.ended], [false, 0, false])
+    stream.caughtUp(sink)
+    assert.equal(sink.ended, false)
   })
 
   it('that goes is behind no more, and neither is the one that comes', () => {

@@ -350,12 +350,12 @@ describe('The GET stream', () => {
     assert.equal(scene.replayLost, 1)
   })
 
-  it('cannot be resumed after an event that is gone, or that there never was', () => {
+  it('goes on after an event that is gone, with what is left, but not after one that there never was', () => {
     const scene = new Scene({ eventsMax: 2, bytesMax: 1_000 })
     for (const line of [CHANGED, LOG, SAMPLING]) scene.say(line)
     const can = (id: string | undefined): boolean => scene.session.canResume(id)
     assert.deepEqual(['g.0', 'g.1', 'g.3', 'g.4', 'p9.0', 'x', ''].map(can), [
-      false,
+      true,
       true,
       true,
       false,
@@ -441,13 +441,13 @@ describe('A request whose client hangs up', () => {
 describe('A request that its client takes back', () => {
   const cancel = '{"method":"notifications/cancelled","params":{"requestId":1}}'
 
-  it('is taken back from the server, and its reply ends', () => {
+  it('is taken back from the server, and its reply is told so', () => {
     for (const headers of [{}, PRIMED, { accept: 'application/json' }]) {
       const scene = new Scene()
       const { sink } = scene.post(call(1), headers)
       const note = scene.post(cancel)
       assert.equal(scene.process.lines.at(-1), cancel)
-      assert.ok(sink.ended)
+      assert.ok(sink.takenBack)
       assert.deepEqual(sink.messages, [])
       assert.equal(note.sink.status, 202)
       scene.say(answer(1))
@@ -508,6 +508,18 @@ describe('A session whose process has ended', () => {
   })
 })
 
+describe('A session that its client ends', () => {
+  it('has taken back what is under way, and ends the GET stream', () => {
+    const scene = new Scene()
+    const posted = [scene.post(call(1)), scene.post(call(2), PRIMED)]
+    const get = scene.listen()
+    scene.session.end()
+    assert.ok(posted.every(({ sink }) => sink.takenBack && sink.failure === undefined))
+    assert.ok(get.sink.ended)
+    assert.deepEqual([scene.session.busy, scene.session.openRequests], [false, 0])
+  })
+})
+
 describe('A session', () => {
   it('is busy while a client waits or listens', () => {
     const scene = new Scene()
@@ -526,6 +538,22 @@ describe('A session', () => {
     assert.equal(session.busy, true)
     get.flight.abort()
     assert.equal(session.busy, false)
+  })
+
+  it('counts the requests that have no answer, those of clients that have gone included', () => {
+    const scene = new Scene()
+    const { session } = scene
+    const gone = scene.post(call(1))
+    gone.flight.abort()
+    scene.post(`[${call(2)},${call(3)}]`)
+    scene.post('{"method":"notifications/x"}')
+    assert.equal(session.openRequests, 3)
+    scene.say(answer(1))
+    assert.equal(session.openRequests, 2)
+    scene.post('{"method":"notifications/cancelled","params":{"requestId":2}}')
+    assert.equal(session.openRequests, 1)
+    session.fail(EXITED)
+    assert.equal(session.openRequests, 0)
   })
 
   it('remembers when it was used last', () => {
@@ -556,7 +584,7 @@ describe('A reader that cannot keep up', () => {
   /** More than 1 MiB behind. */
   const fallBehind = (scene: Scene, { sink }: Posted): void => {
     sink.keepsUp = false
-    for (let i = 0; i < 3; i += 1) scene.say(BIG)
+    for (let i = 0; i < 2; i += 1) scene.say(BIG)
     assert.equal(scene.process.paused, true)
   }
 
@@ -565,7 +593,6 @@ describe('A reader that cannot keep up', () => {
     const posted = scene.post(call(1))
     posted.sink.keepsUp = false
     scene.say(BIG)
-    scene.say(BIG)
     assert.equal(scene.process.paused, false, 'it is not far behind yet')
     scene.say(BIG)
     assert.equal(scene.process.paused, true)
@@ -573,10 +600,9 @@ describe('A reader that cannot keep up', () => {
     assert.equal(scene.process.paused, false)
   })
 
-  it('lets the server go on when it goes, is answered, fails, or takes its request back', () => {
+  it('lets the server go on when it goes, fails, takes its request back, or comes back', () => {
     const ways: readonly ((scene: Scene, posted: Posted) => void)[] = [
       (_scene, { flight }) => flight.abort(),
-      (scene) => scene.say(answer(1)),
       (scene) => scene.session.failOne('n1', EXITED),
       (scene) => void scene.post('{"method":"notifications/cancelled","params":{"requestId":1}}'),
       (scene) => void scene.listen('p1.0'),
@@ -588,6 +614,32 @@ describe('A reader that cannot keep up', () => {
       way(scene, posted)
       assert.equal(scene.process.paused, false, `way ${index}`)
     }
+  })
+
+  it('holds the server back though its request has been answered, until it has all of it', () => {
+    for (const leave of [false, true]) {
+      const scene = new Scene({ eventsMax: 100, bytesMax: 10_000_000 })
+      const posted = scene.post(call(1), PRIMED)
+      fallBehind(scene, posted)
+      scene.say(answer(1))
+      assert.equal(scene.process.paused, true)
+      assert.equal(posted.sink.ended, false)
+      if (leave) posted.flight.abort()
+      else posted.flight.resume()
+      assert.equal(scene.process.paused, false)
+      assert.equal(posted.sink.ended, !leave)
+    }
+  })
+
+  it('of a large answer holds the server back until it has taken it', () => {
+    const scene = new Scene()
+    const posted = scene.post(call(1))
+    posted.sink.keepsUp = false
+    scene.say(`{"id":1,"result":"${'x'.repeat(2_000_000)}"}`)
+    assert.equal(posted.sink.status, 200)
+    assert.deepEqual([scene.process.paused, posted.sink.ended], [true, false])
+    posted.flight.resume()
+    assert.deepEqual([scene.process.paused, posted.sink.ended], [false, true])
   })
 
   it('of the GET stream lets the server go on when another one comes', () => {

@@ -1,0 +1,156 @@
+/**
+ * The benchmark over pipes: `sidelight wrap -- server` next to a process that only knows lines, and
+ * to no process at all, under the same load, in turns.
+ *
+ * See README.md for how to read the figures.
+ */
+
+import { choosePinning, type Pinning } from './children.ts'
+import { describeMachine, loadAverage, type LoadAverage, type Machine } from './machine.ts'
+import { readOptions, type Options } from './options.ts'
+import { formatRequirement, formatShape, printConditions, save } from './report.ts'
+import { measureRounds } from './rounds.ts'
+import type { Shape } from './shapes.ts'
+import { STDIO_REQUIRED_SHAPE, STDIO_SHAPES } from './stdio-shapes.ts'
+import {
+  STDIO_BASE_TARGET,
+  STDIO_TARGET_NAMES,
+  startStdioTarget,
+  type StdioTarget,
+  type StdioTargetName,
+} from './stdio-targets.ts'
+import {
+  judge,
+  summariseShape,
+  toTelemetry,
+  type Goal,
+  type Measured,
+  type Requirement,
+  type ShapeResult,
+  type TargetResult,
+} from './summary.ts'
+import { measureWindow, type WindowFigures } from './window.ts'
+
+/** The file that a run writes; README.md documents it. */
+interface RunResult {
+  readonly version: 1
+  readonly startedAt: string
+  readonly endedAt: string
+  readonly options: {
+    readonly rounds: number
+    readonly seconds: number
+    readonly warmupSeconds: number
+    readonly pinned: Pinning | null
+  }
+  readonly machine: Machine
+  readonly loadAverage: { readonly before: LoadAverage; readonly after: LoadAverage }
+  readonly requirement: Requirement
+  readonly shapes: readonly StdioShapeResult[]
+}
+
+interface StdioShapeResult extends ShapeResult {
+  /** Length of a result's line. */
+  readonly messageBytes: number
+}
+
+const GOAL: Goal = {
+  text: `calls/s through wrap-10 >= 0.7 of ${STDIO_BASE_TARGET} at ${STDIO_REQUIRED_SHAPE}`,
+  target: 'wrap-10',
+  shape: STDIO_REQUIRED_SHAPE,
+  ratio: 0.7,
+}
+
+async function main(): Promise<number> {
+  const startedAt = new Date()
+  const parsed = readOptions(process.argv.slice(2), startedAt.toISOString().slice(0, 10), {
+    command: 'npm run bench:stdio',
+    shapes: STDIO_SHAPES,
+    defaultShapes: STDIO_SHAPES,
+    targets: STDIO_TARGET_NAMES,
+    seconds: 2,
+    goal: `${GOAL.target} has ${GOAL.ratio} of the calls/s of ${STDIO_BASE_TARGET} at ${GOAL.shape}`,
+    name: 'stdio',
+  })
+  if (parsed.kind === 'help') {
+    console.log(parsed.text)
+    return 0
+  }
+  if (parsed.kind === 'problem') {
+    console.error(`bench: ${parsed.message}`)
+    return 2
+  }
+  const { options } = parsed
+  const result = await run(options, startedAt)
+  console.log(`\n${formatRequirement(result.requirement)}`)
+  if (options.out !== undefined) save(result, options.out)
+  return options.assert && result.requirement.verdict !== 'pass' ? 1 : 0
+}
+
+async function run(options: Options<StdioTargetName>, startedAt: Date): Promise<RunResult> {
+  const pinning = choosePinning(options.pin)
+  const before = loadAverage()
+  // Now, because the working copy may have changed by the end.
+  const machine = describeMachine()
+  printConditions(pinning, before, [])
+  const shapes: StdioShapeResult[] = []
+  for (const shape of options.shapes) {
+    const { messageBytes } = shape
+    const result = { ...(await measureShape(options, shape, pinning)), messageBytes }
+    const perSecond = {
+      title: 'MB/s',
+      read: ({ callsPerSecond }: TargetResult) =>
+        ((callsPerSecond * messageBytes) / 1_000_000).toFixed(0),
+    }
+    console.log(formatShape(result, [perSecond]))
+    shapes.push(result)
+  }
+  return {
+    version: 1,
+    startedAt: startedAt.toISOString(),
+    endedAt: new Date().toISOString(),
+    options: {
+      rounds: options.rounds,
+      seconds: options.seconds,
+      warmupSeconds: options.warmupSeconds,
+      pinned: pinning ?? null,
+    },
+    machine,
+    loadAverage: { before, after: loadAverage() },
+    requirement: judge(shapes, GOAL),
+    shapes,
+  }
+}
+
+/** One target while its shape is measured. */
+interface Entry {
+  readonly target: StdioTarget
+  readonly windows: WindowFigures[]
+  callsInAll: number
+}
+
+async function measureShape(
+  options: Options<StdioTargetName>,
+  shape: Shape,
+  pinning: Pinning | undefined,
+): Promise<ShapeResult> {
+  const entries: Entry[] = []
+  for (const name of options.targets) {
+    const target = await startStdioTarget(name, shape, pinning)
+    entries.push({ target, windows: [], callsInAll: 0 })
+  }
+  await measureRounds(entries, options, async (entry, round, seconds) => {
+    const { load, pid, sinkPid } = entry.target
+    const place = { pid, sinkPid, port: 0, path: '' }
+    const outcome = await measureWindow(load, place, shape, [], { round, seconds })
+    entry.callsInAll += outcome.callsInAll
+    if (round >= 0) entry.windows.push(outcome.figures)
+  })
+  const measured: Measured[] = []
+  for (const { target, windows, callsInAll } of entries) {
+    const telemetry = toTelemetry(await target.stop(), callsInAll)
+    measured.push({ target: target.name, windows, telemetry })
+  }
+  return summariseShape(shape, measured, STDIO_BASE_TARGET)
+}
+
+process.exitCode = await main()

@@ -1,0 +1,28 @@
+/** Parts and variants of messages as bytes. */
+
+import { applyEdits } from '../../mcp/edit-bytes.ts'
+import type { Token, WireMessage } from '../../mcp/wire-message.ts'
+
+/** The message alone, of a line that may hold several. */
+export function bytesOf(body: Buffer, { start, end }: WireMessage): Buffer {
+  return start === 0 && end === body.length ? body : body.subarray(start, end)
+}
+
+/** A message with other tokens; `bytes` are those of the message alone. */
+export function replaced(
+  bytes: Buffer,
+  { start }: WireMessage,
+  tokens: readonly (Token | undefined)[],
+  text: string,
+): Buffer {
+  const edits = tokens.flatMap((token) =>
+    token === undefined ? [] : [{ start: token.start - start, end: token.end - start, text }],
+  )
+  return applyEdits(bytes, edits)
+}
+
+/** What a server of an earlier revision says of `server/discover`, or would if it did not end of it. */
+export function noDiscover(idRaw: string): Buffer {
+  const error = `{"code":-32601,"message":"The server knows no server/discover: it ended when it was asked."}`
+  return Buffer.from(`{"jsonrpc":"2.0","id":${idRaw},"error":${error}}`)
+}
