@@ -57,6 +57,8 @@ export class HttpBridge {
   #waitingBytes = 0
   /** The message that must be accepted before the next one may follow. */
   #blocker: Buffer | undefined
+  /** Ends the wait for it, when it is one that nobody answers. */
+  #patience: NodeJS.Timeout | undefined
   /** The client's own `initialize`. */
   #handshake: Buffer | undefined
   /** Messages that were sent again after their session was lost. */
@@ -172,12 +174,16 @@ export class HttpBridge {
     if (isRequest && method !== 'initialize') return
     this.#blocker = line
     // A server that does not accept a notification holds up nothing else for long.
-    if (!isRequest) this.#later(ACCEPT_MS, () => this.#unblock(line))
+    if (!isRequest) this.#patience = this.#later(ACCEPT_MS, () => this.#unblock(line))
   }
 
   #unblock(line: Buffer): void {
     if (this.#blocker !== line) return
     this.#blocker = undefined
+    if (this.#patience !== undefined) {
+      clearTimeout(this.#patience)
+      this.#timers.delete(this.#patience)
+    }
     this.#pump()
   }
 
@@ -266,12 +272,13 @@ export class HttpBridge {
     })
   }
 
-  #later(ms: number, run: () => void): void {
+  #later(ms: number, run: () => void): NodeJS.Timeout {
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       run()
     }, ms)
     this.#timers.add(timer)
+    return timer
   }
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { TransportObserver } from '../../core/observer.ts'
-import { WireReader } from '../../mcp/wire-message.ts'
+import { WireReader, type WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from '../transport.ts'
 import { STREAM_HEADERS, toEvent } from './framing.ts'
 import type { ProcessEnd, ServerProcess } from './server-process.ts'
@@ -116,7 +116,7 @@ export class LineTransport implements Transport {
     }
     let passed = false
     for (const message of messages) {
-      const waiting = message.kind === 'response' ? this.#next(message.id?.key ?? '') : undefined
+      const waiting = message.kind === 'response' ? this.#next(this.#keyOf(message)) : undefined
       if (waiting === undefined) continue
       if (messages.length === 1 && waiting.keys.length === 1) {
         passed = true
@@ -139,6 +139,14 @@ export class LineTransport implements Transport {
     waiting.open -= 1
     waiting.sink.data(toEvent(answer, undefined))
     if (waiting.open === 0) waiting.sink.end()
+  }
+
+  /** JSON-RPC 2.0 §5.1: an error that could not be tied to an id has none. */
+  #keyOf({ id, errorCode }: WireMessage): string {
+    const nameless = (id === undefined || id.key === 'null') && errorCode !== undefined
+    const only =
+      nameless && this.#waiting.size === 1 ? this.#waiting.keys().next().value : undefined
+    return only ?? id?.key ?? ''
   }
 
   #next(key: string): Waiting | undefined {

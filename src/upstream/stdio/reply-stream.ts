@@ -120,6 +120,15 @@ export class ReplyStream {
     this.#sink = undefined
   }
 
+  /** Gives up a reader that does not take what was said, also after its answer. */
+  breakOff(): void {
+    this.#state = 'over'
+    this.#sink?.failed(TOO_SLOW)
+    this.#sink = undefined
+    this.#behind = false
+    this.behindBytes = 0
+  }
+
   /** The client has taken its request back, or ended its session. */
   cancel(): void {
     if (this.#state === 'over') return
@@ -175,4 +184,11 @@ export class ReplyStream {
     if (!this.#sink.data(bytes)) this.#behind = true
     if (this.#behind) this.behindBytes += bytes.length
   }
+}
+
+const TOO_SLOW: TransportFailure = {
+  reason: 'closed',
+  sent: true,
+  stale: false,
+  detail: 'reader too slow',
 }

@@ -37,7 +37,7 @@ interface Entry {
   readonly method: string
 }
 
-/** More than this of answers that nobody takes stops the server's output. */
+/** With more than this of answers that nobody takes, the one furthest behind is broken off. */
 const UNTAKEN_BYTES_MAX = 64 * 1024 * 1024
 
 /** How long a server may still log about a request that was given up. */
@@ -65,7 +65,6 @@ export class SharedProcess {
   readonly #entries = new Map<string, Entry>()
   /** Answers that have been given and not been taken. */
   readonly #untaken = new Set<ReplyStream>()
-  #held = false
   #nextId = 1
   /** Until then nobody gets log messages. */
   #quietUntilMs = 0
@@ -171,7 +170,7 @@ export class SharedProcess {
     entry.stream.answer(restoreTokens(bytes, message, entry), status ?? 200)
     // One that is not taken yet still holds its bytes.
     if (entry.stream.attached) this.#untaken.add(entry.stream)
-    this.#holdBack()
+    this.#boundUntaken()
   }
 
   /** JSON-RPC 2.0 §5.1: an error that could not be tied to an id has none. */
@@ -182,18 +181,16 @@ export class SharedProcess {
     return only ?? id?.key ?? ''
   }
 
-  /** The server's output waits while too much of it has not been taken. */
-  #holdBack(): void {
+  /** Answers that nobody takes must not fill the memory, nor stop the server for others. */
+  #boundUntaken(): void {
     let waiting = 0
+    let furthest: ReplyStream | undefined
     for (const stream of this.#untaken) {
-      if (stream.attached) waiting += stream.behindBytes
-      else this.#untaken.delete(stream)
+      if (!stream.attached) this.#untaken.delete(stream)
+      waiting += stream.behindBytes
+      if (stream.behindBytes > (furthest?.behindBytes ?? 0)) furthest = stream
     }
-    const hold = waiting > UNTAKEN_BYTES_MAX
-    if (hold === this.#held) return
-    this.#held = hold
-    if (hold) this.#process.pause()
-    else this.#process.resume()
+    if (waiting > UNTAKEN_BYTES_MAX) furthest?.breakOff()
   }
 
   #notified(bytes: Buffer, message: WireMessage): void {
@@ -208,7 +205,7 @@ export class SharedProcess {
     }
     entry.stream.message(restoreTokens(bytes, message, entry))
     if (entry.stream.behindBytes <= BEHIND_BYTES_MAX) return
-    entry.stream.fail({ reason: 'closed', sent: true, stale: false, detail: 'reader too slow' })
+    entry.stream.breakOff()
     this.#abandon(key)
   }
 
@@ -241,12 +238,12 @@ export class SharedProcess {
     return {
       abort: () => {
         entry.stream.detach(sink)
+        this.#untaken.delete(entry.stream)
         this.#abandon(keyOf(ours))
-        this.#holdBack()
       },
       resume: () => {
         entry.stream.caughtUp(sink)
-        this.#holdBack()
+        if (!entry.stream.attached) this.#untaken.delete(entry.stream)
       },
     }
   }

@@ -76,6 +76,16 @@ export class StdioSession {
     return this.#pending.size
   }
 
+  /** Forgets requests whose clients have gone; late answers then go to nobody. */
+  forgetAbandoned(): void {
+    for (const [key, { reply }] of this.#pending) {
+      if (reply.stream.attached) continue
+      this.#pending.delete(key)
+      reply.stream.end()
+      this.#streams.close(reply.id)
+    }
+  }
+
   /** True while a client waits for a request or listens to a stream. */
   get busy(): boolean {
     if (this.#streams.listened) return true

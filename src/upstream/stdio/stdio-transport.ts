@@ -83,7 +83,7 @@ export class StdioTransport implements Transport {
     if (hosted === undefined || hosted.session.owner !== exchange.principal) {
       return reject('session_unknown', 'Session not found; start a new one with initialize')
     }
-    if (exchange.kind === 'message') return checkBacklog(hosted)
+    if (exchange.kind === 'message') return checkBacklog(exchange, hosted)
     if (exchange.kind !== 'stream') return undefined
     const lastEventId = headerOf(exchange.headers, 'last-event-id')
     return hosted.session.canResume(lastEventId)
@@ -200,8 +200,11 @@ export class StdioTransport implements Transport {
 /** Open requests of one session; the server has not answered so many. */
 const OPEN_REQUESTS_MAX = 1_024
 
-function checkBacklog({ session, host }: HostedSession): Rejection | undefined {
+function checkBacklog(exchange: Exchange, { session, host }: HostedSession): Rejection | undefined {
   if (host.backlogBytes > BACKLOG_BYTES_MAX) return NOT_READING
+  // What takes a request back, or answers the server, frees places.
+  if (!exchange.calls.some(({ message }) => message.kind === 'request')) return undefined
+  if (session.openRequests >= OPEN_REQUESTS_MAX) session.forgetAbandoned()
   if (session.openRequests < OPEN_REQUESTS_MAX) return undefined
   const message = `the session has ${OPEN_REQUESTS_MAX} requests that the server has not answered`
   return rejectOver('streams', 'at_capacity', message)
