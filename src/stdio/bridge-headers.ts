@@ -55,6 +55,8 @@ export class BridgeHeaders {
     } else headers.push('Accept', 'text/event-stream')
     const { lastEventId, sessionId } = about
     if (lastEventId !== undefined) headers.push('Last-Event-ID', lastEventId)
+    // A client that asked for the later era in vain goes back to the handshake.
+    if (about.method === 'initialize') this.#claimed = undefined
     // A message that claims nothing belongs to the era that the others have claimed.
     if (about.revision !== undefined) this.#claimed = about.revision
     const revision = about.revision ?? (this.handshaken ? undefined : this.#claimed)
