@@ -397,9 +397,9 @@ describe('What is reported', () => {
   it('is not taken for a known member when only the end of a long name looks like one', () => {
     const text = `{"${'k'.repeat(400)}id":7,"id":8}`
     const whole = Buffer.from(text)
-    for (let cut = 390; cut < 410; cut += 1) {
-      const { messages } = scan([whole.subarray(0, cut), whole.subarray(cut)], { strict: false })
-      assert.match(messages[0]?.['id'] ?? '', / 8$/, `cut at ${cut}`)
+    for (let at = 390; at < 410; at += 1) {
+      const { messages } = scan([whole.subarray(0, at), whole.subarray(at)], { strict: false })
+      assert.match(messages[0]?.['id'] ?? '', / 8$/, `at at ${at}`)
     }
   })
 
