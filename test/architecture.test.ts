@@ -17,7 +17,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pipeline: ['core'],
   http: ['core', 'pipeline'],
   stdio: ['core', 'mcp', 'pipeline'],
-  cli: ['core', 'config', 'mcp', 'auth', 'resilience', 'telemetry', 'upstream', 'pipeline', 'http', 'stdio'],
+  cli: [
+    'core',
+    'config',
+    'mcp',
+    'auth',
+    'resilience',
+    'telemetry',
+    'upstream',
+    'pipeline',
+    'http',
+    'stdio',
+  ],
 }
 
 const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {

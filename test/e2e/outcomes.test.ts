@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import type { Outcome } from '../../src/core/outcome.ts'
 import { parseJson } from '../support/json.ts'
 import type { Metrics } from '../support/metrics.ts'
 import { JSON_HEADERS, RawClient, requestOnce, type RawResponse } from '../support/raw-client.ts'
@@ -88,6 +89,8 @@ interface BadInput {
   readonly code: number
   readonly reason: string
   readonly message: RegExp
+  /** The id of the answer; null unless the message could be told. */
+  readonly id?: number
 }
 
 const MODERN = (version: string): string =>
@@ -207,6 +210,7 @@ const BAD_INPUTS: readonly BadInput[] = [
     body: MODERN('2026-07-28'),
     status: 400,
     code: -32020,
+    id: 1,
     reason: 'header_mismatch',
     message: /Mcp-Method/,
   },
@@ -221,6 +225,7 @@ const BAD_INPUTS: readonly BadInput[] = [
     body: MODERN('2026-07-28'),
     status: 400,
     code: -32020,
+    id: 1,
     reason: 'header_mismatch',
     message: /Mcp-Name/,
   },
@@ -230,10 +235,15 @@ const BAD_INPUTS: readonly BadInput[] = [
     body: MODERN('2026-07-28'),
     status: 400,
     code: -32020,
+    id: 1,
     reason: 'header_mismatch',
     message: /MCP-Protocol-Version/,
   },
 ]
+
+function factsOf(outcome: Outcome | undefined): string {
+  return outcome?.kind === 'rejected' ? `rejected ${outcome.reason}` : (outcome?.kind ?? 'open')
+}
 
 for (const bad of BAD_INPUTS) {
   test(`${bad.what} is answered ${bad.status} and never reaches the upstream`, async () => {
@@ -248,11 +258,17 @@ for (const bad of BAD_INPUTS) {
     assert.match(error.message, bad.message)
     assert.equal(error.data.source, 'sidelight')
     assert.equal(error.data.reason, bad.reason)
-    assert.equal(id, null)
+    assert.equal(id, bad.id ?? null)
     // The same connection goes on.
     client.send({ path: '/good/mcp', body: LIST })
     assert.equal((await client.response()).status, 200)
     assert.equal(upstream.requests.length, 0)
+    // What could be told to be a call has an outcome as one.
+    const calls = sidecar.recorder.calls.filter((each) => each.upstream === 'main')
+    assert.deepEqual(
+      calls.map(({ method, id: rawId, outcome }) => [method, rawId, factsOf(outcome)]),
+      bad.id === undefined ? [] : [['tools/call', `${bad.id}`, `rejected ${bad.reason}`]],
+    )
     await assertCounted(sidecar, 'sidelight_exchanges_total', {
       sidelight_outcome: 'rejected',
       sidelight_outcome_reason: bad.reason,

@@ -365,6 +365,23 @@ test('a refused call has a SERVER span and no CLIENT span', async () => {
   assert.equal(spans.filter((span) => span.traceId === refused.traceId).length, 1)
 })
 
+test('a call whose headers contradict it has a SERVER span and no CLIENT span', async () => {
+  const { sink, sidecar } = await scene()
+  const headers = [...JSON_HEADERS, 'MCP-Protocol-Version: 2026-07-28', 'Mcp-Method: tools/list']
+  await requestOnce(sidecar.url('main'), { headers, body: CALL })
+  await requestOnce(sidecar.url('main'), { body: CALL })
+  const spans = await sink.waitForSpans(3)
+  const refused = spans.find((span) => attributesOf(span)['sidelight.outcome'] === 'rejected')
+  assert.ok(refused !== undefined)
+  assert.equal(refused.kind, OTLP.server)
+  assert.equal(refused.name, 'tools/call lookup')
+  const attributes = attributesOf(refused)
+  assert.equal(attributes['sidelight.outcome.reason'], 'header_mismatch')
+  assert.equal(attributes['mcp.method.name'], 'tools/call')
+  assert.equal(attributes['jsonrpc.request.id'], '7')
+  assert.equal(spans.filter((span) => span.traceId === refused.traceId).length, 1)
+})
+
 test('every call of a batch has spans of its own, and each request carries its own context', async () => {
   const { sink, upstream, sidecar } = await scene({
     handler: (_request, reply) =>

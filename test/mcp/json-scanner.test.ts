@@ -399,7 +399,7 @@ describe('What is reported', () => {
     const whole = Buffer.from(text)
     for (let at = 390; at < 410; at += 1) {
       const { messages } = scan([whole.subarray(0, at), whole.subarray(at)], { strict: false })
-      assert.match(messages[0]?.['id'] ?? '', / 8$/, `at at ${at}`)
+      assert.match(messages[0]?.['id'] ?? '', / 8$/, `cut at ${at}`)
     }
   })
 
