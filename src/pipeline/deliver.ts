@@ -59,10 +59,8 @@ export class Delivery implements ReplySink, Stoppable {
   start(): void {
     const { client, stages, exchange, ledger } = this.#parts
     stages.inFlight.add(this)
-    if (exchange.endpoint === 'sse_post') {
-      // Its answers come on the session's stream, maybe before the reply to this request does.
-      ledger.suspendRequests(ANSWERED_ON_STREAM)
-    }
+    // HTTP+SSE: answers come on the session's stream, maybe before the reply to this request does.
+    if (exchange.endpoint === 'sse_post') ledger.suspendRequests(ANSWERED_ON_STREAM)
     client.onGone(() => this.#clientGone())
     client.onDrain(() => {
       this.#clientBehind = false
@@ -165,7 +163,8 @@ export class Delivery implements ReplySink, Stoppable {
     const { client } = this.#parts
     this.#tee?.drop()
     if (!this.#headSent) client.head(202, 'Accepted', ['Content-Length', '0'])
-    client.end()
+    if (this.#clientBehind) client.abort()
+    else client.end()
     this.#finish(CANCELLED)
   }
 

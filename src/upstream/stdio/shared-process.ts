@@ -37,7 +37,7 @@ interface Entry {
   readonly method: string
 }
 
-/** With more than this of answers that nobody takes, the one furthest behind is broken off. */
+/** With more than this that nobody takes, the one furthest behind is broken off. */
 const UNTAKEN_BYTES_MAX = 64 * 1024 * 1024
 
 /** How long a server may still log about a request that was given up. */
@@ -169,7 +169,8 @@ export class SharedProcess {
     const status = message.errorCode === undefined ? 200 : STATUS_OF_CODE[message.errorCode]
     entry.stream.answer(restoreTokens(bytes, message, entry), status ?? 200)
     // One that is not taken yet still holds its bytes.
-    if (entry.stream.attached) this.#untaken.add(entry.stream)
+    if (!entry.stream.attached) return
+    this.#untaken.add(entry.stream)
     this.#boundUntaken()
   }
 
@@ -181,12 +182,13 @@ export class SharedProcess {
     return only ?? id?.key ?? ''
   }
 
-  /** Answers that nobody takes must not fill the memory, nor stop the server for others. */
+  /** What nobody takes must not fill the memory, nor stop the server for others. */
   #boundUntaken(): void {
+    for (const stream of this.#untaken) if (!stream.attached) this.#untaken.delete(stream)
+    const streams = [...this.#untaken, ...[...this.#entries.values()].map(({ stream }) => stream)]
     let waiting = 0
     let furthest: ReplyStream | undefined
-    for (const stream of this.#untaken) {
-      if (!stream.attached) this.#untaken.delete(stream)
+    for (const stream of streams) {
       waiting += stream.behindBytes
       if (stream.behindBytes > (furthest?.behindBytes ?? 0)) furthest = stream
     }
@@ -204,6 +206,8 @@ export class SharedProcess {
       return
     }
     entry.stream.message(restoreTokens(bytes, message, entry))
+    if (entry.stream.behindBytes === 0) return
+    this.#boundUntaken()
     if (entry.stream.behindBytes <= BEHIND_BYTES_MAX) return
     entry.stream.breakOff()
     this.#abandon(key)
