@@ -98,3 +98,21 @@ export function checkLegacy(exchange: Exchange, initializes: boolean): Rejection
 
 /** Without a session there is no stream to listen to and nothing to end. */
 const METHOD_NOT_ALLOWED: Rejection = reject('method_not_allowed', 'use POST')
+
+/**
+ * HTTP statuses of errors of the protocol itself (2026-07-28 Streamable HTTP, "Error responses");
+ * errors of tools and other handlers come with 200.
+ */
+const STATUS_OF_CODE: Readonly<Record<number, number>> = {
+  [-32700]: 400,
+  [-32600]: 400,
+  [-32601]: 404,
+  [-32020]: 400,
+  [-32021]: 400,
+  [-32022]: 400,
+}
+
+/** The status that goes with an answer; `errorCode` is undefined for results. */
+export function statusOfAnswer(errorCode: number | undefined): number {
+  return (errorCode === undefined ? undefined : STATUS_OF_CODE[errorCode]) ?? 200
+}

@@ -9,6 +9,7 @@ import { applyEdits, type Edit } from '../../mcp/edit-bytes.ts'
 import type { Token, WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import { toLine } from '../../mcp/to-line.ts'
+import { statusOfAnswer } from './endpoint-rules.ts'
 import { noDiscover } from './message-bytes.ts'
 import { ReplyStream } from './reply-stream.ts'
 import type { SessionProcess } from './stdio-session.ts'
@@ -45,19 +46,6 @@ const QUIET_MS = 60_000
 
 /** A stream whose reader is this far behind is broken off: others must not wait for it. */
 const BEHIND_BYTES_MAX = 16 * 1024 * 1024
-
-/**
- * HTTP statuses of errors of the protocol itself (2026-07-28 Streamable HTTP, "Error responses");
- * errors of tools and other handlers come with 200.
- */
-const STATUS_OF_CODE: Readonly<Record<number, number>> = {
-  [-32700]: 400,
-  [-32600]: 400,
-  [-32601]: 404,
-  [-32020]: 400,
-  [-32021]: 400,
-  [-32022]: 400,
-}
 
 export class SharedProcess {
   readonly #options: SharedProcessOptions
@@ -166,8 +154,8 @@ export class SharedProcess {
     this.lastUsedMs = this.#options.nowMs()
     if (message.errorCode === undefined) this.proven = true
     else if (entry.method === 'server/discover') this.refusedProbe = true
-    const status = message.errorCode === undefined ? 200 : STATUS_OF_CODE[message.errorCode]
-    entry.stream.answer(restoreTokens(bytes, message, entry), status ?? 200)
+    const status = statusOfAnswer(message.errorCode)
+    entry.stream.answer(restoreTokens(bytes, message, entry), status)
     // One that is not taken yet still holds its bytes.
     if (!entry.stream.attached) return
     this.#untaken.add(entry.stream)
