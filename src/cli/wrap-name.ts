@@ -73,7 +73,15 @@ function scriptIn(args: readonly string[]): string | undefined {
   const script = args.find(
     (arg, index) => SCRIPT.test(arg) && !(args[index - 1] ?? '').startsWith('-'),
   )
-  return script === undefined ? undefined : baseName(script)
+  return script === undefined ? undefined : scriptName(script)
+}
+
+/** File and folder names that say nothing: what they lie in says more. */
+const EVERYWHERE: ReadonlySet<string> = new Set(['index', 'main', 'dist', 'build', 'src', 'lib'])
+
+function scriptName(script: string): string {
+  const names = script.split(/[/\\]/).map((part) => baseName(part))
+  return names.findLast((name) => name !== '' && !EVERYWHERE.has(name)) ?? baseName(script)
 }
 
 function baseName(path: string): string {

@@ -5,6 +5,7 @@
 
 import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
+import { findHeader } from '../core/raw-headers.ts'
 import { DRAINING, type Outcome } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/limiter.ts'
@@ -12,7 +13,7 @@ import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
-import { afterStream, findHeader, outcomeOfStatus } from './reply-facts.ts'
+import { afterStream, outcomeOfStatus } from './reply-facts.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT, SUSPENDED_BY_SERVER } from './resumptions.ts'
 import { isSigned } from './signed.ts'
 import type { DecodeTee, ReplyWatch, Stages, Upstream } from './stages.ts'

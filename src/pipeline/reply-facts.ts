@@ -12,12 +12,3 @@ export function outcomeOfStatus(status: number): Outcome {
   if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
   return status >= 300 ? { kind: 'upstream_status', status } : { kind: 'ok' }
 }
-
-/** A header's value in a list of names and values in turn. */
-export function findHeader(rawHeaders: readonly string[], name: string): string | undefined {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const key = rawHeaders[i] ?? ''
-    if (key.length === name.length && key.toLowerCase() === name) return rawHeaders[i + 1]
-  }
-  return undefined
-}

@@ -6,6 +6,7 @@
  * does not: with the error it sent, or one that says what happened.
  */
 
+import { findHeader } from '../core/raw-headers.ts'
 import type { Answer, Client } from '../core/reply.ts'
 import { member, parseJson } from '../mcp/json-member.ts'
 import { isEventStream } from '../mcp/reply-watch.ts'
@@ -82,9 +83,9 @@ export class BridgeClient implements Client {
 
   head(status: number, _statusMessage: string, rawHeaders: string[]): void {
     this.#status = status
-    this.#sessionId = headerOf(rawHeaders, 'mcp-session-id')
+    this.#sessionId = findHeader(rawHeaders, 'mcp-session-id')
     this.#options.onHead(status, this.#sessionId)
-    if (status < 300 && isEventStream(headerOf(rawHeaders, 'content-type'))) {
+    if (status < 300 && isEventStream(findHeader(rawHeaders, 'content-type'))) {
       this.#sse = this.#createScanner()
     }
   }
@@ -200,11 +201,4 @@ const SPACE = Buffer.from(' ')
 /** An error response to the request with this id. */
 export function errorLine(idRaw: string, error: object): Buffer {
   return Buffer.from(`{"jsonrpc":"2.0","id":${idRaw},"error":${JSON.stringify(error)}}`)
-}
-
-function headerOf(rawHeaders: readonly string[], name: string): string | undefined {
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]
-  }
-  return undefined
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { AttemptTarget } from '../core/observer.ts'
 import { rejectOver, type Rejection } from '../core/outcome.ts'
+import { findHeader } from '../core/raw-headers.ts'
 import type { Limiter, Permit } from '../resilience/limiter.ts'
 import type { SessionRegistry } from './sessions.ts'
 import type { Transport } from './transport.ts'
@@ -111,10 +112,3 @@ const AT_CAPACITY = rejectOver(
   'at_capacity',
   'the sidecar has as many calls in flight as limits.streams allows',
 )
-
-function findHeader(rawHeaders: readonly string[], name: string): string | undefined {
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]
-  }
-  return undefined
-}

@@ -9,6 +9,8 @@ describe('The name of a wrapped server that nobody has named', () => {
     ['uvx --from git+https://host/y mcp-server-git', 'mcp-server-git'],
     ['uvx mcp-server-git==1.2', 'mcp-server-git'],
     ['node --import ./x.mjs dist/server.js --token abc', 'server'],
+    ['node node_modules/@scope/server-files/dist/index.js stdio', 'server-files'],
+    ['node index.js', 'index'],
     ['python -m mcp_server_time', 'mcp_server_time'],
     ['/usr/local/bin/Weather-Server.sh', 'weather-server'],
   ]
