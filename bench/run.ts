@@ -6,8 +6,9 @@
 
 import { choosePinning, type Child, type Pinning } from './children.ts'
 import { describeMachine, loadAverage, type LoadAverage, type Machine } from './machine.ts'
-import { readOptions, type Options } from './options.ts'
-import { formatRequirement, formatShape, printConditions, save } from './report.ts'
+import { runBenchmark } from './command.ts'
+import type { Options } from './options.ts'
+import { formatShape, printConditions } from './report.ts'
 import { measureRounds } from './rounds.ts'
 import { ALL_SHAPES, DEFAULT_SHAPES, REQUIRED_SHAPE, type Shape } from './shapes.ts'
 import {
@@ -56,30 +57,14 @@ const GOAL: Goal = {
   ratio: 1,
 }
 
-async function main(): Promise<number> {
-  const startedAt = new Date()
-  const parsed = readOptions(process.argv.slice(2), startedAt.toISOString().slice(0, 10), {
-    command: 'npm run bench',
-    shapes: ALL_SHAPES,
-    defaultShapes: DEFAULT_SHAPES,
-    targets: TARGET_NAMES,
-    seconds: 3,
-    goal: `sidelight is as fast as ${BASE_TARGET} at ${REQUIRED_SHAPE}`,
-    name: 'run',
-  })
-  if (parsed.kind === 'help') {
-    console.log(parsed.text)
-    return 0
-  }
-  if (parsed.kind === 'problem') {
-    console.error(`bench: ${parsed.message}`)
-    return 2
-  }
-  const { options } = parsed
-  const result = await run(options, startedAt)
-  console.log(`\n${formatRequirement(result.requirement)}`)
-  if (options.out !== undefined) save(result, options.out)
-  return options.assert && result.requirement.verdict !== 'pass' ? 1 : 0
+const CATALOGUE = {
+  command: 'npm run bench',
+  shapes: ALL_SHAPES,
+  defaultShapes: DEFAULT_SHAPES,
+  targets: TARGET_NAMES,
+  seconds: 3,
+  goal: `sidelight is as fast as ${BASE_TARGET} at ${REQUIRED_SHAPE}`,
+  name: 'run',
 }
 
 async function run(options: Options<TargetName>, startedAt: Date): Promise<RunResult> {
@@ -174,4 +159,4 @@ async function finish({ target, windows, callsInAll }: Entry): Promise<Measured>
   return { target: target.name, windows, telemetry }
 }
 
-process.exitCode = await main()
+process.exitCode = await runBenchmark(CATALOGUE, run)

@@ -7,8 +7,9 @@
 
 import { choosePinning, type Pinning } from './children.ts'
 import { describeMachine, loadAverage, type LoadAverage, type Machine } from './machine.ts'
-import { readOptions, type Options } from './options.ts'
-import { formatRequirement, formatShape, printConditions, save } from './report.ts'
+import { runBenchmark } from './command.ts'
+import type { Options } from './options.ts'
+import { formatShape, printConditions } from './report.ts'
 import { measureRounds } from './rounds.ts'
 import type { Shape } from './shapes.ts'
 import { STDIO_REQUIRED_SHAPE, STDIO_SHAPES } from './stdio-shapes.ts'
@@ -60,30 +61,14 @@ const GOAL: Goal = {
   ratio: 0.7,
 }
 
-async function main(): Promise<number> {
-  const startedAt = new Date()
-  const parsed = readOptions(process.argv.slice(2), startedAt.toISOString().slice(0, 10), {
-    command: 'npm run bench:stdio',
-    shapes: STDIO_SHAPES,
-    defaultShapes: STDIO_SHAPES,
-    targets: STDIO_TARGET_NAMES,
-    seconds: 2,
-    goal: `${GOAL.target} has ${GOAL.ratio} of the calls/s of ${STDIO_BASE_TARGET} at ${GOAL.shape}`,
-    name: 'stdio',
-  })
-  if (parsed.kind === 'help') {
-    console.log(parsed.text)
-    return 0
-  }
-  if (parsed.kind === 'problem') {
-    console.error(`bench: ${parsed.message}`)
-    return 2
-  }
-  const { options } = parsed
-  const result = await run(options, startedAt)
-  console.log(`\n${formatRequirement(result.requirement)}`)
-  if (options.out !== undefined) save(result, options.out)
-  return options.assert && result.requirement.verdict !== 'pass' ? 1 : 0
+const CATALOGUE = {
+  command: 'npm run bench:stdio',
+  shapes: STDIO_SHAPES,
+  defaultShapes: STDIO_SHAPES,
+  targets: STDIO_TARGET_NAMES,
+  seconds: 2,
+  goal: `${GOAL.target} has ${GOAL.ratio} of the calls/s of ${STDIO_BASE_TARGET} at ${GOAL.shape}`,
+  name: 'stdio',
 }
 
 async function run(options: Options<StdioTargetName>, startedAt: Date): Promise<RunResult> {
@@ -153,4 +138,4 @@ async function measureShape(
   return summariseShape(shape, measured, STDIO_BASE_TARGET)
 }
 
-process.exitCode = await main()
+process.exitCode = await runBenchmark(CATALOGUE, run)

@@ -24,7 +24,6 @@ export interface BridgeEnd {
   /** The last event that was seen; undefined when the stream cannot be resumed. */
   readonly lastEventId: string | undefined
   readonly retryMs: number | undefined
-  readonly sessionId: string | undefined
 }
 
 export interface BridgeClientOptions {
@@ -59,7 +58,6 @@ export class BridgeClient implements Client {
   #tooLong = false
   #lastEventId: string | undefined
   #retryMs: number | undefined
-  #sessionId: string | undefined
   #gone: (() => void) | undefined
   #done = false
   #kept = true
@@ -83,8 +81,7 @@ export class BridgeClient implements Client {
 
   head(status: number, _statusMessage: string, rawHeaders: string[]): void {
     this.#status = status
-    this.#sessionId = findHeader(rawHeaders, 'mcp-session-id')
-    this.#options.onHead(status, this.#sessionId)
+    this.#options.onHead(status, findHeader(rawHeaders, 'mcp-session-id'))
     if (status < 300 && isEventStream(findHeader(rawHeaders, 'content-type'))) {
       this.#sse = this.#createScanner()
     }
@@ -191,7 +188,6 @@ export class BridgeClient implements Client {
       unanswered: [...this.#unanswered.values()],
       lastEventId: this.#lastEventId,
       retryMs: this.#retryMs,
-      sessionId: this.#sessionId,
     })
   }
 }
