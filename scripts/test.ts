@@ -1,6 +1,7 @@
 /**
  * Runs the tests: unit tests, pins and the architecture in one process, which is quick; those that
- * start servers and processes in a process per file. Arguments are file patterns that replace all.
+ * start servers and processes in a process per file; those that keep every core busy by themselves
+ * one at a time, after all others. Arguments are file patterns that replace all.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -13,15 +14,22 @@ const SEPARATE = [
   'test/bench/**/*.test.ts',
 ]
 
+/**
+ * The official suite starts the clients of all its scenarios at once, about thirty processes: a
+ * file beside it would wait for seconds to be given a processor.
+ */
+const ALONE = ['test/conformance/client.test.ts']
+
 /** Node 22 has the flag under its first name. */
 const ISOLATION_NONE = process.versions.node.startsWith('22.')
   ? '--experimental-test-isolation=none'
   : '--test-isolation=none'
 
-const separate = globSync(SEPARATE)
+const alone = globSync(ALONE)
+const separate = globSync(SEPARATE).filter((file) => !alone.includes(file))
 // The packages in test/clients bring tests of their own; scripts/test-clients.ts runs ours.
 const together = globSync('test/**/*.test.ts').filter(
-  (file) => !separate.includes(file) && !file.startsWith('test/clients/'),
+  (file) => !separate.includes(file) && !alone.includes(file) && !file.startsWith('test/clients/'),
 )
 const chosen = process.argv.slice(2)
 
@@ -41,5 +49,6 @@ const passed =
     : [
         run(together, ISOLATION_NONE),
         run(separate, '--test-concurrency=2', '--test-timeout=120000'),
+        run(alone, '--test-concurrency=1', '--test-timeout=900000'),
       ].every(Boolean)
 process.exit(passed ? 0 : 1)

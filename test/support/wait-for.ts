@@ -5,8 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface Bound {
   /** Milliseconds after which the wait fails. */
   readonly within: number
-  /** What is waited for, as it reads after "waited for". */
-  readonly what: string
+  /** What is waited for, as it reads after "waited for"; a function is asked when the wait fails. */
+  readonly what: string | (() => string)
+}
+
+function tooLate({ within, what }: Bound): Error {
+  return new Error(`waited ${within} ms for ${typeof what === 'string' ? what : what()}`)
 }
 
 /** Generous enough for a loaded machine, short enough for a test run. */
@@ -18,22 +22,22 @@ const POLL_MS = 5
 /** Resolves to the first value of `condition` that is neither false nor undefined. */
 export async function waitFor<T>(
   condition: () => T | false | undefined | Promise<T | false | undefined>,
-  { within, what }: Bound,
+  bound: Bound,
 ): Promise<T> {
-  const until = performance.now() + within
+  const until = performance.now() + bound.within
   for (;;) {
     const value = await condition()
     if (value !== false && value !== undefined) return value
-    if (performance.now() > until) throw new Error(`waited ${within} ms for ${what}`)
+    if (performance.now() > until) throw tooLate(bound)
     await sleep(POLL_MS)
   }
 }
 
 /** The promise's value, or an error that names it when it takes too long. */
-export async function bounded<T>(promise: Promise<T>, { within, what }: Bound): Promise<T> {
+export async function bounded<T>(promise: Promise<T>, bound: Bound): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${within} ms for ${what}`)), within)
+    timer = setTimeout(() => reject(tooLate(bound)), bound.within)
   })
   try {
     return await Promise.race([promise, late])
