@@ -16,8 +16,14 @@ import {
   REJECTION_TABLE,
   type RefusalRow,
 } from '../src/pipeline/refuse.ts'
-import { METRICS, type MetricDefinition } from '../src/telemetry/names.ts'
-import { prometheusLabel, prometheusName } from '../src/telemetry/prometheus.ts'
+import { code, table } from './markdown.ts'
+import {
+  attributesPart,
+  eventsPart,
+  metricsPart,
+  sourcesPart,
+  spanAttributesPart,
+} from './telemetry-docs.ts'
 
 const PARTS: Readonly<Record<string, () => string>> = {
   cli: cliPart,
@@ -25,6 +31,10 @@ const PARTS: Readonly<Record<string, () => string>> = {
   outcomes: outcomesPart,
   answers: answersPart,
   metrics: metricsPart,
+  spanattributes: spanAttributesPart,
+  attributes: attributesPart,
+  events: eventsPart,
+  sources: sourcesPart,
   numbers: numbersPart,
 }
 
@@ -48,14 +58,6 @@ export function renderDocs(): ReadonlyMap<
   }
   return rendered
 }
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
-const code = (text: string): string => `\`${text}\``
 
 function cliPart(): string {
   const texts = [undefined, ...COMMAND_NAMES].map((name) => helpText(name).trim())
@@ -187,30 +189,6 @@ function answersPart(): string {
     [code('internal'), 'HTTP 500', String(INTERNAL_CODE), ''],
   ]
   return table(['Reason', 'Answer', 'JSON-RPC code', '`Retry-After`'], rows)
-}
-
-function metricsPart(): string {
-  const definitions: readonly MetricDefinition[] = Object.values(METRICS)
-  return definitions
-    .map((definition) => {
-      const { name, kind, unit, description, attributes, buckets } = definition
-      const lines = [
-        `### ${code(name)}`,
-        '',
-        description,
-        '',
-        `- In Prometheus: ${code(prometheusName(definition))}`,
-        `- ${kind}, unit ${code(unit)}`,
-      ]
-      if (attributes.length > 0) {
-        lines.push(
-          `- Attributes: ${attributes.map((one) => `${code(one)} (${code(prometheusLabel(one))})`).join(', ')}`,
-        )
-      }
-      if (buckets !== undefined) lines.push(`- Buckets: ${buckets.join(', ')}`)
-      return lines.join('\n')
-    })
-    .join('\n\n')
 }
 
 /** The newest result that the README shows. */
