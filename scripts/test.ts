@@ -12,6 +12,7 @@ const SEPARATE = [
   'test/e2e/**/*.test.ts',
   'test/cli/**/*.test.ts',
   'test/bench/**/*.test.ts',
+  'test/faults/**/*.test.ts',
 ]
 
 /**
