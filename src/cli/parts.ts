@@ -21,6 +21,7 @@ import { createEnvelopeReader } from '../mcp/read-envelope.ts'
 import { watchReply, watchStream } from '../mcp/reply-watch.ts'
 import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
 import { spliceMeta } from '../mcp/splice-meta.ts'
+import { CaptureBudget } from '../mcp/text-capture.ts'
 import { InFlight } from '../pipeline/in-flight.ts'
 import { Resumptions } from '../pipeline/resumptions.ts'
 import type { Stages } from '../pipeline/stages.ts'
@@ -59,6 +60,9 @@ export interface StartFailure {
 
 /** What depends on time is looked after this often: calls that wait, sessions, processes. */
 const SWEEP_INTERVAL_MS = 1_000
+
+/** Most bytes of copies of results, such as lists of tools, that are held at a time. */
+const CAPTURES_BYTES_MAX = 32 * 1024 * 1024
 
 /** Everything of a sidecar but what listens. */
 export interface Parts {
@@ -157,6 +161,10 @@ interface Made {
 function toParts(made: Made): Parts {
   const { options, observer, inFlight, resumptions, registry, telemetry, close } = made
   const { config, clock, log } = options
+  const budget = new CaptureBudget({
+    bytesMax: CAPTURES_BYTES_MAX,
+    onFull: () => observer.limitHit('captures'),
+  })
   let draining = false
   const stages: Stages = {
     clock,
@@ -173,8 +181,9 @@ function toParts(made: Made): Parts {
     findUpstream: (name) => registry.find(name),
     upstreamNames: () => registry.names(),
     isLongLived,
-    watchReply,
-    watchStream,
+    watchReply: (head, messages, onOutcome, wanted) =>
+      watchReply(head, messages, onOutcome, wanted === undefined ? undefined : { wanted, budget }),
+    watchStream: (head, awaited) => watchStream(head, awaited, budget),
     decodeTee: createDecodeTee,
     spliceMeta,
   }

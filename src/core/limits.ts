@@ -27,6 +27,8 @@ export type LimitName =
   | 'line'
   /** `limits.replayEvents` and `limits.replayBytes`: a client missed events that are gone */
   | 'replay'
+  /** Copies of results, such as lists of tools: one of them, or all together. */
+  | 'captures'
   /** Names of tools and prompts that become metric labels, per upstream. */
   | 'label_values'
   /** Series per metric. */
@@ -46,6 +48,7 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'processes',
   'line',
   'replay',
+  'captures',
   'label_values',
   'metric_series',
 ]

@@ -51,6 +51,13 @@ export interface Message {
   readonly jsonrpc: string | undefined
   /** `params.name` of tools/call and prompts/get. */
   readonly target: string | undefined
+  /** Where `params.arguments` of tools/call stand in the body; undefined when there are none. */
+  readonly args: ValueSpan | undefined
+  /**
+   * `params.cursor` of tools/list and prompts/list: which page of the list is asked for. Undefined for the
+   * first page; empty for a cursor that is too long to be read, or no text.
+   */
+  readonly cursor: string | undefined
   /** `params.uri` of the resources methods. */
   readonly resourceUri: string | undefined
   /** The value that `Mcp-Name` must carry for this method in 2026-07-28; undefined for most methods. */

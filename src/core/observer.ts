@@ -34,7 +34,26 @@ export interface CallObserver {
   limitHit(limit: LimitName): void
 }
 
+/** What has passed of the answer to a call. */
+export interface Answered {
+  /** Bytes of the answer's JSON text, decoded. */
+  readonly bytes: number
+  /** Bytes of its `result`; 0 when it has none. */
+  readonly resultBytes: number
+  /**
+   * A copy of its `result` as JSON text; undefined unless it was asked for and was no longer than that.
+   */
+  readonly result: Buffer | undefined
+}
+
 export interface CallFollower {
+  /**
+   * The longest `result` that it wants a copy of, in bytes; 0 or absent for none. Read when the reply
+   * begins. Copies are bounded all together too, so there may be none all the same.
+   */
+  readonly resultBytesWanted?: number
+  /** The call's answer has passed; `attemptEnded` follows. Not told when there is no answer. */
+  answered?(answer: Answered): void
   /** One attempt to reach the upstream starts now. Returns what to inject, if anything. */
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined
   /** The attempt under way has ended; `ended` follows unless another attempt starts. */
@@ -102,6 +121,10 @@ export function combineObservers(observers: readonly CallObserver[]): CallObserv
 
 function combineFollowers(followers: readonly (CallFollower | undefined)[]): CallFollower {
   return {
+    resultBytesWanted: Math.max(0, ...followers.map((one) => one?.resultBytesWanted ?? 0)),
+    answered: (answer) => {
+      for (const follower of followers) follower?.answered?.(answer)
+    },
     attemptStarted: (target, attempt, atMs) => {
       let injection: Injection | undefined
       for (const follower of followers) {

@@ -49,6 +49,11 @@ export function namesAPrompt(method: string): boolean {
   return method === 'prompts/get'
 }
 
+/** Methods whose result lists what can be named: tools, prompts. */
+export function listsNames(method: string): boolean {
+  return method === 'tools/list' || method === 'prompts/list'
+}
+
 /** Methods whose `params.uri` is `mcp.resource.uri` (OpenTelemetry MCP conventions). */
 export function namesAResource(method: string): boolean {
   return (

@@ -10,7 +10,7 @@ import type { Envelope, JsonRpcId, Message, ObjectSpan, SplicePoints } from '../
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
-import { mirrorsAName, namesAPrompt, namesAResource, namesATool } from './methods.ts'
+import { listsNames, mirrorsAName, namesAPrompt, namesAResource, namesATool } from './methods.ts'
 import { findHeaderMismatch } from './mirrored-headers.ts'
 import { ID_BYTES_MAX, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
 
@@ -146,6 +146,8 @@ function toMessage(slots: readonly Slot[]): Message | string {
     method,
     jsonrpc: at(REQUEST.jsonrpc).text(),
     target: namesATool(method) || namesAPrompt(method) ? at(REQUEST.name).text() : undefined,
+    args: namesATool(method) ? valueSpan(at(REQUEST.args)) : undefined,
+    cursor: cursorOf(method, at(REQUEST.cursor)),
     resourceUri: namesAResource(method) ? at(REQUEST.uri).text() : undefined,
     mirroredName: mirroredName(method, at),
     protocolVersion:
@@ -173,6 +175,8 @@ function toResponse(slots: readonly Slot[], id: JsonRpcId | undefined): Message 
     method: '',
     jsonrpc: at(REQUEST.jsonrpc).text(),
     target: undefined,
+    args: undefined,
+    cursor: undefined,
     resourceUri: undefined,
     mirroredName: undefined,
     protocolVersion: undefined,
@@ -220,6 +224,12 @@ function objectOr(slot: Slot): ObjectSpan | 'absent' | 'other' {
 
 function valueSpan(slot: Slot): { start: number; end: number } | undefined {
   return slot.type === 'none' ? undefined : { start: slot.start, end: slot.end }
+}
+
+/** 2025-11-25 "Pagination": a cursor is a string; `null` is taken for none. */
+function cursorOf(method: string, slot: Slot): string | undefined {
+  if (!listsNames(method) || slot.type === 'none' || slot.type === 'null') return undefined
+  return slot.text() ?? ''
 }
 
 function keyOf(slot: Slot): string | undefined {

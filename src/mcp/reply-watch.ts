@@ -6,26 +6,18 @@
  */
 
 import type { Message } from '../core/message.ts'
+import type { Answered } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
-import { JsonScanner } from './json-scanner.ts'
 import { readId } from './read-envelope.ts'
+import { watchBody, type Answers, type ReplyWatch } from './reply-body.ts'
 import { outcomeOfReply, outcomeOfStatus, type NoAnswer } from './reply-outcome.ts'
-import { REPLY, REPLY_SHAPE } from './shapes.ts'
-import { SseScanner } from './sse-scanner.ts'
+import { REPLY } from './shapes.ts'
+import { TextCapture, type CaptureBudget } from './text-capture.ts'
 
 export interface ReplyHead {
   readonly status: number
   readonly contentType: string | undefined
-}
-
-export interface ReplyWatch {
-  /** True when an event with an id has passed: a client that lost the stream can come back to it. */
-  readonly resumable: boolean
-  /** The next bytes of the body, decoded. May tell outcomes. */
-  write(chunk: Buffer): void
-  /** The body ended as it should. Tells the outcomes that are still open. */
-  end(): void
 }
 
 /**
@@ -33,69 +25,72 @@ export interface ReplyWatch {
  * closed a resumable stream before the answer: the client will fetch it with GET and Last-Event-ID
  * (2025-11-25 Streamable HTTP, "Resumability and redelivery").
  */
-export type OnOutcome = (index: number, outcome: Outcome | 'suspended') => void
+export type OnOutcome = (
+  index: number,
+  outcome: Outcome | 'suspended',
+  answered: Answered | undefined,
+) => void
+
+/** Copies of results, for the calls that want one. */
+export interface Captures {
+  /** The longest result that each call wants a copy of, by its place; 0 for none. */
+  readonly wanted: readonly number[]
+  readonly budget: CaptureBudget
+}
 
 /** Watches the reply to `messages`. `lenient` scanning: a reply of any size needs constant memory. */
 export function watchReply(
   head: ReplyHead,
   messages: readonly Message[],
   onOutcome: OnOutcome,
+  captures?: Captures,
 ): ReplyWatch {
-  const open = new OpenCalls(head, messages, onOutcome)
-  if (isEventStream(head.contentType)) return new SseWatch(open)
-  if (isJson(head.contentType)) return new JsonWatch(open)
-  return { resumable: false, write: () => {}, end: () => open.close('bad_message') }
-}
-
-export function isEventStream(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType)
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)
+  const open = new OpenCalls(head, messages, onOutcome, captures?.wanted ?? [])
+  const capture =
+    captures === undefined ? undefined : new TextCapture(() => open.wanted(), captures.budget)
+  return watchBody(head.contentType, open, capture)
 }
 
 /** A call whose answer is looked for on a stream that is not its own. */
 export interface AwaitedCall {
   readonly message: Message
-  readonly settle: (outcome: Outcome) => void
+  /** The longest result that it wants a copy of, in bytes; 0 for none. */
+  readonly wanted: number
+  readonly settle: (outcome: Outcome, answered: Answered) => void
 }
 
-/**
- * Watches a session's stream for answers to calls that were posted elsewhere. `awaited` is asked at
- * each answer, because calls come and go while the stream is open.
- */
-export function watchStream(head: ReplyHead, awaited: () => readonly AwaitedCall[]): ReplyWatch {
+/** Which calls wait on a stream. Both are asked again and again, because calls come and go. */
+export interface Awaited {
+  calls(): readonly AwaitedCall[]
+  /** The longest result that any of them wants a copy of. */
+  wanted(): number
+}
+
+/** Watches a session's stream for answers to calls that were posted elsewhere. */
+export function watchStream(head: ReplyHead, awaited: Awaited, budget: CaptureBudget): ReplyWatch {
   const answers = new StreamAnswers(head, awaited)
-  if (isEventStream(head.contentType)) return new SseWatch(answers)
-  if (isJson(head.contentType)) return new JsonWatch(answers)
-  return { resumable: false, write: () => {}, end: () => {} }
-}
-
-/** What a reader of a body tells of what it finds. */
-interface Answers {
-  /** A message of the upstream has passed; the JSON text that holds it may still prove broken. */
-  message(slots: readonly Slot[]): void
-  /** The JSON text has ended: what was found in it holds, or is forgotten. */
-  endText(valid: boolean): void
-  /** The body is over. */
-  close(why: NoAnswer): void
+  const capture = new TextCapture(() => awaited.wanted(), budget)
+  return watchBody(head.contentType, answers, capture)
 }
 
 class StreamAnswers implements Answers {
   readonly #head: ReplyHead
-  readonly #awaited: () => readonly AwaitedCall[]
-  #found: { readonly call: AwaitedCall; readonly outcome: Outcome }[] = []
+  readonly #awaited: Awaited
+  #found: {
+    readonly call: AwaitedCall
+    readonly outcome: Outcome
+    readonly answered: Answered
+  }[] = []
 
-  constructor(head: ReplyHead, awaited: () => readonly AwaitedCall[]) {
+  constructor(head: ReplyHead, awaited: Awaited) {
     this.#head = head
     this.#awaited = awaited
   }
 
-  message(slots: readonly Slot[]): void {
+  message(slots: readonly Slot[], text: TextCapture | undefined): void {
     const id = slots[REPLY.id]
     if (!isAnswer(slots) || id === undefined) return
-    const calls = this.#awaited()
+    const calls = this.#awaited.calls()
     const index = findCall(
       calls.map((call) => call.message),
       id,
@@ -103,17 +98,35 @@ class StreamAnswers implements Answers {
     )
     const call = calls[index]
     if (call === undefined) return
-    this.#found.push({ call, outcome: outcomeOfReply(slots, call.message, this.#head.status) })
+    const outcome = outcomeOfReply(slots, call.message, this.#head.status)
+    this.#found.push({ call, outcome, answered: answeredBy(slots, call.wanted, text) })
   }
 
   endText(valid: boolean): void {
     const found = this.#found
     this.#found = []
-    if (valid) for (const { call, outcome } of found) call.settle(outcome)
+    if (valid) for (const { call, outcome, answered } of found) call.settle(outcome, answered)
   }
 
   /** An end without an answer settles nothing: the client may come back. */
   close(): void {}
+}
+
+/** The sizes of an answer, with a copy of its result when that is wanted. */
+function answeredBy(
+  slots: readonly Slot[],
+  wanted: number,
+  text: TextCapture | undefined,
+): Answered {
+  const message = slots[REPLY.message]
+  const result = slots[REPLY.result]
+  const start = result?.start ?? 0
+  const end = result?.end ?? 0
+  return {
+    bytes: (message?.end ?? 0) - (message?.start ?? 0),
+    resultBytes: end - start,
+    result: end - start <= wanted ? text?.slice(start, end) : undefined,
+  }
 }
 
 function isAnswer(slots: readonly Slot[]): boolean {
@@ -142,33 +155,55 @@ class OpenCalls implements Answers {
   readonly #head: ReplyHead
   readonly #messages: readonly Message[]
   readonly #onOutcome: OnOutcome
+  readonly #wanted: readonly number[]
   readonly #done: boolean[]
   /** Found in the JSON text under way: told when it proves to be whole. */
-  #found: { readonly index: number; readonly outcome: Outcome }[] = []
+  #found: {
+    readonly index: number
+    readonly outcome: Outcome
+    readonly answered: Answered
+  }[] = []
 
-  constructor(head: ReplyHead, messages: readonly Message[], onOutcome: OnOutcome) {
+  constructor(
+    head: ReplyHead,
+    messages: readonly Message[],
+    onOutcome: OnOutcome,
+    wanted: readonly number[],
+  ) {
     this.#head = head
     this.#messages = messages
     this.#onOutcome = onOutcome
+    this.#wanted = wanted
     this.#done = messages.map(() => false)
   }
 
-  message(slots: readonly Slot[]): void {
+  /** The longest result that a call without an answer wants a copy of. */
+  wanted(): number {
+    let most = 0
+    for (const [index, bytes] of this.#wanted.entries()) {
+      if (bytes > most && this.#done[index] !== true) most = bytes
+    }
+    return most
+  }
+
+  message(slots: readonly Slot[], text: TextCapture | undefined): void {
     const id = slots[REPLY.id]
     if (!isAnswer(slots) || id === undefined) return
     const index = this.#find(id, slots[REPLY.error]?.type === 'object')
     const message = this.#messages[index]
     if (message === undefined) return
     this.#done[index] = true
-    this.#found.push({ index, outcome: outcomeOfReply(slots, message, this.#head.status) })
+    const outcome = outcomeOfReply(slots, message, this.#head.status)
+    const answered = answeredBy(slots, this.#wanted[index] ?? 0, text)
+    this.#found.push({ index, outcome, answered })
   }
 
   endText(valid: boolean): void {
     const found = this.#found
     if (found.length === 0) return
     this.#found = []
-    for (const { index, outcome } of found) {
-      if (valid) this.#onOutcome(index, outcome)
+    for (const { index, outcome, answered } of found) {
+      if (valid) this.#onOutcome(index, outcome, answered)
       else this.#done[index] = false
     }
   }
@@ -181,7 +216,8 @@ class OpenCalls implements Answers {
       this.#done[index] = true
       const resumes = message.kind === 'request' && !message.claimsModern && status < 300
       const suspended = why === 'suspended' && resumes
-      this.#onOutcome(index, suspended ? 'suspended' : outcomeOfStatus(status, message, why))
+      const outcome = suspended ? 'suspended' : outcomeOfStatus(status, message, why)
+      this.#onOutcome(index, outcome, undefined)
     }
   }
 
@@ -195,83 +231,3 @@ class OpenCalls implements Answers {
     return lone && (id === undefined || id.key === 'null') ? 0 : -1
   }
 }
-
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
-
-class JsonWatch implements ReplyWatch {
-  readonly resumable = false
-  /** How much of a byte order mark has come; all of it when there is none. */
-  #markBytes = 0
-  readonly #open: Answers
-  readonly #scanner: JsonScanner
-
-  constructor(open: Answers) {
-    this.#open = open
-    this.#scanner = new JsonScanner(REPLY_SHAPE, {
-      strict: false,
-      depthMax: Number.MAX_SAFE_INTEGER,
-      onMessage: (slots) => open.message(slots),
-    })
-  }
-
-  write(chunk: Buffer): void {
-    this.#scanner.write(chunk, this.#skipMark(chunk))
-  }
-
-  /** Clients that read a reply as text drop a byte order mark; it may come in pieces. */
-  #skipMark(chunk: Buffer): number {
-    let at = 0
-    while (this.#markBytes < BYTE_ORDER_MARK.length && at < chunk.length) {
-      if (chunk[at] !== BYTE_ORDER_MARK[this.#markBytes]) {
-        this.#scanner.write(BYTE_ORDER_MARK, 0, this.#markBytes)
-        this.#markBytes = BYTE_ORDER_MARK.length
-        return at
-      }
-      this.#markBytes += 1
-      at += 1
-    }
-    return at
-  }
-
-  end(): void {
-    this.#open.endText(this.#scanner.end() === 'complete')
-    this.#open.close('bad_message')
-  }
-}
-
-class SseWatch implements ReplyWatch {
-  readonly #open: Answers
-  readonly #sse: SseScanner
-  resumable = false
-
-  constructor(open: Answers) {
-    this.#open = open
-    const scanner = new JsonScanner(REPLY_SHAPE, {
-      strict: false,
-      depthMax: Number.MAX_SAFE_INTEGER,
-      onMessage: (slots) => open.message(slots),
-    })
-    this.#sse = new SseScanner({
-      data: (chunk, from, to) => scanner.write(chunk, from, to),
-      dataLine: () => scanner.write(NEW_LINE),
-      event: (hasData, named, hasId) => {
-        if (hasId) this.resumable = true
-        if (!hasData) return
-        open.endText(!named && scanner.end() === 'complete')
-        scanner.reset()
-      },
-    })
-  }
-
-  write(chunk: Buffer): void {
-    this.#sse.write(chunk)
-  }
-
-  end(): void {
-    // An event that no blank line ended was never dispatched.
-    this.#open.endText(false)
-    this.#open.close(this.resumable ? 'suspended' : 'closed')
-  }
-}
-
-const NEW_LINE = Buffer.from('\n')

@@ -24,11 +24,16 @@ export const REQUEST = {
   requestId: 15,
   result: 16,
   error: 17,
+  args: 18,
+  cursor: 19,
 } as const
 
 /** Longest id, method and target name that are read, in bytes of JSON text. */
 export const ID_BYTES_MAX = 1024
 export const NAME_BYTES_MAX = 1024
+
+/** Longest cursor of a list that is read, in bytes of JSON text. */
+export const CURSOR_BYTES_MAX = 1024
 
 export const REQUEST_SHAPE = compileShape({
   slot: REQUEST.message,
@@ -41,6 +46,8 @@ export const REQUEST_SHAPE = compileShape({
       members: {
         name: { slot: REQUEST.name, bytesMax: NAME_BYTES_MAX },
         uri: { slot: REQUEST.uri, bytesMax: 4096 },
+        arguments: { slot: REQUEST.args },
+        cursor: { slot: REQUEST.cursor, bytesMax: CURSOR_BYTES_MAX },
         taskId: { slot: REQUEST.taskId, bytesMax: NAME_BYTES_MAX },
         protocolVersion: { slot: REQUEST.initializeVersion, bytesMax: 64 },
         task: { slot: REQUEST.task },

@@ -14,7 +14,7 @@ import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
 import { afterStream, outcomeOfStatus } from './reply-facts.ts'
-import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT, SUSPENDED_BY_SERVER } from './resumptions.ts'
+import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT } from './resumptions.ts'
 import { isSigned } from './signed.ts'
 import type { DecodeTee, ReplyWatch, Stages, Upstream } from './stages.ts'
 
@@ -205,16 +205,14 @@ export class Delivery implements ReplySink, Stoppable {
       const { resumptions } = stages
       // Only where answers may come: a stream for notifications is not worth reading.
       if (exchange.endpoint !== 'sse_stream' && !resumptions.waitsFor(exchange)) return
-      this.#watch = stages.watchStream(head, () => resumptions.waitingFor(exchange))
+      this.#watch = stages.watchStream(head, resumptions.on(exchange))
     } else {
       if (exchange.calls.length === 0 || this.#answersElsewhere) return
       this.#watch = stages.watchReply(
         head,
         exchange.calls.map(({ message }) => message),
-        (index, outcome) => {
-          if (outcome === 'suspended') ledger.suspendCall(index, SUSPENDED_BY_SERVER)
-          else ledger.endCall(index, outcome)
-        },
+        (index, outcome, answered) => ledger.replied(index, outcome, answered),
+        ledger.wanted(),
       )
     }
     this.#decode(findHeader(rawHeaders, 'content-encoding'))
@@ -255,6 +253,7 @@ export class Delivery implements ReplySink, Stoppable {
   }
 
   #watchFailed(error: unknown): void {
+    this.#watch?.drop()
     this.#watch = undefined
     this.#tee?.drop()
     this.#tee = undefined
@@ -287,6 +286,7 @@ export class Delivery implements ReplySink, Stoppable {
     this.#over = true
     const { ledger, permit, stages, exchange } = this.#parts
     stages.inFlight.remove(this)
+    this.#watch?.drop()
     try {
       if (exchange.endpoint === 'sse_post' && !this.#answersElsewhere) ledger.unsuspendAll()
       ledger.endAll(outcome)

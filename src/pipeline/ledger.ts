@@ -5,9 +5,9 @@
 
 import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
-import type { AttemptTarget, CallFollower, Injection } from '../core/observer.ts'
+import type { Answered, AttemptTarget, CallFollower, Injection } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
-import type { SuspendOptions } from './resumptions.ts'
+import { SUSPENDED_BY_SERVER, type Settle, type SuspendOptions } from './resumptions.ts'
 import type { Stages } from './stages.ts'
 
 export interface CallInjection {
@@ -61,14 +61,31 @@ export class Ledger {
     }
   }
 
+  /** The longest result that each call wants a copy of; undefined when none wants one. */
+  wanted(): readonly number[] | undefined {
+    for (const follower of this.#followers) {
+      if ((follower?.resultBytesWanted ?? 0) > 0) {
+        return this.#followers.map((one) => one?.resultBytesWanted ?? 0)
+      }
+    }
+    return undefined
+  }
+
+  /** What the reply says of a call. */
+  replied(index: number, outcome: Outcome | 'suspended', answered: Answered | undefined): void {
+    if (outcome === 'suspended') this.suspendCall(index, SUSPENDED_BY_SERVER)
+    else this.endCall(index, outcome, undefined, answered)
+  }
+
   /** The answer to one call has passed, or it will never come. */
-  endCall(index: number, outcome: Outcome, endedAtMs?: number): void {
+  endCall(index: number, outcome: Outcome, endedAtMs?: number, answered?: Answered): void {
     const call = this.#exchange.calls[index]
     if (call === undefined || call.outcome !== undefined) return
     call.outcome = outcome
     if (this.#worst === undefined || badness(outcome) > badness(this.#worst)) this.#worst = outcome
     const atMs = endedAtMs ?? this.#stages.clock.monotonicMs()
     const follower = this.#followers[index]
+    if (answered !== undefined) this.#guard(() => follower?.answered?.(answered))
     this.#guard(() => follower?.attemptEnded(outcome, atMs))
     this.#guard(() => follower?.ended(outcome, atMs))
     if (this.#stages.log.enabled(levelOf(outcome))) this.#logCall(call, outcome, atMs)
@@ -79,10 +96,12 @@ export class Ledger {
     if (this.#exchange.calls[index]?.outcome !== undefined) return
     this.#suspended ??= new Set()
     this.#suspended.add(index)
-    this.#stages.resumptions.suspend(this.#exchange, index, options, (outcome, atMs) => {
+    const settle: Settle = (outcome, atMs, answered) => {
       this.#suspended?.delete(index)
-      this.endCall(index, outcome, atMs)
-    })
+      this.endCall(index, outcome, atMs, answered)
+    }
+    const wanted = this.#followers[index]?.resultBytesWanted
+    this.#stages.resumptions.suspend(this.#exchange, index, options, settle, wanted)
   }
 
   /** The same for every request that is open. */

@@ -10,6 +10,7 @@
 import type { Clock } from '../core/clock.ts'
 import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
 import type { Message } from '../core/message.ts'
+import type { Answered } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 
 export interface ResumptionLimits {
@@ -22,7 +23,9 @@ export interface ResumptionLimits {
 /** A suspended call: what to look for, and whom to tell. */
 export interface Suspended {
   readonly message: Message
-  readonly settle: (outcome: Outcome) => void
+  /** The longest result that it wants a copy of, in bytes; 0 for none. */
+  readonly wanted: number
+  readonly settle: (outcome: Outcome, answered: Answered) => void
 }
 
 export interface SuspendOptions {
@@ -32,10 +35,13 @@ export interface SuspendOptions {
   readonly otherwise: Outcome
 }
 
+/** `atMs` is given when the call ended before now: nothing was heard of it since. */
+export type Settle = (outcome: Outcome, atMs?: number, answered?: Answered) => void
+
 interface Entry {
   readonly message: Message
-  /** `atMs` is given when the call ended before now: nothing was heard of it since. */
-  readonly settle: (outcome: Outcome, atMs?: number) => void
+  readonly wanted: number
+  readonly settle: Settle
   readonly suspendedAtMs: number
   readonly sessionKey: string
   readonly untilMs: number
@@ -55,6 +61,8 @@ export class Resumptions {
   /** In order of suspension, so the first is the oldest. */
   readonly #entries = new Set<Entry>()
   readonly #bySession = new Map<string, Set<Entry>>()
+  /** How many of them want a copy of their result. */
+  #wanting = 0
 
   constructor(clock: Clock, limits: ResumptionLimits) {
     this.#clock = clock
@@ -69,7 +77,8 @@ export class Resumptions {
     exchange: Exchange,
     index: number,
     options: SuspendOptions,
-    settle: (outcome: Outcome, atMs?: number) => void,
+    settle: Settle,
+    wanted = 0,
   ): void {
     const message = exchange.calls[index]?.message
     if (message === undefined) return
@@ -82,6 +91,7 @@ export class Resumptions {
     const waitMs = options.until === 'stream' ? Infinity : this.#limits.waitMs
     const entry: Entry = {
       message,
+      wanted,
       sessionKey: sessionKeyOf(exchange) ?? '',
       suspendedAtMs,
       untilMs: suspendedAtMs + waitMs,
@@ -89,6 +99,7 @@ export class Resumptions {
       settle,
     }
     this.#entries.add(entry)
+    if (wanted > 0) this.#wanting += 1
     const session = this.#bySession.get(entry.sessionKey)
     if (session === undefined) this.#bySession.set(entry.sessionKey, new Set([entry]))
     else session.add(entry)
@@ -99,14 +110,30 @@ export class Resumptions {
     return this.#bySession.has(sessionKeyOf(exchange) ?? '')
   }
 
+  /** What is looked for on this stream, now and later. */
+  on(exchange: Exchange): { calls(): readonly Suspended[]; wanted(): number } {
+    return { calls: () => this.waitingFor(exchange), wanted: () => this.wanted(exchange) }
+  }
+
   /** The calls whose answers may come on this stream. */
   waitingFor(exchange: Exchange): readonly Suspended[] {
     const session = this.#bySession.get(sessionKeyOf(exchange) ?? '')
     if (session === undefined) return []
     return [...session].map((entry) => ({
       message: entry.message,
-      settle: (outcome: Outcome) => this.#end(entry, outcome),
+      wanted: entry.wanted,
+      settle: (outcome: Outcome, answered: Answered) => this.#end(entry, outcome, answered),
     }))
+  }
+
+  /** The longest result that one of them wants a copy of. */
+  wanted(exchange: Exchange): number {
+    if (this.#wanting === 0) return 0
+    let most = 0
+    for (const entry of this.#bySession.get(sessionKeyOf(exchange) ?? '') ?? []) {
+      if (entry.wanted > most) most = entry.wanted
+    }
+    return most
   }
 
   /** The client took a call back. */
@@ -146,12 +173,13 @@ export class Resumptions {
     if (this.#remove(entry)) entry.settle(entry.otherwise, entry.suspendedAtMs)
   }
 
-  #end(entry: Entry, outcome: Outcome): void {
-    if (this.#remove(entry)) entry.settle(outcome)
+  #end(entry: Entry, outcome: Outcome, answered?: Answered): void {
+    if (this.#remove(entry)) entry.settle(outcome, undefined, answered)
   }
 
   #remove(entry: Entry): boolean {
     if (!this.#entries.delete(entry)) return false
+    if (entry.wanted > 0) this.#wanting -= 1
     const session = this.#bySession.get(entry.sessionKey)
     session?.delete(entry)
     if (session?.size === 0) this.#bySession.delete(entry.sessionKey)

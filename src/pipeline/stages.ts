@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Exchange, HeaderRecord } from '../core/exchange.ts'
 import type { Log } from '../core/log.ts'
 import type { Envelope, Message } from '../core/message.ts'
-import type { AttemptTarget, CallObserver, Injection } from '../core/observer.ts'
+import type { Answered, AttemptTarget, CallObserver, Injection } from '../core/observer.ts'
 import type { Outcome, Rejection } from '../core/outcome.ts'
 import type { Permit } from '../resilience/limiter.ts'
 import type { Transport } from '../upstream/transport.ts'
@@ -30,12 +30,18 @@ export interface Stages {
   watchReply(
     head: { readonly status: number; readonly contentType: string | undefined },
     messages: readonly Message[],
-    onOutcome: (index: number, outcome: Outcome | 'suspended') => void,
+    onOutcome: (
+      index: number,
+      outcome: Outcome | 'suspended',
+      answered: Answered | undefined,
+    ) => void,
+    /** The longest result that each call wants a copy of; undefined when none wants one. */
+    wanted: readonly number[] | undefined,
   ): ReplyWatch
   /** Watches a session's stream for answers to calls that were posted elsewhere. */
   watchStream(
     head: { readonly status: number; readonly contentType: string | undefined },
-    awaited: () => readonly Suspended[],
+    awaited: Awaited,
   ): ReplyWatch
   decodeTee(
     contentEncoding: string | undefined,
@@ -52,6 +58,14 @@ export interface ReplyWatch {
   readonly resumable: boolean
   write(chunk: Buffer): void
   end(): void
+  /** Nothing more will be told: what is held is let go. */
+  drop(): void
+}
+
+/** The calls that wait on a stream, and the longest result that any of them wants a copy of. */
+export interface Awaited {
+  calls(): readonly Suspended[]
+  wanted(): number
 }
 
 export interface DecodeTee {

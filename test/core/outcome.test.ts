@@ -192,6 +192,7 @@ describe('The limits', () => {
       'processes',
       'line',
       'replay',
+      'captures',
       'label_values',
       'metric_series',
     ])

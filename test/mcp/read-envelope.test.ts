@@ -577,3 +577,39 @@ describe('A revision', () => {
     }
   })
 })
+
+describe('The arguments of a tool call', () => {
+  const textOf = (body: string): string | undefined => {
+    const { args } = readMessage(body)
+    return args === undefined ? undefined : body.slice(args.start, args.end)
+  }
+
+  it('are found by where they stand, whatever they are', () => {
+    for (const args of ['{"a":[1,{"b":"}"}]}', '{}', '[1]', '"x"', '7', 'null', 'true']) {
+      const body = `{"id":1,"method":"tools/call","params":{"name":"t", "arguments" : ${args} }}`
+      assert.equal(textOf(body), args)
+    }
+  })
+
+  it('are none of other methods, and none when there are none', () => {
+    assert.equal(textOf('{"id":1,"method":"tools/call","params":{"name":"t"}}'), undefined)
+    assert.equal(textOf('{"id":1,"method":"prompts/get","params":{"arguments":{}}}'), undefined)
+  })
+})
+
+describe('The cursor of a list', () => {
+  const cursorOf = (cursor: string, method = 'tools/list'): string | undefined =>
+    readMessage(`{"id":1,"method":"${method}","params":{"cursor":${cursor}}}`).cursor
+
+  it('is read of lists of tools and prompts', () => {
+    assert.equal(cursorOf('"next"'), 'next')
+    assert.equal(cursorOf('"next"', 'prompts/list'), 'next')
+    assert.equal(cursorOf('"next"', 'resources/list'), undefined)
+    assert.equal(cursorOf('null'), undefined)
+  })
+
+  it('is empty when it is too long to be read or no text', () => {
+    assert.equal(cursorOf(`"${'x'.repeat(2_000)}"`), '')
+    assert.equal(cursorOf('7'), '')
+  })
+})

@@ -473,6 +473,7 @@ describe('A defect', () => {
             end: () => {
               if (broken === 'end') throw new Error('watcher')
             },
+            drop: () => {},
           }),
         },
       })

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict'
 import { headerOf, type Exchange, type ExchangeKind } from '../../src/core/exchange.ts'
 import type { LogFields } from '../../src/core/log.ts'
-import type { CallFollower, Injection } from '../../src/core/observer.ts'
+import type { Answered, CallFollower, Injection } from '../../src/core/observer.ts'
 import { reasonOf, type Outcome, type Rejection } from '../../src/core/outcome.ts'
 import type { Answer, Client } from '../../src/core/reply.ts'
 import { createEnvelopeReader } from '../../src/mcp/read-envelope.ts'
 import { isLongLived } from '../../src/mcp/methods.ts'
 import { watchReply, watchStream } from '../../src/mcp/reply-watch.ts'
 import { spliceMeta } from '../../src/mcp/splice-meta.ts'
+import { CaptureBudget } from '../../src/mcp/text-capture.ts'
 import { handle } from '../../src/pipeline/handle.ts'
 import { InFlight } from '../../src/pipeline/in-flight.ts'
 import { Resumptions } from '../../src/pipeline/resumptions.ts'
@@ -103,6 +104,8 @@ export interface WorldOptions {
   readonly injection?: Injection
   readonly propagate?: { readonly meta: boolean; readonly headers: boolean }
   readonly admit?: Rejection
+  /** The longest result that the observer wants a copy of. */
+  readonly wanted?: number
 }
 
 /** A pipeline between a fake client and a fake upstream. */
@@ -117,10 +120,18 @@ export class World {
   readonly logged: { readonly event: string; readonly fields: LogFields | undefined }[] = []
   readonly resumptions: Resumptions
   readonly inFlight = new InFlight()
+  readonly captures = new CaptureBudget({
+    bytesMax: 64 * 1024,
+    onFull: () => this.told.push('limit captures'),
+  })
   readonly stages: Stages
+  /** What followers were told of answers. */
+  readonly answers: Answered[] = []
+  readonly #wanted: number
   permits = 0
 
   constructor(options: WorldOptions = {}) {
+    this.#wanted = options.wanted ?? 0
     this.resumptions = new Resumptions(this.clock, {
       callsMax: 2,
       waitMs: 60_000,
@@ -149,8 +160,14 @@ export class World {
       findUpstream: (name) => (name === 'up' ? upstream : undefined),
       upstreamNames: () => ['up'],
       isLongLived,
-      watchReply,
-      watchStream,
+      watchReply: (head, messages, onOutcome, wanted) =>
+        watchReply(
+          head,
+          messages,
+          onOutcome,
+          wanted === undefined ? undefined : { wanted, budget: this.captures },
+        ),
+      watchStream: (head, awaited) => watchStream(head, awaited, this.captures),
       decodeTee: () => undefined,
       spliceMeta,
       ...options.stages,
@@ -195,6 +212,8 @@ export class World {
         this.told.push(`attempt ${attempt}`)
         return injection
       },
+      resultBytesWanted: this.#wanted,
+      answered: (answer) => this.answers.push(answer),
       attemptEnded: (outcome) => this.told.push(`attempt ${nameOf(outcome)}`),
       ended: (outcome) => this.told.push(`ended ${nameOf(outcome)}`),
     }

@@ -1,0 +1,158 @@
+/** Reads the body of a reply, JSON or a stream of events, and tells what messages pass in it. */
+
+import type { Slot } from './json-shape.ts'
+import { JsonScanner } from './json-scanner.ts'
+import type { NoAnswer } from './reply-outcome.ts'
+import { REPLY_SHAPE } from './shapes.ts'
+import { SseScanner } from './sse-scanner.ts'
+import type { TextCapture } from './text-capture.ts'
+
+export interface ReplyWatch {
+  /** True when an event with an id has passed: a client that lost the stream can come back to it. */
+  readonly resumable: boolean
+  /** The next bytes of the body, decoded. May tell outcomes. */
+  write(chunk: Buffer): void
+  /** The body ended as it should. Tells the outcomes that are still open. */
+  end(): void
+  /** Nothing more will be told: what is held is let go. */
+  drop(): void
+}
+
+/** What a reader of a body tells of what it finds. */
+export interface Answers {
+  /** A message of the upstream has passed; the JSON text that holds it may still prove broken. */
+  message(slots: readonly Slot[], text: TextCapture | undefined): void
+  /** The JSON text has ended: what was found in it holds, or is forgotten. */
+  endText(valid: boolean): void
+  /** The body is over. */
+  close(why: NoAnswer): void
+}
+
+/** The watch for a body of this type; `capture` keeps a copy of what passes where that is wanted. */
+export function watchBody(
+  contentType: string | undefined,
+  answers: Answers,
+  capture: TextCapture | undefined,
+): ReplyWatch {
+  if (isEventStream(contentType)) return new SseWatch(answers, capture)
+  if (isJson(contentType)) return new JsonWatch(answers, capture)
+  return {
+    resumable: false,
+    write: () => {},
+    end: () => answers.close('bad_message'),
+    drop: () => {},
+  }
+}
+
+export function isEventStream(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType)
+}
+
+function isJson(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)
+}
+
+function scannerFor(answers: Answers, capture: TextCapture | undefined): JsonScanner {
+  return new JsonScanner(REPLY_SHAPE, {
+    strict: false,
+    depthMax: Number.MAX_SAFE_INTEGER,
+    onMessage: (slots) => answers.message(slots, capture),
+  })
+}
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
+class JsonWatch implements ReplyWatch {
+  readonly resumable = false
+  /** How much of a byte order mark has come; all of it when there is none. */
+  #markBytes = 0
+  readonly #open: Answers
+  readonly #capture: TextCapture | undefined
+  readonly #scanner: JsonScanner
+
+  constructor(open: Answers, capture: TextCapture | undefined) {
+    this.#open = open
+    this.#capture = capture
+    this.#scanner = scannerFor(open, capture)
+  }
+
+  write(chunk: Buffer): void {
+    this.#take(chunk, this.#skipMark(chunk), chunk.length)
+  }
+
+  /** Copied first: the scanner may find the end of a message in these bytes. */
+  #take(chunk: Buffer, from: number, to: number): void {
+    this.#capture?.write(chunk, from, to)
+    this.#scanner.write(chunk, from, to)
+  }
+
+  /** Clients that read a reply as text drop a byte order mark; it may come in pieces. */
+  #skipMark(chunk: Buffer): number {
+    let at = 0
+    while (this.#markBytes < BYTE_ORDER_MARK.length && at < chunk.length) {
+      if (chunk[at] !== BYTE_ORDER_MARK[this.#markBytes]) {
+        this.#take(BYTE_ORDER_MARK, 0, this.#markBytes)
+        this.#markBytes = BYTE_ORDER_MARK.length
+        return at
+      }
+      this.#markBytes += 1
+      at += 1
+    }
+    return at
+  }
+
+  end(): void {
+    this.#open.endText(this.#scanner.end() === 'complete')
+    this.#open.close('bad_message')
+    this.drop()
+  }
+
+  drop(): void {
+    this.#capture?.reset()
+  }
+}
+
+class SseWatch implements ReplyWatch {
+  readonly #open: Answers
+  readonly #capture: TextCapture | undefined
+  readonly #sse: SseScanner
+  resumable = false
+
+  constructor(open: Answers, capture: TextCapture | undefined) {
+    this.#open = open
+    this.#capture = capture
+    const scanner = scannerFor(open, capture)
+    const take = (chunk: Buffer, from: number, to: number): void => {
+      capture?.write(chunk, from, to)
+      scanner.write(chunk, from, to)
+    }
+    this.#sse = new SseScanner({
+      data: take,
+      dataLine: () => take(NEW_LINE, 0, NEW_LINE.length),
+      event: (hasData, named, hasId) => {
+        if (hasId) this.resumable = true
+        if (!hasData) return
+        open.endText(!named && scanner.end() === 'complete')
+        scanner.reset()
+        capture?.reset()
+      },
+    })
+  }
+
+  write(chunk: Buffer): void {
+    this.#sse.write(chunk)
+  }
+
+  end(): void {
+    // An event that no blank line ended was never dispatched.
+    this.#open.endText(false)
+    this.#open.close(this.resumable ? 'suspended' : 'closed')
+    this.drop()
+  }
+
+  drop(): void {
+    this.#capture?.reset()
+  }
+}
+
+const NEW_LINE = Buffer.from('\n')
