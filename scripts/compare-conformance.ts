@@ -96,6 +96,7 @@ function launch(args: readonly string[], directory: string): ChildProcess {
       PATH: process.env['PATH'],
       OTEL_TRACES_EXPORTER: 'none',
       OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
@@ -162,8 +163,9 @@ async function startRecord(child: ChildProcess): Promise<string> {
   const lines: string[] = []
   createInterface({ input: child.stderr ?? process.stdin }).on('line', (line) => {
     lines.push(line)
-    if (!line.includes('"sidecar.started"')) return
-    resolve(parseJson<{ attributes: { data: string } }>(line).attributes.data)
+    if (!line.includes('"sidelight.sidecar.started"')) return
+    const { attributes } = parseJson<{ attributes: { 'sidelight.listen.data': string } }>(line)
+    resolve(attributes['sidelight.listen.data'])
   })
   child.once('exit', () => reject(new Error(`sidelight ended at its start: ${lines.join('\n')}`)))
   return promise

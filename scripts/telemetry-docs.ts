@@ -1,5 +1,6 @@
 /** The tables of docs/telemetry.md, made from the registry. */
 
+import { EVENTS, type EventDefinition } from '../src/core/events.ts'
 import { prometheusLabel, prometheusName } from '../src/telemetry/prometheus.ts'
 import { METRICS, type MetricDefinition } from '../src/telemetry/names.ts'
 import { code, table } from './markdown.ts'
@@ -91,14 +92,18 @@ function metricSection(metric: RegistryMetric): string {
 }
 
 export function eventsPart(): string {
-  const registry = readRegistry()
-  const rows = [...registry.events.values()].map(({ name, brief, attributes, source: from }) => [
-    code(name),
-    brief,
-    [...attributes.keys()].map(code).join(', '),
-    source(registry, from),
-  ])
-  return rows.length === 0 ? 'None yet.' : table(['Event', 'When', 'Attributes', 'Source'], rows)
+  const definitions: Readonly<Record<string, EventDefinition>> = EVENTS
+  const rows = [...readRegistry().events.values()].map(({ name, brief, attributes }) => {
+    const definition = definitions[name]
+    return [
+      code(name),
+      definition?.levels.join(', ') ?? '',
+      brief,
+      [...attributes.keys()].map(code).join(', '),
+      definition?.local === true ? 'no' : 'yes',
+    ]
+  })
+  return table(['Event', 'Level', 'When', 'Attributes', 'Exported'], rows)
 }
 
 export function sourcesPart(): string {

@@ -130,7 +130,8 @@ function startDemoSidecar(
 ): Promise<Sidecar | StartFailure> {
   const { clock, version } = context
   const log = createLog({ ...config.log, clock, write: (text) => presenter.log(text) })
-  for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
+  for (const warning of telemetry.warnings)
+    log.write('warn', 'sidelight.telemetry.settings', warning)
   const { settings } = telemetry
   return startSidecar({
     config,

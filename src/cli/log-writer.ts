@@ -4,7 +4,14 @@
  */
 
 import type { Clock } from '../core/clock.ts'
-import { LOG_LEVELS, type Log, type LogFields, type LogLevel } from '../core/log.ts'
+import {
+  EVENTS,
+  LOG_LEVELS,
+  SEVERITY,
+  type EventDefinition,
+  type LogLevel,
+} from '../core/events.ts'
+import type { LogFields, LogRecord, LogSink, SharedLog } from '../core/log.ts'
 
 export interface LogWriterOptions {
   readonly level: LogLevel
@@ -13,30 +20,31 @@ export interface LogWriterOptions {
   write(line: string): void
 }
 
-/** OpenTelemetry severity numbers. */
-const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 5, info: 9, warn: 13, error: 17 }
-
 /** Records of one event per second; the rest is counted. */
 const EVENT_RATE_MAX = 20
 const EVENTS_MAX = 256
 
-export function createLog(options: LogWriterOptions): Log {
+export function createLog(options: LogWriterOptions): SharedLog {
   const least = LOG_LEVELS.indexOf(options.level)
   const rates = new Map<string, { second: number; written: number; dropped: number }>()
   const enabled = (level: LogLevel): boolean => LOG_LEVELS.indexOf(level) >= least
-  const emit = (level: LogLevel, event: string, body: string, fields: LogFields): void => {
-    options.write(`${render(options, level, event, body, fields)}\n`)
+  const sinks: LogSink[] = []
+  const emit = (given: Omit<LogRecord, 'atWallMs'>): void => {
+    const record = { ...given, atWallMs: options.clock.wallMs() }
+    options.write(`${options.format === 'json' ? renderJson(record) : renderText(record)}\n`)
+    const { local }: EventDefinition = EVENTS[record.event]
+    if (local !== true) for (const sink of sinks) sink(record)
   }
   return {
     enabled,
-    write: (level, event, body, fields = {}) => {
+    attach: (sink) => void sinks.push(sink),
+    write: (level, event, body, fields = {}, trace) => {
       if (!enabled(level)) return
       const second = Math.floor(options.clock.monotonicMs() / 1000)
       const rate = rates.get(event) ?? { second, written: 0, dropped: 0 }
       if (rates.size < EVENTS_MAX) rates.set(event, rate)
       if (rate.second !== second) {
-        if (rate.dropped > 0)
-          emit('warn', 'log.dropped', 'Log records were left out', { event, count: rate.dropped })
+        if (rate.dropped > 0) emit(suppressed(event, rate.dropped))
         Object.assign(rate, { second, written: 0, dropped: 0 })
       }
       if (level !== 'debug' && rate.written >= EVENT_RATE_MAX) {
@@ -44,35 +52,44 @@ export function createLog(options: LogWriterOptions): Log {
         return
       }
       rate.written += 1
-      emit(level, event, body, fields)
+      emit({ level, event, body, fields, trace })
     },
   }
 }
 
-function render(
-  options: LogWriterOptions,
-  level: LogLevel,
-  event: string,
-  body: string,
-  fields: LogFields,
-): string {
-  const timestamp = new Date(options.clock.wallMs()).toISOString()
-  if (options.format === 'json') {
-    return JSON.stringify({
-      timestamp,
-      severity_text: level.toUpperCase(),
-      severity_number: SEVERITY[level],
-      event_name: event,
-      body,
-      attributes: fields,
-    })
+function suppressed(event: string, count: number): Omit<LogRecord, 'atWallMs'> {
+  return {
+    level: 'warn',
+    event: 'sidelight.log.suppressed',
+    body: 'Log records were left out',
+    fields: { 'sidelight.log.event': event, 'sidelight.log.count': count },
+    trace: undefined,
   }
-  const details = Object.entries(fields)
+}
+
+function renderJson({ level, event, body, fields, trace, atWallMs }: LogRecord): string {
+  return JSON.stringify({
+    timestamp: new Date(atWallMs).toISOString(),
+    severity_text: level.toUpperCase(),
+    severity_number: SEVERITY[level],
+    event_name: event,
+    body,
+    attributes: fields,
+    trace_id: trace?.traceId,
+    span_id: trace?.spanId,
+    trace_flags: trace?.traceFlags,
+  })
+}
+
+function renderText({ level, body, fields, trace, atWallMs }: LogRecord): string {
+  const all: LogFields = { ...fields, trace_id: trace?.traceId }
+  const details = Object.entries(all)
     .filter(([, value]) => value !== undefined)
     .map(
       ([key, value]) =>
         `${key}=${typeof value === 'string' ? visible(JSON.stringify(value)) : value}`,
     )
+  const timestamp = new Date(atWallMs).toISOString()
   return [timestamp, level.toUpperCase().padEnd(5), body, ...details].join(' ')
 }
 

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
 import type { ListenAddress } from '../config/units.ts'
 import type { Clock } from '../core/clock.ts'
-import type { Log } from '../core/log.ts'
+import type { SharedLog } from '../core/log.ts'
 import { combineObservers, type CallObserver } from '../core/observer.ts'
 import { DRAINING } from '../core/outcome.ts'
 import { createAdminApp } from '../http/admin-app.ts'
@@ -40,7 +40,7 @@ export interface SidecarOptions {
   /** The process's environment, of which stdio servers get a few variables. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
-  readonly log: Log
+  readonly log: SharedLog
   /** Writes to standard output, for the console exporter of spans. */
   readonly print: (text: string) => void
   /** Told of every call besides telemetry, such as a live view. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { formatProblems, parseConfig, validateConfig, type ConfigResult } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
+import type { Log } from '../core/log.ts'
 import { readTelemetryEnv } from '../telemetry/env.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
@@ -39,7 +40,8 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
   // Taken before anything starts, so that no signal comes too early to be heard.
   const { clock, version, stopped } = context
   const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
-  for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
+  for (const warning of telemetry.warnings)
+    log.write('warn', 'sidelight.telemetry.settings', warning)
   const sidecar = await startSidecar({
     config,
     telemetry: telemetry.settings,
@@ -53,25 +55,18 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
     context.err(`${describeStartFailure(sidecar)}\n`)
     return EXIT.failed
   }
-  announce(sidecar, config, context, (body, fields) =>
-    log.write('info', 'sidecar.started', body, fields),
-  )
+  announce(sidecar, config, context, log)
   await stopped
   await sidecar.drain()
   return EXIT.ok
 }
 
-function announce(
-  sidecar: Sidecar,
-  config: Config,
-  context: CommandContext,
-  write: (body: string, fields: Record<string, string>) => void,
-): void {
-  write('Sidelight is running', {
-    version: context.version,
-    data: sidecar.dataUrl,
-    admin: sidecar.adminUrl ?? 'off',
-    upstreams: Object.keys(config.upstreams).join(','),
+function announce(sidecar: Sidecar, config: Config, context: CommandContext, log: Log): void {
+  log.write('info', 'sidelight.sidecar.started', 'Sidelight is running', {
+    'sidelight.version': context.version,
+    'sidelight.listen.data': sidecar.dataUrl,
+    'sidelight.listen.admin': sidecar.adminUrl ?? 'off',
+    'sidelight.upstreams': Object.keys(config.upstreams).join(','),
   })
 }
 

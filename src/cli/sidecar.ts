@@ -64,8 +64,8 @@ function toSidecar(
     parts.startDraining()
     data.stop()
     inFlight.stopLongLived()
-    log.write('info', 'sidecar.draining', 'No new calls; waiting for those under way', {
-      in_flight: inFlight.size,
+    log.write('info', 'sidelight.sidecar.draining', 'No new calls; waiting for those under way', {
+      'sidelight.exchanges.open': inFlight.size,
     })
     const timer = setTimeout(() => inFlight.abortAll(), durationOf(config.shutdown.drainTimeout))
     await inFlight.idle()
@@ -73,7 +73,7 @@ function toSidecar(
     await data.destroy()
     await parts.close()
     await admin?.destroy()
-    log.write('info', 'sidecar.stopped', 'Stopped')
+    log.write('info', 'sidelight.sidecar.stopped', 'Stopped')
   }
   return {
     dataUrl: urlOf(data),

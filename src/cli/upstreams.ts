@@ -60,9 +60,14 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams | HeaderFi
   const { config, log } = options
   const watchdog = new Watchdog({
     onMissing: (code) =>
-      log.write('warn', 'watchdog.missing', 'There is no /bin/sh to end servers after a SIGKILL', {
-        code,
-      }),
+      log.write(
+        'warn',
+        'sidelight.process.unguarded',
+        'There is no /bin/sh to end servers after a SIGKILL',
+        {
+          'sidelight.detail': code,
+        },
+      ),
   })
   const parts: UpstreamParts[] = []
   for (const [name, upstream] of Object.entries(config.upstreams)) {

@@ -45,7 +45,8 @@ export async function runWrap(
   const { config } = result
   const { clock, version, env } = context
   const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
-  for (const warning of telemetry.warnings) log.write('warn', 'telemetry.settings', warning)
+  for (const warning of telemetry.warnings)
+    log.write('warn', 'sidelight.telemetry.settings', warning)
   return new Wrap(context, config, target.name, server).run({
     config,
     telemetry: telemetry.settings,
@@ -108,10 +109,10 @@ class Wrap {
       const failure = await parts.fail('admin', this.#config.listen.admin, admin.code)
       return this.#failed(describeStartFailure(failure))
     }
-    options.log.write('info', 'sidelight.wrapping', 'Sidelight stands before a server', {
-      version: this.#context.version,
-      upstream: this.#name,
-      admin: admin === undefined ? 'off' : `http://${formatAddress(admin)}`,
+    options.log.write('info', 'sidelight.wrap.started', 'Sidelight stands before a server', {
+      'sidelight.version': this.#context.version,
+      'sidelight.upstream.name': this.#name,
+      'sidelight.listen.admin': admin === undefined ? 'off' : `http://${formatAddress(admin)}`,
     })
     front = this.#front(parts)
     front.start()

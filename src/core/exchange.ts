@@ -5,6 +5,7 @@
  * a DELETE none. Outcomes belong to calls; an exchange without calls has one of its own.
  */
 
+import type { TraceRef } from './log.ts'
 import type { Message } from './message.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -70,8 +71,8 @@ export interface Exchange {
 export interface Call {
   readonly exchange: Exchange
   readonly message: Message
-  /** The trace that telemetry put the call in, 32 hex digits; undefined until it is told of the call. */
-  traceId: string | undefined
+  /** The span that telemetry gave the call; undefined until it is told of the call. */
+  trace: TraceRef | undefined
   /** Set exactly once. */
   outcome: Outcome | undefined
 }

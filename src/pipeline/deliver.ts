@@ -12,6 +12,7 @@ import type { Permit } from '../resilience/limiter.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
+import { logUpstreamFailure } from './log-failure.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
 import { afterStream, outcomeOfStatus } from './reply-facts.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT } from './resumptions.ts'
@@ -134,7 +135,7 @@ export class Delivery implements ReplySink, Stoppable {
 
   failed(failure: TransportFailure): void {
     if (this.#over) return
-    const { exchange, client, ledger, stages, upstream } = this.#parts
+    const { exchange, client, ledger, stages } = this.#parts
     const outcome: Outcome = {
       kind: 'upstream_failed',
       reason: failure.reason,
@@ -145,14 +146,7 @@ export class Delivery implements ReplySink, Stoppable {
       this.#send()
       return
     }
-    if (stages.log.enabled('warn')) {
-      stages.log.write('warn', 'upstream.failed', 'An upstream did not answer as it should', {
-        upstream: upstream.name,
-        reason: failure.reason,
-        detail: failure.detail,
-        sent: failure.sent,
-      })
-    }
+    logUpstreamFailure(stages.log, exchange, failure)
     this.#tee?.drop()
     if (this.#headSent) client.abort()
     else client.answer(answerRefusal(exchange, outcome, stages.rejections))

@@ -28,7 +28,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
     exchange.calls = envelope.messages.map((message): Call => ({
       exchange,
       message,
-      traceId: undefined,
+      trace: undefined,
       outcome: undefined,
     }))
     exchange.batch = envelope.batch

@@ -147,14 +147,23 @@ export class Ledger {
   }
 
   #logCall(call: Call, outcome: Outcome, atMs: number): void {
-    this.#stages.log.write(levelOf(outcome), 'call.ended', 'A call ended', {
-      upstream: this.#exchange.upstreamName,
-      method: call.message.method,
-      target: call.message.target,
-      outcome: outcome.kind,
-      reason: reasonOf(outcome),
-      duration_ms: Math.round((atMs - this.#exchange.receivedAtMs) * 1000) / 1000,
-    })
+    const { method, target } = call.message
+    this.#stages.log.write(
+      levelOf(outcome),
+      'sidelight.call.ended',
+      'A call ended',
+      {
+        'sidelight.upstream.name': this.#exchange.upstreamName,
+        'mcp.method.name': method,
+        'gen_ai.tool.name': method === 'tools/call' ? target : undefined,
+        'gen_ai.prompt.name': method === 'prompts/get' ? target : undefined,
+        'sidelight.outcome': outcome.kind,
+        'sidelight.outcome.reason': reasonOf(outcome),
+        'error.type': factsOf(outcome).serverErrorType,
+        'sidelight.call.duration': Math.round((atMs - this.#exchange.receivedAtMs) * 1000) / 1e6,
+      },
+      call.trace,
+    )
   }
 }
 

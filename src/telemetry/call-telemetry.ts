@@ -88,7 +88,7 @@ class CallSpans implements CallFollower {
     const subject = this.#subject(call.exchange.carrier)
     const startMs = this.#offsetMs + call.exchange.receivedAtMs
     this.#server = options.tracer.startServer(subject, startMs, parent, links)
-    call.traceId = this.#server.context.traceId
+    call.trace = this.#server.context
     this.#attributes = this.#server.recording ? callAttributes(call) : undefined
     if (this.#attributes === undefined) return
     this.#server.setAll(this.#attributes)

@@ -16,7 +16,7 @@ export interface SpanOrigin {
 }
 
 export interface SpanEncoder {
-  readonly contentType: string
+  readonly contentType: 'application/json' | 'application/x-protobuf'
   /** One span, ready to be joined with others. */
   encode(span: SpanData): Buffer
   /** A whole export request. */

@@ -24,23 +24,33 @@ export interface TelemetrySettings {
   readonly disabled: boolean
   readonly tracesExporter: ExporterName
   readonly metricsExporter: ExporterName
+  readonly logsExporter: ExporterName
   readonly tracesProtocol: OtlpProtocol
   readonly metricsProtocol: OtlpProtocol
+  readonly logsProtocol: OtlpProtocol
   readonly sampler: SamplerName
   /** Between 0 and 1. */
   readonly samplerRatio: number
   /** True when W3C Trace Context is read and written. */
   readonly traceContext: boolean
-  readonly batch: {
-    readonly scheduledDelayMillis: number
-    readonly exportTimeoutMillis: number
-    readonly maxQueueSize: number
-    readonly maxExportBatchSize: number
-  }
+  readonly spanBatch: BatchSettings
+  readonly logBatch: BatchSettings
   readonly metricIntervalMs: number
   readonly metricTimeoutMs: number
-  readonly attributeValueLengthMax: number
-  readonly attributeCountMax: number
+  readonly spanLimits: AttributeLimits
+  readonly logLimits: AttributeLimits
+}
+
+export interface BatchSettings {
+  readonly scheduledDelayMillis: number
+  readonly exportTimeoutMillis: number
+  readonly maxQueueSize: number
+  readonly maxExportBatchSize: number
+}
+
+export interface AttributeLimits {
+  readonly attributesMax: number
+  readonly valueCharsMax: number
 }
 
 export interface SettingsFailure {
@@ -126,25 +136,24 @@ export function readTelemetryEnv(
   const disabled = read.boolean('OTEL_SDK_DISABLED')
   const tracesExporter = readExporter(read, 'OTEL_TRACES_EXPORTER')
   const metricsExporter = readExporter(read, 'OTEL_METRICS_EXPORTER')
+  const logsExporter = readExporter(read, 'OTEL_LOGS_EXPORTER')
   const settings: TelemetrySettings = {
     disabled,
     tracesExporter,
     metricsExporter,
+    logsExporter,
     tracesProtocol: readProtocol(read, 'TRACES', !disabled && tracesExporter === 'otlp'),
     metricsProtocol: readProtocol(read, 'METRICS', !disabled && metricsExporter === 'otlp'),
+    logsProtocol: readProtocol(read, 'LOGS', !disabled && logsExporter === 'otlp'),
     sampler: read.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
     samplerRatio: ratio,
     traceContext: readPropagators(read),
-    batch: {
-      scheduledDelayMillis: read.number('OTEL_BSP_SCHEDULE_DELAY', 5_000),
-      exportTimeoutMillis: read.number('OTEL_BSP_EXPORT_TIMEOUT', 30_000),
-      maxQueueSize: read.number('OTEL_BSP_MAX_QUEUE_SIZE', 2_048, 1),
-      maxExportBatchSize: read.number('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512, 1),
-    },
+    spanBatch: readBatch(read, 'BSP', 5_000),
+    logBatch: readBatch(read, 'BLRP', 1_000),
     metricIntervalMs: read.number('OTEL_METRIC_EXPORT_INTERVAL', 60_000, 1),
     metricTimeoutMs: read.number('OTEL_METRIC_EXPORT_TIMEOUT', 30_000, 1),
-    attributeValueLengthMax: readLimit(read, 'ATTRIBUTE_VALUE_LENGTH_LIMIT', Infinity),
-    attributeCountMax: readLimit(read, 'ATTRIBUTE_COUNT_LIMIT', 128),
+    spanLimits: readLimits(read, 'SPAN'),
+    logLimits: readLimits(read, 'LOGRECORD'),
   }
   const temporality = read.text('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE')?.toLowerCase()
   if (temporality !== undefined && temporality !== 'cumulative') {
@@ -173,7 +182,11 @@ function readExporter(read: Reader, name: string): ExporterName {
   return names.includes('console') ? 'console' : 'none'
 }
 
-function readProtocol(read: Reader, signal: 'TRACES' | 'METRICS', exports: boolean): OtlpProtocol {
+function readProtocol(
+  read: Reader,
+  signal: 'TRACES' | 'METRICS' | 'LOGS',
+  exports: boolean,
+): OtlpProtocol {
   const own = `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`
   const name = read.text(own) === undefined ? 'OTEL_EXPORTER_OTLP_PROTOCOL' : own
   const value = read.text(name)?.toLowerCase() ?? 'http/protobuf'
@@ -204,6 +217,22 @@ function readPropagators(read: Reader): boolean {
   return names.includes('tracecontext')
 }
 
-function readLimit(read: Reader, name: string, otherwise: number): number {
-  return read.number(`OTEL_SPAN_${name}`, read.number(`OTEL_${name}`, otherwise))
+function readBatch(read: Reader, kind: 'BSP' | 'BLRP', delayMs: number): BatchSettings {
+  const queueMax = read.number(`OTEL_${kind}_MAX_QUEUE_SIZE`, 2_048, 1)
+  return {
+    scheduledDelayMillis: read.number(`OTEL_${kind}_SCHEDULE_DELAY`, delayMs),
+    exportTimeoutMillis: read.number(`OTEL_${kind}_EXPORT_TIMEOUT`, 30_000),
+    maxQueueSize: queueMax,
+    maxExportBatchSize: read.number(`OTEL_${kind}_MAX_EXPORT_BATCH_SIZE`, 512, 1),
+  }
+}
+
+/** A limit of one kind of item wins over the limit of all. */
+function readLimits(read: Reader, kind: 'SPAN' | 'LOGRECORD'): AttributeLimits {
+  const limit = (name: string, otherwise: number): number =>
+    read.number(`OTEL_${kind}_${name}`, read.number(`OTEL_${name}`, otherwise))
+  return {
+    attributesMax: limit('ATTRIBUTE_COUNT_LIMIT', 128),
+    valueCharsMax: limit('ATTRIBUTE_VALUE_LENGTH_LIMIT', Infinity),
+  }
 }

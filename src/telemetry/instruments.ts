@@ -21,6 +21,11 @@ export interface InstrumentSources {
 /** Why telemetry was lost: it came faster than it could be sent, or the collector did not take it. */
 export type DropReason = 'queue_full' | 'export_failed'
 
+/** What is exported item by item, so that losses can be counted. */
+export type Signal = 'traces' | 'logs'
+
+const SIGNALS: readonly Signal[] = ['traces', 'logs']
+
 const DROP_REASONS: readonly DropReason[] = ['queue_full', 'export_failed']
 
 export class Instruments implements TransportObserver {
@@ -69,7 +74,9 @@ export class Instruments implements TransportObserver {
     ]
     // A counter that is born at 1 shows no increase; these exist from the start.
     for (const limit of LIMIT_NAMES) this.#limitHits.add([limit], 0)
-    for (const reason of DROP_REASONS) this.#dropped.add(['traces', reason], 0)
+    for (const signal of SIGNALS) {
+      for (const reason of DROP_REASONS) this.#dropped.add([signal, reason], 0)
+    }
   }
 
   processStarted(upstream: string): void {
@@ -89,7 +96,7 @@ export class Instruments implements TransportObserver {
     this.#sessionsEnded.add([upstream, why], 1)
   }
 
-  telemetryDropped(signal: 'traces', reason: DropReason, count: number): void {
+  telemetryDropped(signal: Signal, reason: DropReason, count: number): void {
     this.#dropped.add([signal, reason], count)
   }
 

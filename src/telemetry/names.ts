@@ -164,7 +164,7 @@ export const METRICS = {
     name: 'sidelight.telemetry.dropped',
     kind: 'counter',
     unit: '{item}',
-    description: 'Spans that were lost on their way out, by reason.',
+    description: 'Spans and log records that were lost on their way out, by reason.',
     attributes: [ATTR.signal, ATTR.dropReason],
   },
   buildInfo: {

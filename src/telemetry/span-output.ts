@@ -1,12 +1,7 @@
 /** Where encoded spans go: a collector over OTLP/HTTP, standard output, or nowhere. */
 
-import { diag } from '@opentelemetry/api'
-import { ExportResultCode } from '@opentelemetry/core'
-import {
-  convertLegacyHttpOptions,
-  createOtlpHttpExportDelegate,
-} from '@opentelemetry/otlp-exporter-base/node-http'
 import { ProtobufTraceSerializer, JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
+import { BatchQueue } from './batch-queue.ts'
 import {
   JsonSpanEncoder,
   ProtobufSpanEncoder,
@@ -14,7 +9,7 @@ import {
   type SpanOrigin,
 } from './encode-spans.ts'
 import type { TelemetrySettings } from './env.ts'
-import { SpanQueue } from './span-queue.ts'
+import { createOtlpClient, type Destination } from './otlp-client.ts'
 import type { SpanData } from './span.ts'
 
 export interface SpanOutput {
@@ -30,11 +25,6 @@ export interface SpanOutputOptions {
   readonly onDropped: (reason: 'queue_full' | 'export_failed', count: number) => void
 }
 
-interface Destination {
-  send(spans: readonly Buffer[]): Promise<boolean>
-  close(): Promise<void>
-}
-
 /** Undefined when spans are not exported. */
 export function createSpanOutput(options: SpanOutputOptions): SpanOutput | undefined {
   const { settings, origin } = options
@@ -45,11 +35,11 @@ export function createSpanOutput(options: SpanOutputOptions): SpanOutput | undef
     settings.tracesExporter === 'console'
       ? toConsole(encoder, options.print)
       : toCollector(encoder, json)
-  const queue = new SpanQueue({
-    spansMax: settings.batch.maxQueueSize,
-    batchMax: settings.batch.maxExportBatchSize,
-    delayMs: settings.batch.scheduledDelayMillis,
-    exportTimeoutMs: settings.batch.exportTimeoutMillis,
+  const queue = new BatchQueue<Buffer>({
+    itemsMax: settings.spanBatch.maxQueueSize,
+    batchMax: settings.spanBatch.maxExportBatchSize,
+    delayMs: settings.spanBatch.scheduledDelayMillis,
+    exportTimeoutMs: settings.spanBatch.exportTimeoutMillis,
     send: (spans) => destination.send(spans),
     onDropped: options.onDropped,
   })
@@ -63,38 +53,23 @@ export function createSpanOutput(options: SpanOutputOptions): SpanOutput | undef
 }
 
 /** One line of OTLP/JSON per batch. */
-function toConsole(encoder: SpanEncoder, print: (text: string) => void): Destination {
+function toConsole(encoder: SpanEncoder, print: (text: string) => void): Destination<Buffer> {
   return {
     send: (spans) => {
       print(`${encoder.request(spans).toString('utf8')}\n`)
-      return Promise.resolve(true)
+      return Promise.resolve(0)
     },
     close: () => Promise.resolve(),
   }
 }
 
-/** OpenTelemetry's own OTLP/HTTP client: retries, timeouts, headers and TLS by `OTEL_*`. */
-function toCollector(encoder: SpanEncoder, json: boolean): Destination {
+function toCollector(encoder: SpanEncoder, json: boolean): Destination<Buffer> {
   const official = json ? JsonTraceSerializer : ProtobufTraceSerializer
-  const delegate = createOtlpHttpExportDelegate(
-    convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': encoder.contentType }),
-    {
-      serializeRequest: (spans: readonly Buffer[]) => encoder.request(spans),
-      deserializeResponse: (data: Uint8Array) => official.deserializeResponse(data),
-    },
-    json ? 'otlp_http_json_span_exporter' : 'otlp_http_span_exporter',
-    { name: 'span', countItems: (spans: readonly Buffer[]) => spans.length },
-    undefined,
-  )
-  return {
-    send: (spans) =>
-      new Promise((resolve) => {
-        delegate.export(spans, ({ code, error }) => {
-          if (code !== ExportResultCode.SUCCESS)
-            diag.error(`span export: ${String(error?.message)}`)
-          resolve(code === ExportResultCode.SUCCESS)
-        })
-      }),
-    close: () => delegate.shutdown(),
-  }
+  return createOtlpClient({
+    signal: 'TRACES',
+    item: 'span',
+    contentType: encoder.contentType,
+    request: (spans) => encoder.request(spans),
+    response: (data) => official.deserializeResponse(data),
+  })
 }

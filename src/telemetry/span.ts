@@ -8,6 +8,7 @@
 
 import { ROOT_CONTEXT, SpanKind, TraceFlags, trace, type SpanContext } from '@opentelemetry/api'
 import { SamplingDecision, type IdGenerator, type Sampler } from '@opentelemetry/sdk-trace'
+import type { AttributeLimits } from './env.ts'
 
 export type AttributeValue = string | number
 
@@ -31,11 +32,6 @@ export interface SpanData {
   readonly statusMessage: string | undefined
 }
 
-export interface SpanLimits {
-  readonly attributesMax: number
-  readonly valueCharsMax: number
-}
-
 /** What a span is of. */
 export interface SpanSubject {
   readonly name: string
@@ -45,7 +41,7 @@ export interface SpanSubject {
 export interface TracerOptions {
   readonly sampler: Sampler
   readonly ids: IdGenerator
-  readonly limits: SpanLimits
+  readonly limits: AttributeLimits
   /** Undefined when nobody wants spans; contexts are made and propagated all the same. */
   readonly onEnd: ((span: SpanData) => void) | undefined
 }

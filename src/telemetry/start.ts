@@ -30,7 +30,7 @@ import {
   type Sampler,
 } from '@opentelemetry/sdk-trace'
 import type { Clock } from '../core/clock.ts'
-import type { Log } from '../core/log.ts'
+import type { Log, SharedLog } from '../core/log.ts'
 import type { CallObserver, TransportObserver } from '../core/observer.ts'
 import { CallTelemetry } from './call-telemetry.ts'
 import { createCallDescriber, type Vocabulary } from './describe-call.ts'
@@ -38,6 +38,7 @@ import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
 import { Instruments, type InstrumentSources } from './instruments.ts'
 import { LabelGuard } from './label-guard.ts'
+import { createLogOutput } from './log-output.ts'
 import { createMetricProducer } from './otlp-metrics.ts'
 import { renderPrometheus } from './prometheus.ts'
 import { createSpanOutput } from './span-output.ts'
@@ -50,7 +51,7 @@ export interface TelemetryOptions {
   /** `service.instance.id` when the environment names none. */
   readonly instanceId: string
   readonly clock: Clock
-  readonly log: Log
+  readonly log: SharedLog
   /** Writes to standard output, for the console exporter. */
   readonly print: (text: string) => void
   readonly vocabulary: Vocabulary
@@ -86,13 +87,18 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     print: options.print,
     onDropped: (reason, count) => instruments.telemetryDropped('traces', reason, count),
   })
+  const logs = createLogOutput({
+    settings,
+    resource,
+    version: options.version,
+    print: options.print,
+    onDropped: (reason, count) => instruments.telemetryDropped('logs', reason, count),
+  })
+  if (logs !== undefined) log.attach(logs.sink)
   const tracer = new Tracer({
     sampler: createSampler(settings),
     ids: new RandomIdGenerator(),
-    limits: {
-      attributesMax: settings.attributeCountMax,
-      valueCharsMax: settings.attributeValueLengthMax,
-    },
+    limits: settings.spanLimits,
     onEnd: output?.onEnd,
   })
   const producer = createMetricProducer({
@@ -117,7 +123,10 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     transports: instruments,
     renderMetrics: () => renderPrometheus(instruments.families),
     shutdown: async (timeoutMs) => {
-      await withinTime(Promise.allSettled([output?.close(), metrics.shutdown()]), timeoutMs)
+      await withinTime(
+        Promise.allSettled([output?.close(), logs?.close(), metrics.shutdown()]),
+        timeoutMs,
+      )
     },
   }
 }
@@ -200,7 +209,9 @@ function reportComplaints(log: Log, clock: Clock): void {
     const last = lastMs.get(kind)
     if (last !== undefined && now - last < COMPLAINT_INTERVAL_MS) return
     if (lastMs.size < COMPLAINT_KINDS_MAX) lastMs.set(kind, now)
-    log.write('warn', 'telemetry.export', 'OpenTelemetry could not do its work', { detail: text })
+    log.write('warn', 'sidelight.telemetry.export_failed', 'OpenTelemetry could not do its work', {
+      'sidelight.detail': text,
+    })
   }
   const quiet = (): void => {}
   const logger: DiagLogger = {

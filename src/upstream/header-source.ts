@@ -102,10 +102,15 @@ export class HeaderSource {
       if (one.failing) return
       one.failing = true
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'invalid'
-      this.#log.write('warn', 'secret.unreadable', 'A file with a header value cannot be read', {
-        file: one.file,
-        code,
-      })
+      this.#log.write(
+        'warn',
+        'sidelight.secret.unreadable',
+        'A file with a header value cannot be read',
+        {
+          'file.path': one.file,
+          'sidelight.detail': code,
+        },
+      )
     }
   }
 

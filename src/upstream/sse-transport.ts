@@ -98,9 +98,9 @@ export class SseTransport implements Transport {
       if (target?.origin !== url.origin) {
         this.#options.log.write(
           'warn',
-          'upstream.endpoint',
+          'sidelight.upstream.endpoint_refused',
           'An HTTP+SSE upstream wants messages to be sent to another origin, where none are sent',
-          { upstream: this.#options.name },
+          { 'sidelight.upstream.name': this.#options.name },
         )
         refused.now = true
         return undefined

@@ -52,7 +52,7 @@ function newCall({ upstream = 'library', method = 'tools/call', params }: CallPa
     calls: [],
     batch: false,
   }
-  return { exchange, message, traceId: undefined, outcome: undefined }
+  return { exchange, message, trace: undefined, outcome: undefined }
 }
 
 /** A call of a tool. */
@@ -221,7 +221,7 @@ describe('the statistics of the demo', () => {
     for (let i = 0; i < 51; i += 1) {
       const call = callOf(`tool${i}`)
       const follower = stats.begin(call)
-      call.traceId = i.toString(16).padStart(32, '0')
+      call.trace = { traceId: i.toString(16).padStart(32, '0'), spanId: '1', traceFlags: 1 }
       follower.ended(OK, 5)
     }
     const { recent } = stats.snapshot()

@@ -11,7 +11,7 @@ function lineOf(format: 'json' | 'text', target: string): string {
     clock: { wallMs: () => 0, monotonicMs: () => 0 },
     write: (line) => lines.push(line),
   })
-  log.write('debug', 'call.ended', 'A call ended', { target })
+  log.write('debug', 'sidelight.call.ended', 'A call ended', { 'gen_ai.tool.name': target })
   return lines.join('')
 }
 
@@ -29,13 +29,13 @@ describe('A line of the text log', () => {
     for (const [target, shown] of HOSTILE) {
       assert.equal(
         lineOf('text', target),
-        `1970-01-01T00:00:00.000Z DEBUG A call ended target="${shown}"\n`,
+        `1970-01-01T00:00:00.000Z DEBUG A call ended gen_ai.tool.name="${shown}"\n`,
       )
     }
   })
 
   it('shows plain text of any language as it is', () => {
-    assert.match(lineOf('text', 'añadir 加 😀'), /target="añadir 加 😀"\n$/)
+    assert.match(lineOf('text', 'añadir 加 😀'), /gen_ai\.tool\.name="añadir 加 😀"\n$/)
   })
 })
 
@@ -44,8 +44,8 @@ describe('A line of the JSON log', () => {
     for (const [target] of HOSTILE) {
       const line = lineOf('json', target)
       assert.equal(line.split('\n').length, 2)
-      const { attributes } = parseJson<{ attributes: { target: string } }>(line)
-      assert.equal(attributes.target, target)
+      const { attributes } = parseJson<{ attributes: { 'gen_ai.tool.name': string } }>(line)
+      assert.equal(attributes['gen_ai.tool.name'], target)
     }
   })
 })

@@ -17,7 +17,7 @@ const EXCHANGE: Exchange = exchangeOf('message')
 const CALL: Call = {
   exchange: EXCHANGE,
   message: MESSAGE,
-  traceId: undefined,
+  trace: undefined,
   outcome: undefined,
 }
 const TARGET: AttemptTarget = { upstreamName: 'a', carrier: 'tcp', address: 'h', port: 1 }

@@ -144,7 +144,7 @@ test('a second signal ends the process at once', async () => {
     await send(sidecar, { body: call('slow') })
     await waitFor(() => waiting.length === 1, { within: SOON, what: 'the slow call to arrive' })
     sidecar.signal('SIGTERM')
-    await waitFor(() => sidecar.stderr.includes('sidecar.draining'), {
+    await waitFor(() => sidecar.stderr.includes('sidelight.sidecar.draining'), {
       within: SOON,
       what: 'the drain to begin',
     })
@@ -313,5 +313,9 @@ test('the log is JSON lines, and says nothing of ordinary calls', async () => {
     .trim()
     .split('\n')
     .map((line) => parseJson<{ event_name: string }>(line).event_name)
-  assert.deepEqual(events, ['sidecar.started', 'sidecar.draining', 'sidecar.stopped'])
+  assert.deepEqual(events, [
+    'sidelight.sidecar.started',
+    'sidelight.sidecar.draining',
+    'sidelight.sidecar.stopped',
+  ])
 })

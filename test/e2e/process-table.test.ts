@@ -147,8 +147,8 @@ test('a server that ends by itself is counted by its exit, and its user told', a
     assert.deepEqual(failure, { reason: 'process_exit', sent: true, stale: false, detail })
     assert.deepEqual(scene.told, ['up started', `up ended ${how}`])
     const [record] = scene.logged
-    assert.equal(record?.event, 'process.ended')
-    assert.equal(record.fields?.['upstream'], 'up')
+    assert.equal(record?.event, 'sidelight.process.ended')
+    assert.equal(record.fields?.['sidelight.upstream.name'], 'up')
   }
 })
 
@@ -263,7 +263,7 @@ test('what a server writes to its standard error is logged with its pid, blank l
   const { host } = scene.start()
   await waitFor(() => scene.logged.length > 0, { within: SOON, what: 'the log' })
   await host.stop()
-  const records = scene.logged.filter(({ event }) => event === 'process.stderr')
+  const records = scene.logged.filter(({ event }) => event === 'sidelight.process.stderr')
   assert.deepEqual(
     records.map(({ fields }) => fields),
     ['one', 'two'].map((text) => ({ upstream: 'up', pid: host.pid, text })),

@@ -111,7 +111,11 @@ test('a program that crashes at its start is no server of an older revision, and
   const metrics = await sidecar.metrics()
   const ended = metrics.sum('sidelight_processes_ended_total')
   assert.ok(ended >= 1 && ended <= 4, `${ended} processes were started`)
-  assert.ok(sidecar.logs.some(({ level, event }) => level === 'warn' && event === 'process.ended'))
+  assert.ok(
+    sidecar.logs.some(
+      ({ level, event }) => level === 'warn' && event === 'sidelight.process.ended',
+    ),
+  )
 })
 
 test('an error that names no request is the answer to the only one there is, also of a shared process', async () => {

@@ -641,6 +641,7 @@ test('http/protobuf is what is sent when nothing else is asked for', async () =>
   await requestOnce(sidecar.url('main'), { body: CALL })
   await sidecar.close()
   assert.deepEqual([...new Set(sink.received.map(({ path }) => path))].toSorted(), [
+    '/v1/logs',
     '/v1/metrics',
     '/v1/traces',
   ])
@@ -716,7 +717,9 @@ for (const [what, otelOf] of Object.entries(USELESS)) {
     const took = performance.now() - startedAt
     assert.ok(took < 1_500, `the end took ${took} ms`)
     // An export that fails is said once, not once per export.
-    const complaints = sidecar.logs.filter((record) => record.event === 'telemetry.export')
+    const complaints = sidecar.logs.filter(
+      (record) => record.event === 'sidelight.telemetry.export_failed',
+    )
     assert.ok(complaints.length <= 4, `${complaints.length} complaints`)
   })
 }

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { readRegistry } from '../../scripts/registry.ts'
+import { EVENTS, type EventDefinition } from '../../src/core/events.ts'
 import { LIMIT_NAMES } from '../../src/core/limits.ts'
 import { factsOf, REJECT_REASONS, UPSTREAM_FAILURES, type Outcome } from '../../src/core/outcome.ts'
 import { KNOWN_METHODS } from '../../src/mcp/methods.ts'
@@ -12,6 +13,7 @@ import { ATTR, METRICS, SCHEMA_URL, type MetricDefinition } from '../../src/tele
 
 const registry = readRegistry()
 const definitions: readonly MetricDefinition[] = Object.values(METRICS)
+const events: readonly (readonly [string, EventDefinition])[] = Object.entries(EVENTS)
 
 /** What to paste into the registry for a metric that it lacks. */
 function asYaml({ name, kind, unit, description, attributes, buckets }: MetricDefinition): string {
@@ -41,7 +43,10 @@ function membersOf(key: string): string[] {
 
 describe('The registry', () => {
   it('has every attribute of the code, and the code every attribute of it', () => {
-    const inCode = new Set<string>(Object.values(ATTR))
+    const inCode = new Set<string>([
+      ...Object.values(ATTR),
+      ...events.flatMap(([, { attributes }]) => attributes),
+    ])
     const inRegistry = new Set(registry.attributes.keys())
     assert.deepEqual(
       [...inCode].filter((key) => !inRegistry.has(key)),
@@ -51,7 +56,7 @@ describe('The registry', () => {
     assert.deepEqual(
       [...inRegistry].filter((key) => !inCode.has(key)),
       NOT_IN_CODE,
-      'src/telemetry/names.ts does not have these',
+      'neither src/telemetry/names.ts nor src/core/events.ts has these',
     )
   })
 
@@ -91,6 +96,22 @@ describe('The registry', () => {
       )
     })
   }
+
+  it('says of every event what the code says', () => {
+    assert.deepEqual(
+      [...registry.events.values()].map(({ name, brief, attributes }) => [
+        name,
+        brief,
+        [...attributes.keys()].toSorted(),
+      ]),
+      events.map(([name, { description, attributes }]) => [
+        name,
+        description,
+        [...attributes].toSorted(),
+      ]),
+      'otel/registry/sidelight-events.yaml and src/core/events.ts differ',
+    )
+  })
 
   it('lists the values that the code can emit', () => {
     assert.deepEqual(membersOf('sidelight.limit'), [...LIMIT_NAMES])

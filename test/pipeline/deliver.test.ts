@@ -214,10 +214,15 @@ describe('A failed attempt', () => {
     world.send(post({ ...CALL, params: { name: 'add', arguments: { key: 'hunter2' } } }))
     world.flight().sink.failed(RESET)
     assert.deepEqual(
-      world.logged.find(({ event }) => event === 'upstream.failed'),
+      world.logged.find(({ event }) => event === 'sidelight.upstream.failed'),
       {
-        event: 'upstream.failed',
-        fields: { upstream: 'up', reason: 'reset', detail: 'ECONNRESET', sent: true },
+        event: 'sidelight.upstream.failed',
+        fields: {
+          'sidelight.upstream.name': 'up',
+          'error.type': 'reset',
+          'sidelight.detail': 'ECONNRESET',
+          'sidelight.call.sent': true,
+        },
       },
     )
     assert.doesNotMatch(JSON.stringify(world.logged), /hunter2/)
@@ -485,7 +490,7 @@ describe('A defect', () => {
       sink.end()
       assert.deepEqual(client.sent, ['head 200 OK', 'write a', 'write b', 'end'])
       world.endedWith('ok')
-      const defects = world.logged.filter(({ event }) => event === 'sidecar.defect')
+      const defects = world.logged.filter(({ event }) => event === 'sidelight.sidecar.defect')
       assert.equal(defects.length, 1)
     }
   })

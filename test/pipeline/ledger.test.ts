@@ -24,7 +24,7 @@ function ledgerOf(methods: readonly string[]): {
   exchange.calls = (bodies.length === 0 ? [] : readMessages(bodies)).map((message) => ({
     exchange,
     message,
-    traceId: undefined,
+    trace: undefined,
     outcome: undefined,
   }))
   const ledger = new Ledger(exchange, world.stages)
@@ -99,14 +99,16 @@ describe('The books of an exchange', () => {
     ledger.endAll(RESET)
     assert.deepEqual(world.logged, [
       {
-        event: 'call.ended',
+        event: 'sidelight.call.ended',
         fields: {
-          upstream: 'up',
-          method: 'a',
-          target: undefined,
-          outcome: 'upstream_failed',
-          reason: 'reset',
-          duration_ms: 12.346,
+          'sidelight.upstream.name': 'up',
+          'mcp.method.name': 'a',
+          'gen_ai.tool.name': undefined,
+          'gen_ai.prompt.name': undefined,
+          'sidelight.outcome': 'upstream_failed',
+          'sidelight.outcome.reason': 'reset',
+          'error.type': 'reset',
+          'sidelight.call.duration': 0.012346,
         },
       },
     ])

@@ -25,7 +25,7 @@ function exchangeOf(body: string): Exchange {
   exchange.calls = envelope.messages.map((message) => ({
     exchange,
     message,
-    traceId: undefined,
+    trace: undefined,
     outcome: undefined,
   }))
   return exchange

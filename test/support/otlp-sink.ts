@@ -70,6 +70,27 @@ export interface OtlpMetric {
   readonly gauge?: unknown
 }
 
+export interface OtlpLog {
+  readonly timeUnixNano: string
+  readonly severityNumber: number
+  readonly severityText: string
+  readonly eventName: string
+  readonly body: OtlpValue
+  readonly attributes: readonly OtlpAttribute[]
+  readonly droppedAttributesCount?: number
+  readonly traceId?: string
+  readonly spanId?: string
+  readonly flags?: number
+}
+
+export interface ResourceLogs {
+  readonly resource: { readonly attributes: readonly OtlpAttribute[] }
+  readonly scopeLogs: readonly {
+    readonly scope: OtlpScope
+    readonly logRecords: readonly OtlpLog[]
+  }[]
+}
+
 export interface Received {
   readonly path: string
   readonly contentType: string
@@ -86,6 +107,8 @@ export interface OtlpSink {
   readonly received: readonly Received[]
   readonly resourceSpans: readonly ResourceSpans[]
   readonly spans: readonly OtlpSpan[]
+  readonly resourceLogs: readonly ResourceLogs[]
+  readonly logs: readonly OtlpLog[]
   /** The last export of metrics, by name. */
   readonly metrics: ReadonlyMap<string, OtlpMetric>
   /** Waits for `count` spans that match. */
@@ -119,6 +142,8 @@ export async function startOtlpSink(
       .map((item) => parseJson<T>(item.body))
   const resourceSpans = (): ResourceSpans[] =>
     bodies<{ resourceSpans: ResourceSpans[] }>('/v1/traces').flatMap((body) => body.resourceSpans)
+  const resourceLogs = (): ResourceLogs[] =>
+    bodies<{ resourceLogs: ResourceLogs[] }>('/v1/logs').flatMap((body) => body.resourceLogs)
   const close = async (): Promise<void> => {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
@@ -133,7 +158,9 @@ export async function startOtlpSink(
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_TRACES_EXPORTER: 'otlp',
       OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_LOGS_EXPORTER: 'otlp',
       OTEL_BSP_SCHEDULE_DELAY: '50',
+      OTEL_BLRP_SCHEDULE_DELAY: '50',
     },
     received,
     get resourceSpans() {
@@ -141,6 +168,12 @@ export async function startOtlpSink(
     },
     get spans() {
       return spans()
+    },
+    get resourceLogs() {
+      return resourceLogs()
+    },
+    get logs() {
+      return resourceLogs().flatMap(({ scopeLogs }) => scopeLogs.flatMap((s) => s.logRecords))
     },
     get metrics() {
       return lastMetrics(bodies('/v1/metrics'))

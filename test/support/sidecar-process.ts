@@ -100,6 +100,7 @@ function launch(args: readonly string[], env: Readonly<Record<string, string>>):
       PATH: process.env['PATH'],
       OTEL_TRACES_EXPORTER: 'none',
       OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -126,10 +127,12 @@ function launch(args: readonly string[], env: Readonly<Record<string, string>>):
 
 /** The addresses in the JSON log record of the start. */
 function findStart(log: string): { data: string; admin: string } | undefined {
-  const line = log.split('\n').find((text) => text.includes('"sidecar.started"'))
+  const line = log.split('\n').find((text) => text.includes('"sidelight.sidecar.started"'))
   if (line === undefined) return undefined
-  const { attributes } = parseJson<{ attributes: { data: string; admin: string } }>(line)
-  return attributes
+  const { attributes } = parseJson<{
+    attributes: { 'sidelight.listen.data': string; 'sidelight.listen.admin': string }
+  }>(line)
+  return { data: attributes['sidelight.listen.data'], admin: attributes['sidelight.listen.admin'] }
 }
 
 /** A configuration file that is gone after the work. */

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { startSidecar, type Sidecar } from '../../src/cli/sidecar.ts'
 import { formatProblems, validateConfig } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import type { LogFields, LogLevel } from '../../src/core/log.ts'
+import { EVENTS, type EventName, type LogLevel } from '../../src/core/events.ts'
+import type { LogFields, LogSink, SharedLog } from '../../src/core/log.ts'
 import { readTelemetryEnv } from '../../src/telemetry/env.ts'
 import { Metrics } from './metrics.ts'
 import { OutcomeRecorder } from './outcome-recorder.ts'
@@ -21,7 +22,7 @@ export interface TestSidecarOptions {
 
 export interface LogRecord {
   readonly level: LogLevel
-  readonly event: string
+  readonly event: EventName
   readonly body: string
   readonly fields: LogFields
 }
@@ -41,6 +42,7 @@ export interface TestSidecar {
 const QUIET: Readonly<Record<string, string>> = {
   OTEL_TRACES_EXPORTER: 'none',
   OTEL_METRICS_EXPORTER: 'none',
+  OTEL_LOGS_EXPORTER: 'none',
 }
 
 export async function startTestSidecar(options: TestSidecarOptions): Promise<TestSidecar> {
@@ -69,16 +71,28 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
       version: '0.0.0-test',
       env: process.env,
       clock: systemClock,
-      log: {
-        enabled: () => true,
-        write: (level, event, body, fields = {}) => void logs.push({ level, event, body, fields }),
-      },
+      log: recordingLog(logs),
       print: () => {},
       observers: [recorder],
     }),
   )
   if ('kind' in sidecar) assert.fail(`${sidecar.address}: ${sidecar.code}`)
   return toTestSidecar(sidecar, recorder, logs)
+}
+
+/** Keeps every record, and tells the exporter of those that may leave. */
+function recordingLog(logs: LogRecord[]): SharedLog {
+  const sinks: LogSink[] = []
+  return {
+    enabled: () => true,
+    attach: (sink) => void sinks.push(sink),
+    write: (level, event, body, fields = {}, trace) => {
+      logs.push({ level, event, body, fields })
+      if ('local' in EVENTS[event]) return
+      const atWallMs = systemClock.wallMs()
+      for (const sink of sinks) sink({ level, event, body, fields, trace, atWallMs })
+    },
+  }
 }
 
 function toTestSidecar(

@@ -31,6 +31,7 @@ export class WrapProcess {
         PATH: process.env['PATH'],
         OTEL_TRACES_EXPORTER: 'none',
         OTEL_METRICS_EXPORTER: 'none',
+        OTEL_LOGS_EXPORTER: 'none',
         ...env,
       },
       stdio: ['pipe', 'pipe', 'pipe'],

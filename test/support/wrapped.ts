@@ -96,6 +96,7 @@ export class Wrapped {
 const QUIET: Readonly<Record<string, string>> = {
   OTEL_TRACES_EXPORTER: 'none',
   OTEL_METRICS_EXPORTER: 'none',
+  OTEL_LOGS_EXPORTER: 'none',
 }
 
 export function startWrapped(options: WrappedOptions): Wrapped {

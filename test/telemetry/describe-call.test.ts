@@ -29,7 +29,7 @@ function about(message: object, given: Partial<Exchange> = {}): About {
   const sessionId = headerOf(given.headers ?? {}, 'mcp-session-id')
   const exchange = { ...post(''), sessionId, ...given }
   const read = { exchange, message: readMessage(JSON.stringify(message)) }
-  const call = { ...read, traceId: undefined, outcome: undefined }
+  const call = { ...read, trace: undefined, outcome: undefined }
   const description = describeCall(call)
   return {
     ...description,

@@ -12,25 +12,30 @@ function failure(env: Env): string {
   return 'kind' in result ? result.message : 'accepted'
 }
 
+const BATCH = {
+  scheduledDelayMillis: 5_000,
+  exportTimeoutMillis: 30_000,
+  maxQueueSize: 2_048,
+  maxExportBatchSize: 512,
+}
+
 const DEFAULTS: TelemetrySettings = {
   disabled: false,
   tracesExporter: 'otlp',
   metricsExporter: 'otlp',
+  logsExporter: 'otlp',
   tracesProtocol: 'http/protobuf',
   metricsProtocol: 'http/protobuf',
+  logsProtocol: 'http/protobuf',
   sampler: 'parentbased_always_on',
   samplerRatio: 1,
   traceContext: true,
-  batch: {
-    scheduledDelayMillis: 5_000,
-    exportTimeoutMillis: 30_000,
-    maxQueueSize: 2_048,
-    maxExportBatchSize: 512,
-  },
+  spanBatch: BATCH,
+  logBatch: { ...BATCH, scheduledDelayMillis: 1_000 },
   metricIntervalMs: 60_000,
   metricTimeoutMs: 30_000,
-  attributeValueLengthMax: Infinity,
-  attributeCountMax: 128,
+  spanLimits: { attributesMax: 128, valueCharsMax: Infinity },
+  logLimits: { attributesMax: 128, valueCharsMax: Infinity },
 }
 
 describe('The OpenTelemetry environment', () => {
@@ -61,14 +66,14 @@ describe('The OpenTelemetry environment', () => {
     [{ OTEL_METRICS_EXPORTER: 'otlp, prometheus' }, { metricsExporter: 'otlp' }],
     [
       { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
-      { tracesProtocol: 'http/json', metricsProtocol: 'http/json' },
+      { tracesProtocol: 'http/json', metricsProtocol: 'http/json', logsProtocol: 'http/json' },
     ],
     [
       {
         OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
         OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf',
       },
-      { tracesProtocol: 'http/protobuf', metricsProtocol: 'http/json' },
+      { tracesProtocol: 'http/protobuf', metricsProtocol: 'http/json', logsProtocol: 'http/json' },
     ],
     [{ OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: 'http/json' }, { metricsProtocol: 'http/json' }],
     [{ OTEL_TRACES_SAMPLER: 'always_off' }, { sampler: 'always_off' }],
@@ -89,7 +94,7 @@ describe('The OpenTelemetry environment', () => {
         OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '4',
       },
       {
-        batch: {
+        spanBatch: {
           scheduledDelayMillis: 1,
           exportTimeoutMillis: 2,
           maxQueueSize: 3,
@@ -101,12 +106,54 @@ describe('The OpenTelemetry environment', () => {
       { OTEL_METRIC_EXPORT_INTERVAL: '1000', OTEL_METRIC_EXPORT_TIMEOUT: '500' },
       { metricIntervalMs: 1_000, metricTimeoutMs: 500 },
     ],
-    [{ OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: '64' }, { attributeValueLengthMax: 64 }],
+    [
+      { OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: '64' },
+      {
+        spanLimits: { attributesMax: 128, valueCharsMax: 64 },
+        logLimits: { attributesMax: 128, valueCharsMax: 64 },
+      },
+    ],
+    [{ OTEL_LOGS_EXPORTER: 'none' }, { logsExporter: 'none' }],
+    [{ OTEL_LOGS_EXPORTER: 'console' }, { logsExporter: 'console' }],
+    [{ OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json' }, { logsProtocol: 'http/json' }],
+    [
+      {
+        OTEL_BLRP_SCHEDULE_DELAY: '1',
+        OTEL_BLRP_EXPORT_TIMEOUT: '2',
+        OTEL_BLRP_MAX_QUEUE_SIZE: '3',
+        OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '4',
+      },
+      {
+        logBatch: {
+          scheduledDelayMillis: 1,
+          exportTimeoutMillis: 2,
+          maxQueueSize: 3,
+          maxExportBatchSize: 4,
+        },
+      },
+    ],
+    [
+      {
+        OTEL_ATTRIBUTE_COUNT_LIMIT: '9',
+        OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT: '7',
+        OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT: '8',
+      },
+      {
+        spanLimits: { attributesMax: 9, valueCharsMax: Infinity },
+        logLimits: { attributesMax: 7, valueCharsMax: 8 },
+      },
+    ],
     [
       { OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: '64', OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: '32' },
-      { attributeValueLengthMax: 32 },
+      {
+        spanLimits: { attributesMax: 128, valueCharsMax: 32 },
+        logLimits: { attributesMax: 128, valueCharsMax: 64 },
+      },
     ],
-    [{ OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: '5' }, { attributeCountMax: 5 }],
+    [
+      { OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: '5' },
+      { spanLimits: { attributesMax: 5, valueCharsMax: Infinity } },
+    ],
   ]
   for (const [env, expected] of rows) {
     it(`is obeyed: ${Object.entries(env)
@@ -154,7 +201,11 @@ describe('The OpenTelemetry environment', () => {
   }
 
   it('may name grpc where nothing is exported by it', () => {
-    const none = { OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' }
+    const none = {
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
+    }
     const grpc = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }
     assert.equal(failure({ ...none, ...grpc }), 'accepted')
     assert.equal(failure({ OTEL_SDK_DISABLED: 'true', ...grpc }), 'accepted')

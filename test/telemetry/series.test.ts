@@ -117,6 +117,8 @@ describe('The instruments', () => {
       'sidelight_limit_hits_total{sidelight_limit="metric_series"} 0',
       'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="traces",sidelight_telemetry_drop_reason="queue_full"} 0',
       'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="traces",sidelight_telemetry_drop_reason="export_failed"} 0',
+      'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="logs",sidelight_telemetry_drop_reason="queue_full"} 0',
+      'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="logs",sidelight_telemetry_drop_reason="export_failed"} 0',
       'sidelight_build_info{sidelight_version="1.2.3"} 1',
     ])
   })

@@ -114,8 +114,12 @@ describe('A file that cannot be read', () => {
     await source.refresh()
     assert.equal(value(), 'Bearer one')
     assert.deepEqual(
-      logged.map(({ event, fields }) => [event, fields?.['file'], fields?.['code']]),
-      [['secret.unreadable', file, 'invalid']],
+      logged.map(({ event, fields }) => [
+        event,
+        fields?.['file.path'],
+        fields?.['sidelight.detail'],
+      ]),
+      [['sidelight.secret.unreadable', file, 'invalid']],
     )
     assert.doesNotMatch(JSON.stringify(logged), /SECRET/)
     await write(file, 'back\n', 3_000)
@@ -123,7 +127,7 @@ describe('A file that cannot be read', () => {
     assert.equal(value(), 'Bearer back')
     await rm(file)
     await source.refresh()
-    assert.deepEqual([logged.length, logged.at(-1)?.fields?.['code']], [2, 'ENOENT'])
+    assert.deepEqual([logged.length, logged.at(-1)?.fields?.['sidelight.detail']], [2, 'ENOENT'])
   })
 })
 

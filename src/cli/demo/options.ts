@@ -84,7 +84,14 @@ export function readDemoTelemetry(
 ): DemoTelemetry | { readonly kind: 'failed'; readonly message: string } {
   const asked = Object.keys(env).some((name) => isAboutExport(name) && env[name]?.trim() !== '')
   const read = readTelemetryEnv(
-    asked ? env : { ...env, OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' },
+    asked
+      ? { OTEL_LOGS_EXPORTER: 'none', ...env }
+      : {
+          ...env,
+          OTEL_TRACES_EXPORTER: 'none',
+          OTEL_METRICS_EXPORTER: 'none',
+          OTEL_LOGS_EXPORTER: 'none',
+        },
   )
   if ('kind' in read) return read
   const exporters = [read.settings.tracesExporter, read.settings.metricsExporter]

@@ -89,7 +89,7 @@ export class DemoStats implements CallObserver {
           label,
           outcome: name,
           durationMs,
-          traceId: call.traceId,
+          traceId: call.trace?.traceId,
         })
       },
     }

@@ -88,9 +88,14 @@ export class ProcessTable {
   failed(use: ProcessUse): void {
     this.#backoffs[use].failed(this.#options.clock.monotonicMs())
     const { log, name } = this.#options
-    log.write('warn', 'process.ended', 'The process of an upstream ends as soon as it is started', {
-      upstream: name,
-    })
+    log.write(
+      'warn',
+      'sidelight.process.ended',
+      'The process of an upstream ends as soon as it is started',
+      {
+        'sidelight.upstream.name': name,
+      },
+    )
   }
 
   /** A running process, or why there is none: it crashed too often just now. */
@@ -152,23 +157,23 @@ export class ProcessTable {
     const sound = answered && (use === 'session' || end.uptimeMs >= SOUND_MS)
     if (sound) this.#backoffs[use].reset()
     else this.#backoffs[use].failed(clock.monotonicMs())
-    log.write('warn', 'process.ended', 'The process of an upstream ended by itself', {
-      upstream: name,
-      pid: process.pid,
-      code: end.code,
-      signal: end.signal,
-      error: end.spawnError,
-      uptime_ms: Math.round(end.uptimeMs),
+    log.write('warn', 'sidelight.process.ended', 'The process of an upstream ended by itself', {
+      'sidelight.upstream.name': name,
+      'process.pid': process.pid,
+      'process.exit.code': end.code,
+      'sidelight.process.signal': end.signal,
+      'sidelight.detail': end.spawnError,
+      'sidelight.process.lifetime': Math.round(end.uptimeMs) / 1000,
     })
   }
 
   #logStderr(pid: number | undefined, text: string): void {
     const { log, name } = this.#options
     if (text.trim() === '') return
-    log.write('info', 'process.stderr', 'A server wrote to its standard error', {
-      upstream: name,
-      pid,
-      text,
+    log.write('info', 'sidelight.process.stderr', 'A server wrote to its standard error', {
+      'sidelight.upstream.name': name,
+      'process.pid': pid,
+      'sidelight.process.text': text,
     })
   }
 }

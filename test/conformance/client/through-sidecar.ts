@@ -41,6 +41,7 @@ async function startBeside(url: URL): Promise<Sidecar> {
   const telemetry = readTelemetryEnv({
     OTEL_TRACES_EXPORTER: 'console',
     OTEL_METRICS_EXPORTER: 'none',
+    OTEL_LOGS_EXPORTER: 'none',
   })
   if ('kind' in telemetry) throw new Error(telemetry.message)
   const started = await startSidecar({
@@ -51,6 +52,7 @@ async function startBeside(url: URL): Promise<Sidecar> {
     clock: systemClock,
     log: {
       enabled: () => true,
+      attach: () => {},
       write: (level, event, body, fields) => {
         if (level === 'warn' || level === 'error') console.error(level, event, body, fields)
       },

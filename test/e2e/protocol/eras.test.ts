@@ -99,6 +99,7 @@ const QUIET = {
   PATH: process.env['PATH'] ?? '',
   OTEL_TRACES_EXPORTER: 'none',
   OTEL_METRICS_EXPORTER: 'none',
+  OTEL_LOGS_EXPORTER: 'none',
 }
 
 for (const [name, start, revision] of [

@@ -257,9 +257,11 @@ test('case 55: 1 MB on standard error holds up no call (HTTP→stdio)', async ()
   await taken.puppet?.writeError('x'.repeat(STDERR_BYTES))
   taken.answer(result('1'))
   assert.equal(await link.near.next(), result('1'))
-  const logged = link.sidecar?.logs.filter(({ event }) => event === 'process.stderr') ?? []
+  const logged =
+    link.sidecar?.logs.filter(({ event }) => event === 'sidelight.process.stderr') ?? []
   assert.ok(logged.length > 0)
-  for (const { fields } of logged) assert.ok(String(fields['text']).length <= 4097)
+  for (const { fields } of logged)
+    assert.ok(String(fields['sidelight.process.text']).length <= 4097)
 })
 
 overModes(
@@ -330,7 +332,7 @@ test('case 57: a process that ends of a probe for the era is no crash (HTTP→st
       metrics?.sum('sidelight_processes_ended_total', { sidelight_process_end: how })
     assert.deepEqual(['probe', 'crashed', 'exited'].map(counted), [1, 0, 0])
     assert.deepEqual(
-      link.sidecar?.logs.filter(({ event }) => event === 'process.ended'),
+      link.sidecar?.logs.filter(({ event }) => event === 'sidelight.process.ended'),
       [],
     )
     // The client falls back, at once.

@@ -153,7 +153,7 @@ export function exchangeFor(
   exchange.calls = envelope.messages.map((message) => ({
     exchange,
     message,
-    traceId: undefined,
+    trace: undefined,
     outcome: undefined,
   }))
   return exchange

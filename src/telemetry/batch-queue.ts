@@ -1,5 +1,5 @@
 /**
- * Ended spans on their way out: bounded in number, sent in batches, one batch at a time
+ * Spans and log records on their way out: bounded in number, sent in batches, one batch at a time
  * (OpenTelemetry specification, "Batching processor").
  *
  * Whatever the collector does, a call only ever appends to a list.
@@ -7,27 +7,27 @@
 
 import { withinTime } from './within-time.ts'
 
-export interface SpanQueueOptions {
-  /** Spans that may wait; more are dropped, the newest first. */
-  readonly spansMax: number
+export interface BatchQueueOptions<T> {
+  /** Items that may wait; more are dropped, the newest first. */
+  readonly itemsMax: number
   readonly batchMax: number
-  /** How long a span waits at most before its batch is sent. */
+  /** How long an item waits at most before its batch is sent. */
   readonly delayMs: number
   /** How long one batch may take before the next is tried. */
   readonly exportTimeoutMs: number
-  /** Sends a batch; resolves to false when it was lost. Never rejects. */
-  readonly send: (spans: readonly Buffer[]) => Promise<boolean>
+  /** Sends a batch; resolves to the number of items that were lost. Never rejects. */
+  readonly send: (items: readonly T[]) => Promise<number>
   readonly onDropped: (reason: 'queue_full' | 'export_failed', count: number) => void
 }
 
-export class SpanQueue {
-  readonly #options: SpanQueueOptions
-  #waiting: Buffer[] = []
+export class BatchQueue<T> {
+  readonly #options: BatchQueueOptions<T>
+  #waiting: T[] = []
   #timer: NodeJS.Timeout | undefined
   #sending: Promise<void> | undefined
   #closed = false
 
-  constructor(options: SpanQueueOptions) {
+  constructor(options: BatchQueueOptions<T>) {
     this.#options = options
   }
 
@@ -35,15 +35,15 @@ export class SpanQueue {
     return this.#waiting.length
   }
 
-  add(span: Buffer): void {
-    const { spansMax, batchMax, onDropped } = this.#options
-    if (this.#closed || this.#waiting.length >= spansMax) {
+  add(item: T): void {
+    const { itemsMax, batchMax, onDropped } = this.#options
+    if (this.#closed || this.#waiting.length >= itemsMax) {
       onDropped('queue_full', 1)
       return
     }
-    this.#waiting.push(span)
+    this.#waiting.push(item)
     if (this.#sending !== undefined) return
-    if (this.#waiting.length >= Math.min(batchMax, spansMax)) this.#sendNext()
+    if (this.#waiting.length >= Math.min(batchMax, itemsMax)) this.#sendNext()
     else this.#startTimer()
   }
 
@@ -70,10 +70,10 @@ export class SpanQueue {
     this.#sending = this.#send(batch)
   }
 
-  async #send(batch: readonly Buffer[]): Promise<void> {
+  async #send(batch: readonly T[]): Promise<void> {
     const { send, exportTimeoutMs, onDropped } = this.#options
-    const sent = await withinTime(send(batch), exportTimeoutMs)
-    if (sent !== true) onDropped('export_failed', batch.length)
+    const lost = (await withinTime(send(batch), exportTimeoutMs)) ?? batch.length
+    if (lost > 0) onDropped('export_failed', lost)
     this.#sending = undefined
     if (this.#closed) return
     if (this.#waiting.length >= this.#options.batchMax) this.#sendNext()

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { SpanQueue, type SpanQueueOptions } from '../../src/telemetry/span-queue.ts'
+import { BatchQueue, type BatchQueueOptions } from '../../src/telemetry/batch-queue.ts'
 
 interface Harness {
-  readonly queue: SpanQueue
+  readonly queue: BatchQueue<Buffer>
   /** Sizes of the batches that were sent. */
   readonly sent: number[]
   readonly dropped: [reason: string, count: number][]
@@ -11,19 +11,19 @@ interface Harness {
   readonly finish: (sent: boolean) => Promise<void>
 }
 
-function harness(t: TestContext, given: Partial<SpanQueueOptions> = {}): Harness {
+function harness(t: TestContext, given: Partial<BatchQueueOptions<Buffer>> = {}): Harness {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const sent: number[] = []
   const dropped: [string, number][] = []
   const pending: ((sent: boolean) => void)[] = []
-  const queue = new SpanQueue({
-    spansMax: 10,
+  const queue = new BatchQueue<Buffer>({
+    itemsMax: 10,
     batchMax: 4,
     delayMs: 1_000,
     exportTimeoutMs: 5_000,
     send: (spans) => {
       sent.push(spans.length)
-      return new Promise((resolve) => pending.push(resolve))
+      return new Promise((resolve) => pending.push((ok) => resolve(ok ? 0 : spans.length)))
     },
     onDropped: (reason, count) => dropped.push([reason, count]),
     ...given,
@@ -39,7 +39,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await Promise.resolve()
 }
 
-function add(queue: SpanQueue, count: number): void {
+function add(queue: BatchQueue<Buffer>, count: number): void {
   for (let i = 0; i < count; i += 1) queue.add(Buffer.from('span'))
 }
 
@@ -105,7 +105,7 @@ describe('The queue of spans', () => {
   })
 
   it('sends full batches also when fewer spans may wait than a batch holds', (t) => {
-    const { queue, sent, dropped } = harness(t, { spansMax: 2 })
+    const { queue, sent, dropped } = harness(t, { itemsMax: 2 })
     add(queue, 2)
     assert.deepEqual(sent, [2])
     assert.deepEqual(dropped, [])

@@ -1,0 +1,142 @@
+/**
+ * Every event that is logged: the one place for their names, levels and attributes.
+ *
+ * docs/telemetry.md is generated from here. Attributes carry the names of OpenTelemetry's semantic
+ * conventions where there are some.
+ */
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+/** OpenTelemetry severity numbers (specification, "Log Data Model"). */
+export const SEVERITY: Readonly<Record<LogLevel, number>> = {
+  debug: 5,
+  info: 9,
+  warn: 13,
+  error: 17,
+}
+
+export interface EventDefinition {
+  /** The levels at which it is written. */
+  readonly levels: readonly LogLevel[]
+  readonly description: string
+  /** Every attribute that it may carry; one whose value is not known is left out. */
+  readonly attributes: readonly string[]
+  /** True for what goes to standard error only, never over the network. */
+  readonly local?: boolean
+}
+
+const UPSTREAM = 'sidelight.upstream.name'
+const VERSION = 'sidelight.version'
+const ERROR_TYPE = 'error.type'
+const DETAIL = 'sidelight.detail'
+
+export const EVENTS = {
+  'sidelight.sidecar.started': {
+    levels: ['info'],
+    description: 'Sidelight listens.',
+    attributes: [VERSION, 'sidelight.listen.data', 'sidelight.listen.admin', 'sidelight.upstreams'],
+  },
+  'sidelight.sidecar.draining': {
+    levels: ['info'],
+    description: 'No new calls are taken; those under way may finish.',
+    attributes: ['sidelight.exchanges.open'],
+  },
+  'sidelight.sidecar.stopped': {
+    levels: ['info'],
+    description: 'Everything has ended. Written after the last export, so on standard error only.',
+    attributes: [],
+    local: true,
+  },
+  'sidelight.sidecar.defect': {
+    levels: ['error'],
+    description: 'A defect of Sidelight, with its stack for whoever reports it.',
+    attributes: ['exception.stacktrace'],
+  },
+  'sidelight.wrap.started': {
+    levels: ['info'],
+    description: 'Sidelight stands between a client and the server that it wraps.',
+    attributes: [VERSION, UPSTREAM, 'sidelight.listen.admin'],
+  },
+  'sidelight.call.ended': {
+    levels: ['debug', 'warn'],
+    description:
+      'A call ended: a warning when the fault lies with the upstream or with Sidelight. Duration in seconds.',
+    attributes: [
+      UPSTREAM,
+      'mcp.method.name',
+      'gen_ai.tool.name',
+      'gen_ai.prompt.name',
+      'sidelight.outcome',
+      'sidelight.outcome.reason',
+      ERROR_TYPE,
+      'sidelight.call.duration',
+    ],
+  },
+  'sidelight.upstream.failed': {
+    levels: ['warn'],
+    description: 'An upstream did not answer as it should.',
+    attributes: [UPSTREAM, ERROR_TYPE, DETAIL, 'sidelight.call.sent'],
+  },
+  'sidelight.upstream.endpoint_refused': {
+    levels: ['warn'],
+    description:
+      'An HTTP+SSE upstream wants messages to be sent to another origin, where none are sent.',
+    attributes: [UPSTREAM],
+  },
+  'sidelight.process.ended': {
+    levels: ['warn'],
+    description: 'The process of a stdio server ended by itself. Lifetime in seconds.',
+    attributes: [
+      UPSTREAM,
+      'process.pid',
+      'process.exit.code',
+      'sidelight.process.signal',
+      DETAIL,
+      'sidelight.process.lifetime',
+    ],
+  },
+  'sidelight.process.stderr': {
+    levels: ['info'],
+    description:
+      "What a stdio server wrote to its standard error. Never exported: it is the server's own text.",
+    attributes: [UPSTREAM, 'process.pid', 'sidelight.process.text'],
+    local: true,
+  },
+  'sidelight.process.unguarded': {
+    levels: ['warn'],
+    description: 'There is no /bin/sh to end servers when Sidelight is killed.',
+    attributes: [DETAIL],
+  },
+  'sidelight.secret.unreadable': {
+    levels: ['warn'],
+    description: 'A file with the value of a header cannot be read; the last value stays in use.',
+    attributes: ['file.path', DETAIL],
+  },
+  'sidelight.telemetry.settings': {
+    levels: ['warn'],
+    description: 'A value of an `OTEL_*` variable means nothing; its default is used.',
+    attributes: [],
+  },
+  'sidelight.telemetry.export_failed': {
+    levels: ['warn'],
+    description:
+      'Telemetry could not be exported; once a minute for each kind of complaint. Never exported itself.',
+    attributes: [DETAIL],
+    local: true,
+  },
+  'sidelight.log.suppressed': {
+    levels: ['warn'],
+    description: 'So many records of one event were left out because they came too fast.',
+    attributes: ['sidelight.log.event', 'sidelight.log.count'],
+  },
+} as const satisfies Readonly<Record<string, EventDefinition>>
+
+export type EventName = keyof typeof EVENTS
+
+/** The levels at which an event may be written. */
+export type LevelOf<N extends EventName> = (typeof EVENTS)[N]['levels'][number]
+
+/** The attributes that an event may carry. */
+export type AttributeOf<N extends EventName> = (typeof EVENTS)[N]['attributes'][number]

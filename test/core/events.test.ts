@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { EVENTS, type EventDefinition } from '../../src/core/events.ts'
+
+const events: Readonly<Record<string, EventDefinition>> = EVENTS
+
+/** Every event with its levels; those that never leave the machine are marked. */
+const PINNED = [
+  'sidelight.sidecar.started info',
+  'sidelight.sidecar.draining info',
+  'sidelight.sidecar.stopped info local',
+  'sidelight.sidecar.defect error',
+  'sidelight.wrap.started info',
+  'sidelight.call.ended debug,warn',
+  'sidelight.upstream.failed warn',
+  'sidelight.upstream.endpoint_refused warn',
+  'sidelight.process.ended warn',
+  'sidelight.process.stderr info local',
+  'sidelight.process.unguarded warn',
+  'sidelight.secret.unreadable warn',
+  'sidelight.telemetry.settings warn',
+  'sidelight.telemetry.export_failed warn local',
+  'sidelight.log.suppressed warn',
+]
+
+describe('The events', () => {
+  it('have these names and levels', () => {
+    assert.deepEqual(
+      Object.entries(events).map(([name, { levels, local }]) =>
+        [name, levels.join(','), ...(local === true ? ['local'] : [])].join(' '),
+      ),
+      PINNED,
+    )
+  })
+
+  it('have names and attributes under a namespace, and none of MCP that MCP does not name', () => {
+    const attributes = Object.values(events).flatMap((event) => event.attributes)
+    for (const name of attributes) assert.match(name, /^[a-z0-9_]+(\.[a-z0-9_]+)+$/)
+    assert.deepEqual(
+      [...new Set(attributes)].filter((name) => /^(mcp|gen_ai)\./.test(name)),
+      ['mcp.method.name', 'gen_ai.tool.name', 'gen_ai.prompt.name'],
+    )
+  })
+
+  it('have no attribute for a session, a token, an argument or a result', () => {
+    for (const { attributes } of Object.values(events)) {
+      for (const name of attributes) {
+        assert.doesNotMatch(name, /session|token|secret|argument|result|authorization|header/)
+      }
+    }
+  })
+
+  it('say what they mean, in a sentence', () => {
+    for (const { description } of Object.values(events)) assert.match(description, /^[A-Z].*\.$/)
+  })
+})
