@@ -9,7 +9,6 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { readRequests, type UpstreamRequest } from '../support/read-requests.ts'
-import { closeAfterTest } from '../support/scope.ts'
 import {
   isRequestFault,
   type ConnectionFault,
@@ -160,13 +159,6 @@ export class FaultProxy {
     })
     this.#pairs.add(pair)
   }
-}
-
-/** One that is closed when the test is over. */
-export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
-  const proxy = await FaultProxy.open(options)
-  closeAfterTest(() => proxy.close())
-  return proxy
 }
 
 interface PairOptions {
