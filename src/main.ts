@@ -73,6 +73,7 @@ function createContext(): CommandContext {
       stopped ??= firstSignal()
       return stopped
     },
+    onHangup: (listener) => void process.on('SIGHUP', listener),
     terminal: stdout.isTTY ? { columns: () => stdout.columns, rows: () => stdout.rows } : undefined,
   }
 }

@@ -16,6 +16,8 @@ export interface CommandContext {
   stdout(): Writable
   /** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
   readonly stopped: Promise<NodeJS.Signals>
+  /** Calls `listener` at each SIGHUP, which asks for the configuration to be read again. */
+  onHangup(listener: () => void): void
   /** What the terminal can show; undefined when standard output is no terminal. */
   readonly terminal: { readonly columns: () => number; readonly rows: () => number } | undefined
 }

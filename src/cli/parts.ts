@@ -1,6 +1,7 @@
 /** Puts the parts of a sidecar together from a configuration, for every command that runs one. */
 
 import { randomUUID } from 'node:crypto'
+import type { ConfigChange } from '../config/compare.ts'
 import type { Config } from '../config/schema.ts'
 import type { ListenAddress } from '../config/units.ts'
 import type { Clock } from '../core/clock.ts'
@@ -28,10 +29,11 @@ import type { Stages } from '../pipeline/stages.ts'
 import { Limiter } from '../resilience/limiter.ts'
 import type { TelemetrySettings } from '../telemetry/env.ts'
 import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
+import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
-import { createUpstreams, type MakeStdio } from './upstreams.ts'
+import { createUpstreams, type MakeStdio, type Upstreams } from './upstreams.ts'
 
 export interface SidecarOptions {
   readonly config: Config
@@ -70,6 +72,8 @@ export interface Parts {
   readonly telemetry: Telemetry
   draining(): boolean
   startDraining(): void
+  /** Follows a newer configuration; nothing has changed when it fails. */
+  apply(config: Config, change: ConfigChange): StartFailure | undefined
   /** Ends everything that does not listen. */
   close(): Promise<void>
   fail(what: 'data' | 'admin', address: string, code: string): Promise<StartFailure>
@@ -95,7 +99,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   })
   if ('kind' in upstreams) {
     await telemetry.shutdown(0)
-    return { kind: 'failed', what: 'file', address: upstreams.file, code: upstreams.code }
+    return fileFailure(upstreams)
   }
   const registry = new UpstreamRegistry(
     upstreams.parts,
@@ -125,7 +129,20 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     upstreams.close()
     await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
   }
-  return toParts({ options, observer, inFlight, resumptions, registry, telemetry, close })
+  return toParts({
+    options,
+    observer,
+    inFlight,
+    resumptions,
+    registry,
+    upstreams,
+    telemetry,
+    close,
+  })
+}
+
+function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
+  return { kind: 'failed', what: 'file', address: file, code }
 }
 
 function telemetryOptions(
@@ -154,13 +171,15 @@ interface Made {
   readonly inFlight: InFlight
   readonly resumptions: Resumptions
   readonly registry: UpstreamRegistry
+  readonly upstreams: Upstreams
   readonly telemetry: Telemetry
   readonly close: () => Promise<void>
 }
 
 function toParts(made: Made): Parts {
-  const { options, observer, inFlight, resumptions, registry, telemetry, close } = made
-  const { config, clock, log } = options
+  const { options, observer, inFlight, resumptions, registry, upstreams, telemetry, close } = made
+  const { clock, log } = options
+  let { config } = options
   const budget = new CaptureBudget({
     bytesMax: CAPTURES_BYTES_MAX,
     onFull: () => observer.limitHit('captures'),
@@ -172,7 +191,9 @@ function toParts(made: Made): Parts {
     observer,
     inFlight,
     resumptions,
-    rejections: config.rejections,
+    get rejections() {
+      return config.rejections
+    },
     drainRejection: () => (draining ? DRAINING : undefined),
     readEnvelope: createEnvelopeReader({
       depthMax: config.limits.depth,
@@ -193,6 +214,16 @@ function toParts(made: Made): Parts {
     draining: () => draining,
     startDraining: () => {
       draining = true
+    },
+    apply: (next, change) => {
+      const remade = upstreams.make(next, [...change.added, ...change.changed])
+      if ('kind' in remade) return fileFailure(remade)
+      const graceMs = durationOf(config.limits.sessionIdle)
+      for (const name of change.removed) registry.remove(name, graceMs)
+      for (const one of remade) registry.put(one, graceMs)
+      telemetry.addUpstreams(change.added)
+      config = next
+      return undefined
     },
     close,
     fail: async (what, address, code) => {

@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts'
 import type { Log } from '../core/log.ts'
 import { readTelemetryEnv } from '../telemetry/env.ts'
 import { EXIT, type CommandContext } from './command.ts'
+import { ConfigWatch } from './config-watch.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
 import type { StartFailure } from './parts.ts'
@@ -28,10 +29,22 @@ export async function runCommand(flags: FlagValues, context: CommandContext): Pr
     context.out(printConfig(config))
     return EXIT.ok
   }
-  return serve(config, context)
+  return serve(config, context, source.file === undefined ? undefined : { ...source.file, flags })
 }
 
-async function serve(config: Config, context: CommandContext): Promise<number> {
+/** The file that the configuration came from, and the flags that win over it. */
+interface Origin {
+  readonly path: string
+  /** Its content as it was read. */
+  readonly text: string
+  readonly flags: FlagValues
+}
+
+async function serve(
+  config: Config,
+  context: CommandContext,
+  origin: Origin | undefined,
+): Promise<number> {
   const telemetry = readTelemetryEnv(context.env)
   if ('kind' in telemetry) {
     context.err(`sidelight: ${telemetry.message}\n`)
@@ -39,6 +52,9 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
   }
   // Taken before anything starts, so that no signal comes too early to be heard.
   const { clock, version, stopped } = context
+  // Without a file there is nothing to read again, and a hang-up must not end the sidecar either.
+  const onHangup = { read: (): void => {} }
+  context.onHangup(() => onHangup.read())
   const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
   for (const warning of telemetry.warnings)
     log.write('warn', 'sidelight.telemetry.settings', warning)
@@ -56,9 +72,26 @@ async function serve(config: Config, context: CommandContext): Promise<number> {
     return EXIT.failed
   }
   announce(sidecar, config, context, log)
+  const watch = origin === undefined ? undefined : follow(origin, sidecar, context)
+  onHangup.read = () => void watch?.readNow()
   await stopped
+  watch?.stop()
   await sidecar.drain()
   return EXIT.ok
+}
+
+/** Follows the file: what it says anew is put in force, or refused. */
+function follow(origin: Origin, sidecar: Sidecar, context: CommandContext): ConfigWatch {
+  const watch = new ConfigWatch(origin.path, async () => {
+    const source = await readSource(origin.flags, context)
+    const result: ConfigResult =
+      typeof source === 'string'
+        ? { kind: 'invalid', problems: [{ path: '', line: undefined, message: source }] }
+        : source.result
+    sidecar.reload(origin.path, result)
+  })
+  watch.start(origin.text)
+  return watch
 }
 
 function announce(sidecar: Sidecar, config: Config, context: CommandContext, log: Log): void {
@@ -92,6 +125,7 @@ interface Source {
   /** What problems are said to be in: the file, or the flags. */
   readonly name: string
   readonly result: ConfigResult
+  readonly file: Pick<Origin, 'path' | 'text'> | undefined
 }
 
 async function readSource(flags: FlagValues, context: CommandContext): Promise<Source | string> {
@@ -106,11 +140,12 @@ async function readSource(flags: FlagValues, context: CommandContext): Promise<S
     return {
       name: file,
       result: parsed.kind === 'config' ? override(parsed.config, flags) : parsed,
+      file: { path: file, text: text.source },
     }
   }
   const upstreams = toUpstreams(Array.isArray(upstream) ? upstream : [])
   if (typeof upstreams === 'string') return upstreams
-  return { name: 'flags', result: override({ upstreams }, flags) }
+  return { name: 'flags', result: override({ upstreams }, flags), file: undefined }
 }
 
 /** The file's text, or what is wrong with the file. */

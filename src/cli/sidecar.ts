@@ -1,10 +1,14 @@
 /** A whole sidecar with its listeners, and how it is taken down again. */
 
+import type { RequestListener } from 'node:http'
 import { createIdentityReader } from '../auth/claimed-identity.ts'
+import type { ConfigResult } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
 import { formatAddress } from '../config/units.ts'
 import { createDataApp } from '../http/data-app.ts'
 import { listen, type Listener } from '../http/listener.ts'
 import { BodyBudget } from '../http/read-body.ts'
+import type { ReloadResult } from '../telemetry/instruments.ts'
 import {
   assemble,
   listenerLimits,
@@ -14,6 +18,7 @@ import {
   type SidecarOptions,
   type StartFailure,
 } from './parts.ts'
+import { createReload } from './reload.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
 import { newSessionId, pathsOf, prefixesOf } from './upstreams.ts'
 
@@ -21,6 +26,12 @@ export interface Sidecar {
   readonly dataUrl: string
   /** Undefined when the admin plane is off. */
   readonly adminUrl: string | undefined
+  /**
+   * Follows a newer configuration, or keeps the old one when it is not valid, and says which in the
+   * log and in metrics. Calls under way, sessions and streams of upstreams that stay as they are go
+   * on. `name` is what problems are said to be in.
+   */
+  reload(name: string, read: ConfigResult): ReloadResult
   /** Refuses new calls, lets those under way finish in time, sends what telemetry waits, and ends. */
   drain(): Promise<void>
 }
@@ -31,24 +42,40 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
   const { config } = options
   const identity = createIdentityReader()
   const dataAddress = addressOf(config.listen.data)
-  const dataApp = createDataApp({
-    stages: parts.stages,
-    peers: peerRules(config, dataAddress),
-    bodyBytesMax: sizeOf(config.limits.body),
-    bodyBudget: new BodyBudget(sizeOf(config.limits.bodies)),
-    identify: ({ headers }) => identity(headers.authorization),
-    newId: newSessionId,
-    paths: pathsOf(config),
-    prefixes: prefixesOf(config),
+  const bodyBudget = new BodyBudget(sizeOf(config.limits.bodies))
+  const appFor = (current: Config): RequestListener =>
+    createDataApp({
+      stages: parts.stages,
+      peers: peerRules(config, dataAddress),
+      bodyBytesMax: sizeOf(config.limits.body),
+      bodyBudget,
+      identify: ({ headers }) => identity(headers.authorization),
+      newId: newSessionId,
+      paths: pathsOf(current),
+      prefixes: prefixesOf(current),
+    })
+  // Routes change as a whole, so that no request sees a part of a configuration.
+  let app = appFor(config)
+  const data = await listen((incoming, outgoing) => app(incoming, outgoing), {
+    ...dataAddress,
+    ...listenerLimits(config, parts),
   })
-  const data = await listen(dataApp, { ...dataAddress, ...listenerLimits(config, parts) })
   if ('kind' in data) return parts.fail('data', config.listen.data, data.code)
   const admin = await startAdmin(options, parts)
   if (admin !== undefined && 'kind' in admin) {
     await data.destroy()
     return parts.fail('admin', config.listen.admin, admin.code)
   }
-  return toSidecar(options, parts, data, admin)
+  const reload = createReload(config, {
+    log: options.log,
+    apply: (next, change) => {
+      const failure = parts.apply(next, change)
+      if (failure === undefined) app = appFor(next)
+      return failure
+    },
+    count: (result) => parts.telemetry.configReloaded(result),
+  })
+  return { ...toSidecar(options, parts, data, admin), reload }
 }
 
 function toSidecar(
@@ -56,7 +83,7 @@ function toSidecar(
   parts: Parts,
   data: Listener,
   admin: Listener | undefined,
-): Sidecar {
+): Omit<Sidecar, 'reload'> {
   const { config, log } = options
   let drained: Promise<void> | undefined
   const drain = async (): Promise<void> => {

@@ -44,6 +44,8 @@ export type MakeStdio = (parts: StdioParts) => Transport
 
 export interface Upstreams {
   readonly parts: readonly UpstreamParts[]
+  /** Those of a newer configuration, by their names in it; none is put into use. */
+  make(config: Config, names: readonly string[]): readonly UpstreamParts[] | HeaderFileFailure
   /** Ends what outlives the transports. */
   close(): void
 }
@@ -57,7 +59,7 @@ export function newSessionId(): string {
 }
 
 export function createUpstreams(options: UpstreamsOptions): Upstreams | HeaderFileFailure {
-  const { config, log } = options
+  const { log } = options
   const watchdog = new Watchdog({
     onMissing: (code) =>
       log.write(
@@ -69,8 +71,21 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams | HeaderFi
         },
       ),
   })
+  const make: Upstreams['make'] = (config, names) =>
+    makeParts(names, { ...options, config }, watchdog)
+  const parts = make(options.config, Object.keys(options.config.upstreams))
+  return 'kind' in parts ? parts : { parts, make, close: () => watchdog.close() }
+}
+
+function makeParts(
+  names: readonly string[],
+  options: UpstreamsOptions,
+  watchdog: Watchdog,
+): readonly UpstreamParts[] | HeaderFileFailure {
   const parts: UpstreamParts[] = []
-  for (const [name, upstream] of Object.entries(config.upstreams)) {
+  for (const name of names) {
+    const upstream = options.config.upstreams[name]
+    if (upstream === undefined) continue
     const made =
       upstream.url === undefined
         ? stdioParts(name, upstream, options, watchdog)
@@ -78,7 +93,7 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams | HeaderFi
     if ('kind' in made) return made
     parts.push(made)
   }
-  return { parts, close: () => watchdog.close() }
+  return parts
 }
 
 function httpParts(

@@ -114,6 +114,20 @@ export const EVENTS = {
     description: 'A file with the value of a header cannot be read; the last value stays in use.',
     attributes: ['file.path', DETAIL],
   },
+  'sidelight.config.reloaded': {
+    levels: ['info', 'warn', 'error'],
+    description:
+      'The configuration was read while Sidelight runs, and this became of it; problems name places, never values.',
+    attributes: [
+      'sidelight.config.reload.outcome',
+      'sidelight.config.upstreams_added',
+      'sidelight.config.upstreams_removed',
+      'sidelight.config.upstreams_changed',
+      'sidelight.config.keys_changed',
+      'sidelight.config.keys_need_restart',
+      DETAIL,
+    ],
+  },
   'sidelight.telemetry.settings': {
     levels: ['warn'],
     description: 'A value of an `OTEL_*` variable means nothing; its default is used.',

@@ -61,6 +61,8 @@ export function createCallDescriber(vocabulary: Vocabulary): (call: Call) => Cal
       }
     }
     const description = describe(call, revision, vocabulary)
+    // A newer configuration may know the upstream.
+    if (description.upstream === OTHER) return description
     recent[next] = { method, target, upstreamName, revision, description }
     next = (next + 1) % RECENT_MAX
     return description

@@ -28,6 +28,16 @@ const SIGNALS: readonly Signal[] = ['traces', 'logs']
 
 const DROP_REASONS: readonly DropReason[] = ['queue_full', 'export_failed']
 
+/** What became of a changed configuration. */
+export type ReloadResult = 'applied' | 'restart_needed' | 'unchanged' | 'invalid'
+
+const RELOAD_RESULTS: readonly ReloadResult[] = [
+  'applied',
+  'restart_needed',
+  'unchanged',
+  'invalid',
+]
+
 export class Instruments implements TransportObserver {
   readonly serverOperationDuration: HistogramFamily
   readonly clientOperationDuration: HistogramFamily
@@ -38,6 +48,8 @@ export class Instruments implements TransportObserver {
   readonly #linesDropped: CounterFamily
   readonly #limitHits: CounterFamily
   readonly #dropped: CounterFamily
+  readonly #reloads: CounterFamily
+  #lastReloadGood = true
   /** Running processes per upstream. */
   readonly #processes = new Map<string, number>()
   readonly families: readonly MetricFamily[]
@@ -53,6 +65,7 @@ export class Instruments implements TransportObserver {
     this.#linesDropped = new CounterFamily(METRICS.linesDropped, onOverflow)
     this.#limitHits = new CounterFamily(METRICS.limitHits, () => {})
     this.#dropped = new CounterFamily(METRICS.telemetryDropped, () => {})
+    this.#reloads = new CounterFamily(METRICS.configReloads, () => {})
     this.families = [
       this.serverOperationDuration,
       this.clientOperationDuration,
@@ -70,6 +83,10 @@ export class Instruments implements TransportObserver {
       this.#linesDropped,
       this.#limitHits,
       this.#dropped,
+      this.#reloads,
+      new GaugeFamily(METRICS.configValid, () => [
+        { values: [], value: this.#lastReloadGood ? 1 : 0 },
+      ]),
       new GaugeFamily(METRICS.buildInfo, () => [{ values: [sources.version], value: 1 }]),
     ]
     // A counter that is born at 1 shows no increase; these exist from the start.
@@ -77,6 +94,7 @@ export class Instruments implements TransportObserver {
     for (const signal of SIGNALS) {
       for (const reason of DROP_REASONS) this.#dropped.add([signal, reason], 0)
     }
+    for (const result of RELOAD_RESULTS) this.#reloads.add([result], 0)
   }
 
   processStarted(upstream: string): void {
@@ -94,6 +112,11 @@ export class Instruments implements TransportObserver {
 
   sessionEnded(upstream: string, why: SessionEnding): void {
     this.#sessionsEnded.add([upstream, why], 1)
+  }
+
+  configReloaded(result: ReloadResult): void {
+    this.#reloads.add([result], 1)
+    this.#lastReloadGood = result !== 'invalid'
   }
 
   telemetryDropped(signal: Signal, reason: DropReason, count: number): void {

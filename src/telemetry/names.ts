@@ -41,6 +41,7 @@ export const ATTR = {
   signal: 'sidelight.telemetry.signal',
   dropReason: 'sidelight.telemetry.drop.reason',
   version: 'sidelight.version',
+  reloadOutcome: 'sidelight.config.reload.outcome',
 } as const
 
 /** Value of a bounded attribute whose real value is not one of the known ones. */
@@ -166,6 +167,20 @@ export const METRICS = {
     unit: '{item}',
     description: 'Spans and log records that were lost on their way out, by reason.',
     attributes: [ATTR.signal, ATTR.dropReason],
+  },
+  configReloads: {
+    name: 'sidelight.config.reloads',
+    kind: 'counter',
+    unit: '{reload}',
+    description: 'Times that the configuration was read again, by what became of it.',
+    attributes: [ATTR.reloadOutcome],
+  },
+  configValid: {
+    name: 'sidelight.config.valid',
+    kind: 'gauge',
+    unit: '{config}',
+    description: '1 when the configuration that was read last is in force, 0 when it was refused.',
+    attributes: [],
   },
   buildInfo: {
     name: 'sidelight.build.info',

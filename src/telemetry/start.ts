@@ -36,7 +36,7 @@ import { CallTelemetry } from './call-telemetry.ts'
 import { createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
-import { Instruments, type InstrumentSources } from './instruments.ts'
+import { Instruments, type InstrumentSources, type ReloadResult } from './instruments.ts'
 import { LabelGuard } from './label-guard.ts'
 import { createLogOutput } from './log-output.ts'
 import { createMetricProducer } from './otlp-metrics.ts'
@@ -66,12 +66,17 @@ export interface Telemetry {
   readonly transports: TransportObserver
   /** Prometheus text format 0.0.4. */
   renderMetrics(): string
+  /** Names that a newer configuration brought; those that went stay known, for their last records. */
+  addUpstreams(names: readonly string[]): void
+  /** A changed configuration was read, and this became of it. */
+  configReloaded(result: ReloadResult): void
   /** Sends what is waiting and ends; never later than `timeoutMs`, whatever the collector does. */
   shutdown(timeoutMs: number): Promise<void>
 }
 
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { settings, clock, log } = options
+  const upstreams = new Set(options.vocabulary.upstreams)
   const epoch = new Epoch(clock)
   const instruments = new Instruments({
     version: options.version,
@@ -116,12 +121,16 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       guard,
       epoch,
       propagates: settings.traceContext && !settings.disabled,
-      upstreams: options.vocabulary.upstreams,
-      describe: createCallDescriber(options.vocabulary),
+      upstreams,
+      describe: createCallDescriber({ ...options.vocabulary, upstreams }),
       isLongLived: options.isLongLived,
     }),
     transports: instruments,
     renderMetrics: () => renderPrometheus(instruments.families),
+    addUpstreams: (names) => {
+      for (const name of names) upstreams.add(name)
+    },
+    configReloaded: (result) => instruments.configReloaded(result),
     shutdown: async (timeoutMs) => {
       await withinTime(
         Promise.allSettled([output?.close(), logs?.close(), metrics.shutdown()]),

@@ -23,8 +23,16 @@ export interface RegisteredUpstream extends Omit<UpstreamParts, 'watchSessions'>
   replied(exchange: Exchange, status: number, rawHeaders: readonly string[]): void
 }
 
+/** An upstream that is configured no more, or otherwise: what is under way may finish on it. */
+interface Retired {
+  readonly upstream: CountedUpstream
+  readonly untilMs: number
+}
+
 export class UpstreamRegistry {
-  readonly #upstreams = new Map<string, RegisteredUpstream>()
+  readonly #upstreams = new Map<string, CountedUpstream>()
+  readonly #retired = new Set<Retired>()
+  readonly #limiter: Limiter
   readonly #sessions: SessionRegistry
   readonly #clock: Clock
 
@@ -34,11 +42,27 @@ export class UpstreamRegistry {
     sessions: SessionRegistry,
     clock: Clock,
   ) {
+    this.#limiter = limiter
     this.#sessions = sessions
     this.#clock = clock
-    for (const parts of upstreams) {
-      this.#upstreams.set(parts.name, register(parts, limiter, sessions))
-    }
+    for (const parts of upstreams) this.put(parts, 0)
+  }
+
+  /**
+   * Adds an upstream, or takes it in place of the one of its name. Exchanges that are under way go on
+   * with the old one, for at most `graceMs`.
+   */
+  put(parts: UpstreamParts, graceMs: number): void {
+    this.remove(parts.name, graceMs)
+    this.#upstreams.set(parts.name, register(parts, this.#limiter, this.#sessions))
+  }
+
+  remove(name: string, graceMs: number): void {
+    const upstream = this.#upstreams.get(name)
+    if (upstream === undefined) return
+    this.#upstreams.delete(name)
+    this.#retired.add({ upstream, untilMs: this.#clock.monotonicMs() + graceMs })
+    this.#closeRetired()
   }
 
   find(name: string): RegisteredUpstream | undefined {
@@ -62,21 +86,39 @@ export class UpstreamRegistry {
     const nowMs = this.#clock.monotonicMs()
     this.#sessions.sweep()
     for (const { transport } of this.#upstreams.values()) transport.tick(nowMs)
+    for (const { upstream } of this.#retired) upstream.transport.tick(nowMs)
+    this.#closeRetired()
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.transport.close()))
+    const all = [...this.#upstreams.values(), ...[...this.#retired].map((one) => one.upstream)]
+    await Promise.all(all.map((upstream) => upstream.transport.close()))
   }
+
+  #closeRetired(): void {
+    const nowMs = this.#clock.monotonicMs()
+    for (const one of this.#retired) {
+      if (one.upstream.active > 0 && nowMs < one.untilMs) continue
+      this.#retired.delete(one)
+      void one.upstream.transport.close()
+    }
+  }
+}
+
+interface CountedUpstream extends RegisteredUpstream {
+  /** Exchanges under way, open streams included. */
+  active: number
 }
 
 function register(
   parts: UpstreamParts,
   limiter: Limiter,
   sessions: SessionRegistry,
-): RegisteredUpstream {
+): CountedUpstream {
   const { transport, watchSessions } = parts
-  return {
+  const upstream: CountedUpstream = {
     ...parts,
+    active: 0,
     admit: (exchange) => {
       const permit = limiter.tryAcquire()
       if (permit === undefined) return AT_CAPACITY
@@ -87,12 +129,13 @@ function register(
         if (visit?.kind === 'visit') visit.leave()
         return refused
       }
-      if (visit?.kind !== 'visit') return permit
+      upstream.active += 1
       return {
         kind: 'permit',
         settle: (outcome) => {
+          upstream.active -= 1
           permit.settle(outcome)
-          visit.leave()
+          if (visit?.kind === 'visit') visit.leave()
         },
       }
     },
@@ -105,6 +148,7 @@ function register(
       sessions.replied(exchange, status, minted)
     },
   }
+  return upstream
 }
 
 const AT_CAPACITY = rejectOver(

@@ -18,6 +18,7 @@ const PINNED = [
   'sidelight.process.stderr info local',
   'sidelight.process.unguarded warn',
   'sidelight.secret.unreadable warn',
+  'sidelight.config.reloaded info,warn,error',
   'sidelight.telemetry.settings warn',
   'sidelight.telemetry.export_failed warn local',
   'sidelight.log.suppressed warn',

@@ -51,6 +51,7 @@ export class Wrapped {
         stdin: () => this.#input,
         stdout: () => output,
         stopped: this.#stop.promise,
+        onHangup: () => {},
         terminal: undefined,
       },
     )

@@ -44,6 +44,7 @@ describe('The attributes', () => {
       signal: 'sidelight.telemetry.signal',
       dropReason: 'sidelight.telemetry.drop.reason',
       version: 'sidelight.version',
+      reloadOutcome: 'sidelight.config.reload.outcome',
     })
   })
 
@@ -123,6 +124,8 @@ describe('The metrics', () => {
         '{item}',
         ['sidelight.telemetry.signal', 'sidelight.telemetry.drop.reason'],
       ],
+      ['sidelight.config.reloads', 'counter', '{reload}', ['sidelight.config.reload.outcome']],
+      ['sidelight.config.valid', 'gauge', '{config}', []],
       ['sidelight.build.info', 'gauge', '{build}', ['sidelight.version']],
     ])
   })
@@ -141,6 +144,8 @@ describe('The metrics', () => {
       'sidelight_stdio_lines_dropped_total',
       'sidelight_limit_hits_total',
       'sidelight_telemetry_dropped_total',
+      'sidelight_config_reloads_total',
+      'sidelight_config_valid',
       'sidelight_build_info',
     ])
   })

@@ -1,0 +1,195 @@
+/** A configuration that changes while calls pass: what stays goes on, and a bad file harms nothing. */
+
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
+import { closeAfterTest } from '../support/scope.ts'
+import { startSidecarProcess, type SidecarProcess } from '../support/sidecar-process.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const NOTICED_WITHIN = 15_000
+
+interface Place {
+  readonly file: string
+  write(upstreams: Readonly<Record<string, string>>, more?: string): Promise<void>
+  writeText(text: string): Promise<void>
+}
+
+async function place(): Promise<Place> {
+  const directory = await mkdtemp(join(tmpdir(), 'sidelight-'))
+  closeAfterTest(() => rm(directory, { recursive: true }))
+  const file = join(directory, 'sidelight.yaml')
+  // As editors and ConfigMaps do it: the new file is there whole, or not at all.
+  const writeText = async (text: string): Promise<void> => {
+    await writeFile(`${file}.new`, text)
+    await rename(`${file}.new`, file)
+  }
+  return {
+    file,
+    writeText,
+    write: (upstreams, more = '') => writeText(yamlOf(upstreams, more)),
+  }
+}
+
+function yamlOf(upstreams: Readonly<Record<string, string>>, more = ''): string {
+  const lines = Object.entries(upstreams).map(([name, url]) => `  ${name}: { url: ${url} }`)
+  return `upstreams:\n${lines.join('\n')}\n${more}`
+}
+
+function echo(answer: string): Promise<RawUpstream> {
+  return startRawUpstream((_request, reply) => reply.result({ answer }))
+}
+
+async function call(sidecar: SidecarProcess, upstream: string): Promise<string> {
+  const response = await fetch(sidecar.url(upstream), {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2025-06-18',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
+  })
+  return response.text()
+}
+
+async function reloads(sidecar: SidecarProcess, result: string): Promise<number> {
+  const metrics = await sidecar.metrics()
+  return metrics.sum('sidelight_config_reloads_total', {
+    sidelight_config_reload_outcome: result,
+  })
+}
+
+async function counted(sidecar: SidecarProcess, result: string, count: number): Promise<void> {
+  await waitFor(async () => (await reloads(sidecar, result)) === count, {
+    within: NOTICED_WITHIN,
+    what: () => `${count} reloads that are ${result}; the log: ${sidecar.stderr}`,
+  })
+}
+
+it('a changed file adds, changes and removes upstreams, and calls under way finish', async () => {
+  const [first, second] = [await echo('first'), await echo('second')]
+  let finish: (() => void) | undefined
+  const slow = await startRawUpstream((_request, reply) => {
+    finish = () => reply.result({ answer: 'late' })
+  })
+  const config = await place()
+  await config.write({ one: first.url, two: slow.url, gone: second.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const late = call(sidecar, 'two')
+  await waitFor(() => finish !== undefined, { within: NOTICED_WITHIN, what: 'the slow call' })
+  await config.write({ one: first.url, two: second.url, new: second.url })
+  await counted(sidecar, 'applied', 1)
+  assert.match(await call(sidecar, 'one'), /"first"/)
+  assert.match(await call(sidecar, 'two'), /"second"/)
+  assert.match(await call(sidecar, 'new'), /"second"/)
+  assert.match(await call(sidecar, 'gone'), /no upstream named.*configured: one, new, two/)
+  finish?.()
+  assert.match(await late, /"late"/)
+  await waitFor(() => slow.sockets.size === 0, {
+    within: NOTICED_WITHIN,
+    what: 'the connections to what is configured no more to close',
+  })
+  assert.match(
+    sidecar.stderr,
+    /"sidelight\.config\.upstreams_added":"new","sidelight\.config\.upstreams_removed":"gone","sidelight\.config\.upstreams_changed":"two"/,
+  )
+})
+
+it('an open stream of an upstream that stays is not touched', async () => {
+  const upstream = await startRawUpstream((request, reply) => {
+    if (request.method === 'GET') {
+      reply.stream()
+      reply.event({ jsonrpc: '2.0', method: 'notifications/message', params: { data: 'one' } })
+      send = (data) =>
+        reply.event({ jsonrpc: '2.0', method: 'notifications/message', params: { data } })
+    } else reply.result({})
+  })
+  let send: (data: string) => void = () => {}
+  const config = await place()
+  await config.write({ one: upstream.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const stream = await fetch(sidecar.url('one'), {
+    headers: { accept: 'text/event-stream', 'mcp-session-id': 's' },
+  })
+  const reader = stream.body?.getReader()
+  assert.ok(reader !== undefined)
+  const decoder = new TextDecoder()
+  assert.match(decoder.decode((await reader.read()).value), /"one"/)
+  await config.write({ one: upstream.url, two: upstream.url })
+  sidecar.signal('SIGHUP')
+  await counted(sidecar, 'applied', 1)
+  send('two')
+  assert.match(decoder.decode((await reader.read()).value), /"two"/)
+  await reader.cancel()
+})
+
+it('a bad file changes nothing, is counted, and is named with its line', async () => {
+  const upstream = await echo('still here')
+  const config = await place()
+  await config.write({ one: upstream.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  await config.writeText('upstreams:\n  one: { ulr: http://127.0.0.1:1/mcp }\n')
+  await counted(sidecar, 'invalid', 1)
+  assert.match(await call(sidecar, 'one'), /"still here"/)
+  assert.match(sidecar.stderr, /sidelight\.yaml:2: upstreams\.one\.ulr/)
+  const metrics = await sidecar.metrics()
+  assert.equal(metrics.sum('sidelight_config_valid', {}), 0)
+  await config.write({ one: upstream.url })
+  await counted(sidecar, 'unchanged', 1)
+  assert.equal((await sidecar.metrics()).sum('sidelight_config_valid', {}), 1)
+})
+
+it('a file with a header that is not there changes nothing', async () => {
+  const upstream = await echo('as before')
+  const config = await place()
+  await config.write({ one: upstream.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const headers = '{ Authorization: { file: /nonexistent/token } }'
+  await config.writeText(`upstreams:\n  one: { url: ${upstream.url}, headers: ${headers} }\n`)
+  await counted(sidecar, 'invalid', 1)
+  assert.match(await call(sidecar, 'one'), /"as before"/)
+  assert.match(sidecar.stderr, /nonexistent\/token cannot be read \(ENOENT\)/)
+})
+
+it('keys that need a restart are named, and the others are followed', async () => {
+  const upstream = await echo('x')
+  const config = await place()
+  await config.write({ one: upstream.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  await config.write({ one: upstream.url, two: upstream.url }, 'limits: { sessions: 7 }\n')
+  await counted(sidecar, 'restart_needed', 1)
+  assert.match(await call(sidecar, 'two'), /"x"/)
+  assert.match(sidecar.stderr, /"sidelight\.config\.keys_need_restart":"limits\.sessions"/)
+})
+
+it('a ConfigMap is followed: the directory that a link leads to is swapped', async () => {
+  const upstream = await echo('x')
+  const directory = await mkdtemp(join(tmpdir(), 'sidelight-'))
+  closeAfterTest(() => rm(directory, { recursive: true }))
+  const version = async (name: string, text: string): Promise<void> => {
+    await mkdir(join(directory, name))
+    await writeFile(join(directory, name, 'sidelight.yaml'), text)
+    await symlink(name, join(directory, '..data_tmp'))
+    await rename(join(directory, '..data_tmp'), join(directory, '..data'))
+  }
+  await version('..1', yamlOf({ one: upstream.url }))
+  await symlink(join('..data', 'sidelight.yaml'), join(directory, 'sidelight.yaml'))
+  const sidecar = await startSidecarProcess({
+    args: ['--config', join(directory, 'sidelight.yaml')],
+  })
+  await version('..2', yamlOf({ one: upstream.url, two: upstream.url }))
+  await counted(sidecar, 'applied', 1)
+  assert.match(await call(sidecar, 'two'), /"x"/)
+})
+
+it('without a file SIGHUP changes nothing and ends nothing', async () => {
+  const upstream = await echo('x')
+  const sidecar = await startSidecarProcess({ args: ['--upstream', `one=${upstream.url}`] })
+  sidecar.signal('SIGHUP')
+  assert.match(await call(sidecar, 'one'), /"x"/)
+  assert.equal(await reloads(sidecar, 'applied'), 0)
+})
