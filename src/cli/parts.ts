@@ -25,6 +25,7 @@ import { spliceMeta } from '../mcp/splice-meta.ts'
 import { CaptureBudget } from '../mcp/text-capture.ts'
 import { InFlight } from '../pipeline/in-flight.ts'
 import { Resumptions } from '../pipeline/resumptions.ts'
+import { ServerRequests } from '../pipeline/server-requests.ts'
 import type { Stages } from '../pipeline/stages.ts'
 import { Limiter } from '../resilience/limiter.ts'
 import type { TelemetrySettings } from '../telemetry/env.ts'
@@ -117,14 +118,20 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     waitMs: durationOf(config.limits.suspendedWait),
     onOverflow: () => observer.limitHit('suspended_calls'),
   })
+  const serverRequests = new ServerRequests({
+    clock,
+    onOverflow: () => observer.limitHit('server_requests'),
+  })
   const sweeper = setInterval(() => {
     resumptions.sweep()
+    serverRequests.sweep()
     registry.tick()
   }, SWEEP_INTERVAL_MS)
   sweeper.unref()
   const close = async (): Promise<void> => {
     clearInterval(sweeper)
     resumptions.endAll()
+    serverRequests.endAll()
     await registry.close()
     upstreams.close()
     await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
@@ -134,6 +141,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     observer,
     inFlight,
     resumptions,
+    serverRequests,
     registry,
     upstreams,
     telemetry,
@@ -170,6 +178,7 @@ interface Made {
   readonly observer: CallObserver
   readonly inFlight: InFlight
   readonly resumptions: Resumptions
+  readonly serverRequests: ServerRequests
   readonly registry: UpstreamRegistry
   readonly upstreams: Upstreams
   readonly telemetry: Telemetry
@@ -177,7 +186,8 @@ interface Made {
 }
 
 function toParts(made: Made): Parts {
-  const { options, observer, inFlight, resumptions, registry, upstreams, telemetry, close } = made
+  const { options, observer, inFlight, resumptions, serverRequests } = made
+  const { registry, upstreams, telemetry, close } = made
   const { clock, log } = options
   let { config } = options
   const budget = new CaptureBudget({
@@ -191,6 +201,7 @@ function toParts(made: Made): Parts {
     observer,
     inFlight,
     resumptions,
+    serverRequests,
     get rejections() {
       return config.rejections
     },
@@ -202,9 +213,11 @@ function toParts(made: Made): Parts {
     findUpstream: (name) => registry.find(name),
     upstreamNames: () => registry.names(),
     isLongLived,
-    watchReply: (head, messages, onOutcome, wanted) =>
-      watchReply(head, messages, onOutcome, wanted === undefined ? undefined : { wanted, budget }),
-    watchStream: (head, awaited) => watchStream(head, awaited, budget),
+    watchReply: (head, messages, onOutcome, wanted, speech) => {
+      const captures = wanted === undefined ? undefined : { wanted, budget }
+      return watchReply(head, messages, onOutcome, captures, speech)
+    },
+    watchStream: (head, awaited, speech) => watchStream(head, awaited, budget, speech),
     decodeTee: createDecodeTee,
     spliceMeta,
   }

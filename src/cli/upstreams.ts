@@ -127,6 +127,7 @@ function httpParts(
         http,
         sessionsMax: config.limits.sessions,
         postPath: `/${name}/message`,
+        clock,
         observer,
         log,
       })

@@ -58,6 +58,8 @@ export interface Exchange {
   readonly clientPort: number | undefined
   /** Monotonic instant at which the request's head was read. */
   readonly receivedAtMs: number
+  /** Monotonic instant at which its last byte was read. */
+  readonly readAtMs: number
   /** MCP's session id, from the header or, for HTTP+SSE, from the query. Never logged. */
   readonly sessionId: string | undefined
   /** Who sent it, as far as that is known; sessions belong to one. */
@@ -81,6 +83,12 @@ export interface Call {
 export function headerOf(headers: HeaderRecord, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' || value === undefined ? value : value.join(', ')
+}
+
+/** The protocol revision that a message of a session names, as far as it does. */
+export function revisionOf(exchange: Exchange): string | undefined {
+  const begins = exchange.calls.find(({ message }) => message.method === 'initialize')
+  return begins?.message.protocolVersion ?? headerOf(exchange.headers, 'mcp-protocol-version')
 }
 
 /**

@@ -29,6 +29,8 @@ export type LimitName =
   | 'replay'
   /** Copies of results, such as lists of tools: one of them, or all together. */
   | 'captures'
+  /** Requests of servers that their clients have not answered. */
+  | 'server_requests'
   /** Names of tools and prompts that become metric labels, per upstream. */
   | 'label_values'
   /** Series per metric. */
@@ -49,6 +51,7 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'line',
   'replay',
   'captures',
+  'server_requests',
   'label_values',
   'metric_series',
 ]

@@ -40,6 +40,14 @@ export interface ValueSpan {
   readonly end: number
 }
 
+/** A JSON-RPC error, as far as it is read. */
+export interface ErrorAnswer {
+  /** Undefined when it is no whole number. */
+  readonly code: number | undefined
+  /** Cut to 256 bytes. */
+  readonly message: string | undefined
+}
+
 /** One JSON-RPC message of the client. Every field is always there, so that the shape never changes. */
 export interface Message {
   readonly kind: MessageKind
@@ -72,6 +80,8 @@ export interface Message {
   readonly cancels: string | undefined
   /** JSON text of `_meta.progressToken`. */
   readonly progressToken: string | undefined
+  /** Of a response that is an error: `error.code` and `error.message`. */
+  readonly error: ErrorAnswer | undefined
   readonly trace: TraceFields
   readonly splice: SplicePoints
 }

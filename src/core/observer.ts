@@ -6,6 +6,7 @@
 
 import type { Call, Exchange } from './exchange.ts'
 import type { LimitName } from './limits.ts'
+import type { JsonRpcId, TraceFields } from './message.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Trace context to write into a request on its way out. */
@@ -25,11 +26,104 @@ export interface AttemptTarget {
   readonly port: number | undefined
 }
 
+/** What an event stream is for. */
+export type StreamKind =
+  /** The reply to a POST. */
+  | 'reply'
+  /** The reply to `subscriptions/listen` (2026-07-28). */
+  | 'subscription'
+  /** Where a server of sessions speaks first: a GET stream, or what a wrapped program writes. */
+  | 'session'
+  /** The one stream of an HTTP+SSE session. */
+  | 'sse'
+
+/**
+ * What one attempt to reach the upstream took. Always of this shape; the transport and the delivery
+ * write into it as things happen. Instants are monotonic milliseconds, 0 until they come.
+ */
+export interface AttemptFacts {
+  /** 1 for the first. */
+  readonly number: number
+  readonly startedMs: number
+  /** How long the request waited for a connection, or for the process to be ready for it. */
+  queuedMs: number
+  /** How long making a connection took; -1 when none had to be made. */
+  connectMs: number
+  /** The request was handed to the connection, or written to the process. */
+  handedMs: number
+  headMs: number
+  /** The first event with a message in it, of replies that are event streams and can be read. */
+  firstEventMs: number
+  /** Time that handing the reply on took, in milliseconds. */
+  replyMs: number
+  endedMs: number
+  /** Bytes of the bodies, as they are on the wire. */
+  requestBytes: number
+  responseBytes: number
+  /** Undefined when the reply is no event stream. */
+  stream: StreamKind | undefined
+  /** Events with a message in them that have passed. */
+  events: number
+}
+
+export function newAttempt(number: number, startedMs: number): AttemptFacts {
+  return {
+    number,
+    startedMs,
+    queuedMs: 0,
+    connectMs: -1,
+    handedMs: 0,
+    headMs: 0,
+    firstEventMs: 0,
+    replyMs: 0,
+    endedMs: 0,
+    requestBytes: 0,
+    responseBytes: 0,
+    stream: undefined,
+    events: 0,
+  }
+}
+
+/** What is read of a request that an upstream makes of its client. */
+export interface ServerAsk {
+  readonly id: JsonRpcId
+  readonly method: string
+  readonly trace: TraceFields
+}
+
+/** A request that an upstream makes of its client, such as `sampling/createMessage`. */
+export interface ServerRequest extends ServerAsk {
+  /** On whose reply it came. */
+  readonly exchange: Exchange
+  readonly target: AttemptTarget
+}
+
+/** How a request of an upstream ended: by the client's answer, or without one. */
+export type ServerRequestOutcome =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'rpc_error'; readonly code: number; readonly message?: string }
+  /** The upstream took it back, or what it was for has ended. */
+  | { readonly kind: 'cancelled' }
+  /** Nothing came for as long as answers are waited for. */
+  | { readonly kind: 'unanswered' }
+
+export interface ServerRequestFollower {
+  /** Told exactly once. `atMs` is monotonic. */
+  ended(outcome: ServerRequestOutcome, atMs: number): void
+}
+
 export interface CallObserver {
   /** A call has been read. Returns what follows it to its end, or undefined when nobody cares. */
   begin(call: Call): CallFollower | undefined
-  /** An exchange has ended; its calls have been told before, except those that are suspended. */
-  exchangeEnded(exchange: Exchange, outcome: Outcome): void
+  /**
+   * An exchange has ended; its calls have been told before, except those that are suspended. `attempt`
+   * is the last one; undefined when nothing went to an upstream.
+   */
+  exchangeEnded(exchange: Exchange, outcome: Outcome, attempt?: AttemptFacts): void
+  /** Events of a reply or stream have passed. */
+  eventsPassed?(exchange: Exchange, kind: StreamKind, count: number): void
+  /** The upstream asks its client something, on a stream that is no call's. */
+  asked?(request: ServerRequest, atMs: number): ServerRequestFollower | undefined
   /** A limit was hit: a body too large, a table full. `limit` is a static name. */
   limitHit(limit: LimitName): void
 }
@@ -56,8 +150,13 @@ export interface CallFollower {
   answered?(answer: Answered): void
   /** One attempt to reach the upstream starts now. Returns what to inject, if anything. */
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined
-  /** The attempt under way has ended; `ended` follows unless another attempt starts. */
-  attemptEnded(outcome: Outcome, atMs: number): void
+  /**
+   * The attempt under way has ended; `ended` follows unless another attempt starts. Told without
+   * `attempt` of a call that never went out.
+   */
+  attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void
+  /** The upstream asks its client something on this call's stream. */
+  asked?(request: ServerRequest, atMs: number): ServerRequestFollower | undefined
   /** The call has ended; told exactly once. `atMs` is monotonic. */
   ended(outcome: Outcome, atMs: number): void
 }
@@ -66,10 +165,22 @@ export interface CallFollower {
 export interface TransportObserver {
   processStarted(upstream: string): void
   processEnded(upstream: string, how: ProcessEnding): void
+  /** A process was started in the place of one that had ended by itself. */
+  processRestarted(upstream: string): void
   /** A line of a server that went to nobody. */
   lineDropped(upstream: string, why: DroppedLine): void
-  sessionEnded(upstream: string, why: SessionEnding): void
+  /** `session` is undefined for one that never began, or whose end was not seen. */
+  sessionEnded(upstream: string, why: SessionEnding, session: SessionFacts | undefined): void
   limitHit(limit: LimitName): void
+}
+
+/** What is known of a session that has ended. */
+export interface SessionFacts {
+  readonly durationMs: number
+  /** What carries the client's messages. */
+  readonly carrier: 'tcp' | 'pipe'
+  /** The revision, as far as messages of the session have named it. */
+  readonly protocolVersion: string | undefined
 }
 
 export type ProcessEnding =
@@ -110,9 +221,14 @@ export function combineObservers(observers: readonly CallObserver[]): CallObserv
   if (observers.length === 1 && only !== undefined) return only
   return {
     begin: (call) => combineFollowers(observers.map((observer) => observer.begin(call))),
-    exchangeEnded: (exchange, outcome) => {
-      for (const observer of observers) observer.exchangeEnded(exchange, outcome)
+    exchangeEnded: (exchange, outcome, attempt) => {
+      for (const observer of observers) observer.exchangeEnded(exchange, outcome, attempt)
     },
+    eventsPassed: (exchange, kind, count) => {
+      for (const observer of observers) observer.eventsPassed?.(exchange, kind, count)
+    },
+    asked: (request, atMs) =>
+      combineAskFollowers(observers.map((observer) => observer.asked?.(request, atMs))),
     limitHit: (limit) => {
       for (const observer of observers) observer.limitHit(limit)
     },
@@ -133,9 +249,21 @@ function combineFollowers(followers: readonly (CallFollower | undefined)[]): Cal
       }
       return injection
     },
-    attemptEnded: (outcome, atMs) => {
-      for (const follower of followers) follower?.attemptEnded(outcome, atMs)
+    attemptEnded: (outcome, atMs, attempt) => {
+      for (const follower of followers) follower?.attemptEnded(outcome, atMs, attempt)
     },
+    asked: (request, atMs) =>
+      combineAskFollowers(followers.map((follower) => follower?.asked?.(request, atMs))),
+    ended: (outcome, atMs) => {
+      for (const follower of followers) follower?.ended(outcome, atMs)
+    },
+  }
+}
+
+function combineAskFollowers(
+  followers: readonly (ServerRequestFollower | undefined)[],
+): ServerRequestFollower {
+  return {
     ended: (outcome, atMs) => {
       for (const follower of followers) follower?.ended(outcome, atMs)
     },

@@ -160,6 +160,7 @@ function toExchange(
     clientAddress: incoming.socket.remoteAddress,
     clientPort: incoming.socket.remotePort,
     receivedAtMs,
+    readAtMs: options.stages.clock.monotonicMs(),
     sessionId: sessionIdOf(incoming, endpoint, query, options),
     principal: options.identify(incoming),
     calls: [],

@@ -12,6 +12,7 @@ import type { Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
 import { listsNames, mirrorsAName, namesAPrompt, namesAResource, namesATool } from './methods.ts'
 import { findHeaderMismatch } from './mirrored-headers.ts'
+import { readError } from './read-error.ts'
 import { ID_BYTES_MAX, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
 
 export interface EnvelopeLimits {
@@ -156,6 +157,7 @@ function toMessage(slots: readonly Slot[]): Message | string {
     asksTask: at(REQUEST.task).type === 'object',
     cancels: method === 'notifications/cancelled' ? keyOf(at(REQUEST.requestId)) : undefined,
     progressToken: at(REQUEST.progressToken).raw,
+    error: undefined,
     trace: {
       traceparent: at(REQUEST.traceparent).text(),
       tracestate: at(REQUEST.tracestate).text(),
@@ -184,6 +186,10 @@ function toResponse(slots: readonly Slot[], id: JsonRpcId | undefined): Message 
     asksTask: false,
     cancels: undefined,
     progressToken: undefined,
+    error:
+      at(REQUEST.error).type === 'none'
+        ? undefined
+        : readError(at(REQUEST.errorCode), at(REQUEST.errorMessage)),
     trace: NO_TRACE,
     splice: splicePoints(at),
   }

@@ -10,6 +10,8 @@ import type { TextCapture } from './text-capture.ts'
 export interface ReplyWatch {
   /** True when an event with an id has passed: a client that lost the stream can come back to it. */
   readonly resumable: boolean
+  /** How many events, or lines, with a message in them have passed; 0 when the body is JSON. */
+  readonly events: number
   /** The next bytes of the body, decoded. May tell outcomes. */
   write(chunk: Buffer): void
   /** The body ended as it should. Tells the outcomes that are still open. */
@@ -28,6 +30,9 @@ export interface Answers {
   close(why: NoAnswer): void
 }
 
+/** Content type of replies that are lines as a server over pipes wrote them. */
+export const LINES_TYPE = 'application/x-ndjson'
+
 /** The watch for a body of this type; `capture` keeps a copy of what passes where that is wanted. */
 export function watchBody(
   contentType: string | undefined,
@@ -36,8 +41,10 @@ export function watchBody(
 ): ReplyWatch {
   if (isEventStream(contentType)) return new SseWatch(answers, capture)
   if (isJson(contentType)) return new JsonWatch(answers, capture)
+  if (contentType === LINES_TYPE) return new LinesWatch(answers, capture)
   return {
     resumable: false,
+    events: 0,
     write: () => {},
     end: () => answers.close('bad_message'),
     drop: () => {},
@@ -64,6 +71,7 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 class JsonWatch implements ReplyWatch {
   readonly resumable = false
+  readonly events = 0
   /** How much of a byte order mark has come; all of it when there is none. */
   #markBytes = 0
   readonly #open: Answers
@@ -117,6 +125,7 @@ class SseWatch implements ReplyWatch {
   readonly #capture: TextCapture | undefined
   readonly #sse: SseScanner
   resumable = false
+  events = 0
 
   constructor(open: Answers, capture: TextCapture | undefined) {
     this.#open = open
@@ -132,7 +141,9 @@ class SseWatch implements ReplyWatch {
       event: (hasData, named, hasId) => {
         if (hasId) this.resumable = true
         if (!hasData) return
-        open.endText(!named && scanner.end() === 'complete')
+        const whole = !named && scanner.end() === 'complete'
+        if (whole) this.events += 1
+        open.endText(whole)
         scanner.reset()
         capture?.reset()
       },
@@ -156,3 +167,36 @@ class SseWatch implements ReplyWatch {
 }
 
 const NEW_LINE = Buffer.from('\n')
+
+/** Lines, each handed over whole. */
+class LinesWatch implements ReplyWatch {
+  readonly resumable = false
+  events = 0
+  readonly #answers: Answers
+  readonly #capture: TextCapture | undefined
+  readonly #scanner: JsonScanner
+
+  constructor(answers: Answers, capture: TextCapture | undefined) {
+    this.#answers = answers
+    this.#capture = capture
+    this.#scanner = scannerFor(answers, capture)
+  }
+
+  write(line: Buffer): void {
+    this.#capture?.write(line, 0, line.length)
+    this.#scanner.write(line)
+    const whole = this.#scanner.end() === 'complete'
+    if (whole) this.events += 1
+    this.#answers.endText(whole)
+    this.#scanner.reset()
+    this.#capture?.reset()
+  }
+
+  end(): void {
+    this.drop()
+  }
+
+  drop(): void {
+    this.#capture?.reset()
+  }
+}

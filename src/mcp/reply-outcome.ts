@@ -3,13 +3,11 @@
 import type { Message } from '../core/message.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
+import { readError } from './read-error.ts'
 import { REPLY } from './shapes.ts'
 
 /** Why a body that ended holds no answer. */
 export type NoAnswer = 'bad_message' | 'closed' | 'suspended'
-
-/** How much of an upstream's error message is kept, in bytes of UTF-8. */
-const MESSAGE_BYTES_MAX = 256
 
 /** A reply that carries the call's id (or, for a lone call, an error that carries none). */
 export function outcomeOfReply(slots: readonly Slot[], message: Message, status: number): Outcome {
@@ -29,18 +27,14 @@ function isTask(slots: readonly Slot[], message: Message): boolean {
 }
 
 function outcomeOfError(slots: readonly Slot[], status: number): Outcome {
-  const raw = slots[REPLY.errorCode]?.raw
-  const code = Number(raw)
-  if (raw === undefined || !Number.isInteger(code)) {
+  const { code, message } = readError(slots[REPLY.errorCode], slots[REPLY.errorMessage])
+  if (code === undefined) {
     // An `error` that is not JSON-RPC's, such as OAuth's: then the status says what happened.
     return status >= 300
       ? { kind: 'upstream_status', status }
       : { kind: 'upstream_failed', reason: 'bad_message', sent: true }
   }
-  const message = slots[REPLY.errorMessage]?.text()
-  return message === undefined
-    ? { kind: 'rpc_error', code }
-    : { kind: 'rpc_error', code, message: cut(message, MESSAGE_BYTES_MAX) }
+  return message === undefined ? { kind: 'rpc_error', code } : { kind: 'rpc_error', code, message }
 }
 
 /** The status alone, when the body held no answer to this message. */
@@ -49,13 +43,4 @@ export function outcomeOfStatus(status: number, message: Message, why: NoAnswer)
   if (status >= 300) return { kind: 'upstream_status', status }
   if (message.kind !== 'request') return { kind: 'ok' }
   return { kind: 'upstream_failed', reason: why === 'bad_message' ? why : 'closed', sent: true }
-}
-
-/** The text's first bytes, up to a whole character. */
-function cut(text: string, bytesMax: number): string {
-  const bytes = Buffer.from(text, 'utf8')
-  if (bytes.length <= bytesMax) return text
-  let end = bytesMax
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
-  return bytes.toString('utf8', 0, end)
 }

@@ -13,6 +13,7 @@ import { readId } from './read-envelope.ts'
 import { watchBody, type Answers, type ReplyWatch } from './reply-body.ts'
 import { outcomeOfReply, outcomeOfStatus, type NoAnswer } from './reply-outcome.ts'
 import { REPLY } from './shapes.ts'
+import { SpeechWatch, type SpeechSink } from './speech-watch.ts'
 import { TextCapture, type CaptureBudget } from './text-capture.ts'
 
 export interface ReplyHead {
@@ -44,8 +45,9 @@ export function watchReply(
   messages: readonly Message[],
   onOutcome: OnOutcome,
   captures?: Captures,
+  speech?: SpeechSink,
 ): ReplyWatch {
-  const open = new OpenCalls(head, messages, onOutcome, captures?.wanted ?? [])
+  const open = new OpenCalls(head, messages, onOutcome, captures?.wanted ?? [], speech)
   const capture =
     captures === undefined ? undefined : new TextCapture(() => open.wanted(), captures.budget)
   return watchBody(head.contentType, open, capture)
@@ -67,8 +69,13 @@ export interface Awaited {
 }
 
 /** Watches a session's stream for answers to calls that were posted elsewhere. */
-export function watchStream(head: ReplyHead, awaited: Awaited, budget: CaptureBudget): ReplyWatch {
-  const answers = new StreamAnswers(head, awaited)
+export function watchStream(
+  head: ReplyHead,
+  awaited: Awaited,
+  budget: CaptureBudget,
+  speech?: SpeechSink,
+): ReplyWatch {
+  const answers = new StreamAnswers(head, awaited, speech)
   const capture = new TextCapture(() => awaited.wanted(), budget)
   return watchBody(head.contentType, answers, capture)
 }
@@ -76,20 +83,23 @@ export function watchStream(head: ReplyHead, awaited: Awaited, budget: CaptureBu
 class StreamAnswers implements Answers {
   readonly #head: ReplyHead
   readonly #awaited: Awaited
+  readonly #speech: SpeechWatch
   #found: {
     readonly call: AwaitedCall
     readonly outcome: Outcome
     readonly answered: Answered
   }[] = []
 
-  constructor(head: ReplyHead, awaited: Awaited) {
+  constructor(head: ReplyHead, awaited: Awaited, speech: SpeechSink | undefined) {
     this.#head = head
     this.#awaited = awaited
+    this.#speech = new SpeechWatch(speech)
   }
 
   message(slots: readonly Slot[], text: TextCapture | undefined): void {
     const id = slots[REPLY.id]
-    if (!isAnswer(slots) || id === undefined) return
+    if (!isAnswer(slots)) return this.#speech.message(slots)
+    if (id === undefined) return
     const calls = this.#awaited.calls()
     const index = findCall(
       calls.map((call) => call.message),
@@ -103,7 +113,9 @@ class StreamAnswers implements Answers {
   }
 
   endText(valid: boolean): void {
+    this.#speech.endText(valid)
     const found = this.#found
+    if (found.length === 0) return
     this.#found = []
     if (valid) for (const { call, outcome, answered } of found) call.settle(outcome, answered)
   }
@@ -157,6 +169,7 @@ class OpenCalls implements Answers {
   readonly #onOutcome: OnOutcome
   readonly #wanted: readonly number[]
   readonly #done: boolean[]
+  readonly #speech: SpeechWatch
   /** Found in the JSON text under way: told when it proves to be whole. */
   #found: {
     readonly index: number
@@ -169,11 +182,13 @@ class OpenCalls implements Answers {
     messages: readonly Message[],
     onOutcome: OnOutcome,
     wanted: readonly number[],
+    speech: SpeechSink | undefined,
   ) {
     this.#head = head
     this.#messages = messages
     this.#onOutcome = onOutcome
     this.#wanted = wanted
+    this.#speech = new SpeechWatch(speech)
     this.#done = messages.map(() => false)
   }
 
@@ -188,7 +203,8 @@ class OpenCalls implements Answers {
 
   message(slots: readonly Slot[], text: TextCapture | undefined): void {
     const id = slots[REPLY.id]
-    if (!isAnswer(slots) || id === undefined) return
+    if (!isAnswer(slots)) return this.#speech.message(slots)
+    if (id === undefined) return
     const index = this.#find(id, slots[REPLY.error]?.type === 'object')
     const message = this.#messages[index]
     if (message === undefined) return
@@ -199,6 +215,7 @@ class OpenCalls implements Answers {
   }
 
   endText(valid: boolean): void {
+    this.#speech.endText(valid)
     const found = this.#found
     if (found.length === 0) return
     this.#found = []

@@ -26,6 +26,8 @@ export const REQUEST = {
   error: 17,
   args: 18,
   cursor: 19,
+  errorCode: 20,
+  errorMessage: 21,
 } as const
 
 /** Longest id, method and target name that are read, in bytes of JSON text. */
@@ -34,6 +36,9 @@ export const NAME_BYTES_MAX = 1024
 
 /** Longest cursor of a list that is read, in bytes of JSON text. */
 export const CURSOR_BYTES_MAX = 1024
+
+/** Longest message of an error that is looked at. */
+const ERROR_MESSAGE_BYTES_MAX = 16_384
 
 export const REQUEST_SHAPE = compileShape({
   slot: REQUEST.message,
@@ -64,7 +69,13 @@ export const REQUEST_SHAPE = compileShape({
       },
     },
     result: { slot: REQUEST.result },
-    error: { slot: REQUEST.error },
+    error: {
+      slot: REQUEST.error,
+      members: {
+        code: { slot: REQUEST.errorCode, bytesMax: 32 },
+        message: { slot: REQUEST.errorMessage, bytesMax: ERROR_MESSAGE_BYTES_MAX },
+      },
+    },
   },
 })
 
@@ -80,6 +91,9 @@ export const REPLY = {
   error: 7,
   errorCode: 8,
   errorMessage: 9,
+  traceparent: 10,
+  tracestate: 11,
+  requestId: 12,
 } as const
 
 export const REPLY_SHAPE = compileShape({
@@ -87,6 +101,17 @@ export const REPLY_SHAPE = compileShape({
   members: {
     id: { slot: REPLY.id, bytesMax: ID_BYTES_MAX },
     method: { slot: REPLY.method, bytesMax: NAME_BYTES_MAX },
+    params: {
+      members: {
+        requestId: { slot: REPLY.requestId, bytesMax: ID_BYTES_MAX },
+        _meta: {
+          members: {
+            traceparent: { slot: REPLY.traceparent, bytesMax: 512 },
+            tracestate: { slot: REPLY.tracestate, bytesMax: 2048 },
+          },
+        },
+      },
+    },
     result: {
       slot: REPLY.result,
       members: {
@@ -99,7 +124,7 @@ export const REPLY_SHAPE = compileShape({
       slot: REPLY.error,
       members: {
         code: { slot: REPLY.errorCode, bytesMax: 32 },
-        message: { slot: REPLY.errorMessage, bytesMax: 16_384 },
+        message: { slot: REPLY.errorMessage, bytesMax: ERROR_MESSAGE_BYTES_MAX },
       },
     },
   },

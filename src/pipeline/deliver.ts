@@ -5,6 +5,7 @@
 
 import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
+import type { AttemptFacts } from '../core/observer.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import { DRAINING, type Outcome } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
@@ -14,10 +15,12 @@ import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import { logUpstreamFailure } from './log-failure.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
-import { afterStream, outcomeOfStatus } from './reply-facts.ts'
+import { ReplyCopy } from './reply-copy.ts'
+import { afterStream, mayComeBack, outcomeOfStatus, streamKindOf } from './reply-facts.ts'
+import { ReplySpeech } from './reply-speech.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT } from './resumptions.ts'
 import { isSigned } from './signed.ts'
-import type { DecodeTee, ReplyWatch, Stages, Upstream } from './stages.ts'
+import type { ReplyWatch, Stages, Upstream } from './stages.ts'
 
 export interface DeliveryParts {
   readonly exchange: Exchange
@@ -38,17 +41,25 @@ export class Delivery implements ReplySink, Stoppable {
   inFlightIndex = -1
   readonly #parts: DeliveryParts
   #flight: Flight | undefined
-  #attempt = 0
+  /** What the attempt under way takes. */
+  #attempt: AttemptFacts | undefined
+  /** When handing on what came began; 0 while nothing is being handed on. */
+  #sinceMs = 0
   #headSent = false
   #over = false
   #status = 0
-  #watch: ReplyWatch | undefined
-  #tee: DecodeTee | undefined
+  readonly #copy: ReplyCopy
   #clientBehind = false
-  #teeBehind = false
+  readonly #speech: ReplySpeech
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts
+    this.#speech = new ReplySpeech(parts)
+    this.#copy = new ReplyCopy({
+      stages: parts.stages,
+      onWatched: () => this.#noteEvents(),
+      onDrain: () => this.#resume(),
+    })
   }
 
   get longLived(): boolean {
@@ -79,15 +90,18 @@ export class Delivery implements ReplySink, Stoppable {
 
   #send(): void {
     const { exchange, stages, upstream, ledger } = this.#parts
-    this.#attempt += 1
-    const injections = ledger.attemptStarted(upstream.target, this.#attempt)
+    const { attempt, injections } = ledger.attemptStarted(upstream.target)
+    this.#attempt = attempt
     const writesBody = upstream.propagate.meta && injections.length > 0 && !isSigned(exchange)
+    const body = writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body
+    attempt.requestBytes = body.length
     this.#flight = upstream.transport.send(
       {
         exchange,
         injection: upstream.propagate.headers ? injections[0]?.injection : undefined,
         longLived: this.longLived,
-        body: writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body,
+        body,
+        attempt,
       },
       this,
     )
@@ -95,6 +109,8 @@ export class Delivery implements ReplySink, Stoppable {
 
   head(status: number, statusMessage: string, rawHeaders: string[]): void {
     this.#status = status
+    this.#comes()
+    if (this.#attempt !== undefined) this.#attempt.headMs = this.#sinceMs
     try {
       this.#parts.client.head(status, statusMessage, rawHeaders)
     } catch {
@@ -108,29 +124,25 @@ export class Delivery implements ReplySink, Stoppable {
     try {
       this.#watchBody(status, rawHeaders)
     } catch (error) {
-      this.#watchFailed(error)
+      this.#copy.failed(error)
     }
+    this.#handedOn()
   }
 
   data(chunk: Buffer): boolean {
+    this.#comes()
+    if (this.#attempt !== undefined) this.#attempt.responseBytes += chunk.length
     if (!this.#parts.client.write(chunk)) this.#clientBehind = true
-    if (this.#tee !== undefined) {
-      if (!this.#tee.write(chunk)) this.#teeBehind = true
-    } else this.#observe(chunk)
-    return !this.#clientBehind && !this.#teeBehind
+    this.#copy.write(chunk)
+    this.#handedOn()
+    return !this.#clientBehind && !this.#copy.behind
   }
 
   end(): void {
+    this.#comes()
     this.#parts.client.end()
-    if (this.#tee === undefined) {
-      this.#observeEnd()
-      this.#finish(outcomeOfStatus(this.#status))
-      return
-    }
-    this.#tee.end((readable) => {
-      if (readable) this.#observeEnd()
-      this.#finish(outcomeOfStatus(this.#status))
-    })
+    this.#copy.end(() => this.#finish(outcomeOfStatus(this.#status)))
+    this.#handedOn()
   }
 
   failed(failure: TransportFailure): void {
@@ -141,13 +153,13 @@ export class Delivery implements ReplySink, Stoppable {
       reason: failure.reason,
       sent: failure.sent,
     }
-    if (!this.#headSent && failure.stale && !failure.sent && this.#attempt < ATTEMPTS_MAX) {
+    if (failure.stale && !failure.sent && this.#mayRetry) {
       ledger.attemptFailed(outcome)
       this.#send()
       return
     }
     logUpstreamFailure(stages.log, exchange, failure)
-    this.#tee?.drop()
+    this.#copy.drop()
     if (this.#headSent) client.abort()
     else client.answer(answerRefusal(exchange, outcome, stages.rejections))
     this.#finish(outcome)
@@ -156,7 +168,7 @@ export class Delivery implements ReplySink, Stoppable {
   cancelled(): void {
     if (this.#over) return
     const { client } = this.#parts
-    this.#tee?.drop()
+    this.#copy.drop()
     if (!this.#headSent) client.head(202, 'Accepted', ['Content-Length', '0'])
     if (this.#clientBehind) client.abort()
     else client.end()
@@ -166,7 +178,7 @@ export class Delivery implements ReplySink, Stoppable {
   stop(): void {
     const { client, exchange, stages } = this.#parts
     this.#flight?.abort()
-    this.#tee?.drop()
+    this.#copy.drop()
     if (this.#headSent) {
       client.end()
       this.#finish(OK)
@@ -178,38 +190,42 @@ export class Delivery implements ReplySink, Stoppable {
 
   abort(): void {
     this.#flight?.abort()
-    this.#tee?.drop()
+    this.#copy.drop()
     this.#parts.client.abort()
     this.#finish({ kind: 'internal' })
   }
 
   cancelCall(sessionKey: string, idKey: string): void {
     const { exchange, ledger } = this.#parts
-    if (sessionKeyOf(exchange) !== sessionKey) return
-    const index = exchange.calls.findIndex(
-      ({ message }) => message.kind === 'request' && message.id?.key === idKey,
-    )
-    if (index >= 0) ledger.endCall(index, CANCELLED)
+    if (sessionKeyOf(exchange) === sessionKey) ledger.endRequest(idKey, CANCELLED)
   }
 
   #watchBody(status: number, rawHeaders: readonly string[]): void {
-    const { exchange, stages, ledger } = this.#parts
-    const head = { status, contentType: findHeader(rawHeaders, 'content-type') }
-    if (exchange.kind === 'stream') {
-      const { resumptions } = stages
-      // Only where answers may come: a stream for notifications is not worth reading.
-      if (exchange.endpoint !== 'sse_stream' && !resumptions.waitsFor(exchange)) return
-      this.#watch = stages.watchStream(head, resumptions.on(exchange))
-    } else {
-      if (exchange.calls.length === 0 || this.#answersElsewhere) return
-      this.#watch = stages.watchReply(
-        head,
-        exchange.calls.map(({ message }) => message),
-        (index, outcome, answered) => ledger.replied(index, outcome, answered),
-        ledger.wanted(),
-      )
+    const contentType = findHeader(rawHeaders, 'content-type')
+    if (this.#attempt !== undefined) {
+      const { exchange } = this.#parts
+      this.#attempt.stream = streamKindOf(exchange, status, contentType, this.longLived)
     }
-    this.#decode(findHeader(rawHeaders, 'content-encoding'))
+    const watch = this.#createWatch({ status, contentType })
+    if (watch !== undefined) this.#copy.begin(watch, findHeader(rawHeaders, 'content-encoding'))
+  }
+
+  #createWatch(head: Parameters<Stages['watchReply']>[0]): ReplyWatch | undefined {
+    const { exchange, stages, ledger } = this.#parts
+    if (exchange.kind === 'stream') {
+      return stages.watchStream(head, stages.resumptions.on(exchange), this.#speech)
+    }
+    if (exchange.calls.length === 0 || this.#answersElsewhere) return undefined
+    return stages.watchReply(
+      head,
+      exchange.calls.map(({ message }) => message),
+      (index, outcome, answered) => {
+        this.#noteEvents()
+        ledger.replied(index, outcome, answered)
+      },
+      ledger.wanted(),
+      this.#speech,
+    )
   }
 
   /** HTTP+SSE: what the reply says is only that the message was taken. */
@@ -217,62 +233,43 @@ export class Delivery implements ReplySink, Stoppable {
     return this.#parts.exchange.endpoint === 'sse_post' && this.#status < 300
   }
 
-  #decode(contentEncoding: string | undefined): void {
-    const tee = this.#parts.stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
-    if (tee === 'unreadable') this.#watch = undefined
-    else if (tee !== undefined) {
-      this.#tee = tee
-      tee.onDrain(() => {
-        this.#teeBehind = false
-        this.#resume()
-      })
-    }
+  #noteEvents(): void {
+    const attempt = this.#attempt
+    const { events } = this.#copy
+    if (attempt === undefined || events === attempt.events) return
+    if (attempt.firstEventMs === 0) attempt.firstEventMs = this.#parts.stages.clock.monotonicMs()
+    const fresh = events - attempt.events
+    attempt.events = events
+    this.#parts.ledger.eventsPassed(attempt, fresh)
   }
 
-  /** A defect in watching must not harm the reply that is watched. */
-  #observe(chunk: Buffer): void {
-    try {
-      this.#watch?.write(chunk)
-    } catch (error) {
-      this.#watchFailed(error)
-    }
+  /** Something of the reply has come. */
+  #comes(): void {
+    this.#sinceMs = this.#parts.stages.clock.monotonicMs()
   }
 
-  #observeEnd(): void {
-    try {
-      this.#watch?.end()
-    } catch (error) {
-      this.#watchFailed(error)
-    }
+  /** It has been handed on. */
+  #handedOn(): void {
+    if (this.#sinceMs === 0 || this.#attempt === undefined) return
+    this.#attempt.replyMs += this.#parts.stages.clock.monotonicMs() - this.#sinceMs
+    this.#sinceMs = 0
   }
 
-  #watchFailed(error: unknown): void {
-    this.#watch?.drop()
-    this.#watch = undefined
-    this.#tee?.drop()
-    this.#tee = undefined
-    logDefect(this.#parts.stages.log, 'A reply could not be watched', error)
+  get #mayRetry(): boolean {
+    return !this.#headSent && (this.#attempt?.number ?? 0) < ATTEMPTS_MAX
   }
 
   #resume(): void {
-    if (!this.#clientBehind && !this.#teeBehind && !this.#over) this.#flight?.resume()
+    if (!this.#clientBehind && !this.#copy.behind && !this.#over) this.#flight?.resume()
   }
 
   #clientGone(): void {
     if (this.#over) return
     this.#flight?.abort()
-    this.#tee?.drop()
-    if (this.#watch?.resumable === true) this.#suspendOpenCalls()
-    this.#finish(CANCELLED)
-  }
-
-  /** In a session a client may come back for an answer whose stream it lost. */
-  #suspendOpenCalls(): void {
+    this.#copy.drop()
     const { exchange, ledger } = this.#parts
-    if (exchange.kind !== 'message' || exchange.sessionId === undefined) return
-    if (exchange.calls.every(({ message }) => !message.claimsModern)) {
-      ledger.suspendRequests(LEFT_BY_CLIENT)
-    }
+    if (this.#copy.resumable && mayComeBack(exchange)) ledger.suspendRequests(LEFT_BY_CLIENT)
+    this.#finish(CANCELLED)
   }
 
   #finish(outcome: Outcome): void {
@@ -280,13 +277,16 @@ export class Delivery implements ReplySink, Stoppable {
     this.#over = true
     const { ledger, permit, stages, exchange } = this.#parts
     stages.inFlight.remove(this)
-    this.#watch?.drop()
+    this.#copy.drop()
+    this.#handedOn()
+    if (this.#attempt !== undefined) this.#attempt.endedMs = stages.clock.monotonicMs()
     try {
       if (exchange.endpoint === 'sse_post' && !this.#answersElsewhere) ledger.unsuspendAll()
       ledger.endAll(outcome)
       if (exchange.endpoint === 'sse_stream') {
         stages.resumptions.endSession(sessionKeyOf(exchange) ?? '', afterStream(outcome))
       }
+      this.#speech.ended(outcome)
     } finally {
       permit.settle(ledger.outcome(outcome))
     }

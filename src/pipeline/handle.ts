@@ -46,6 +46,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   if (permit.kind === 'rejected') return refuse(permit)
 
   takeBack(exchange, stages)
+  answerBack(exchange, stages)
   new Delivery({ exchange, client, stages, upstream, permit, ledger }).start()
 }
 
@@ -59,6 +60,14 @@ function takeBack(exchange: Exchange, stages: Stages): void {
     if (message.cancels === undefined || sessionKey === undefined) continue
     stages.inFlight.cancelCall(sessionKey, message.cancels)
     stages.resumptions.cancel(sessionKey, message.cancels)
+  }
+}
+
+/** A client's responses end the requests that the upstream made of it. */
+function answerBack(exchange: Exchange, stages: Stages): void {
+  for (const { message } of exchange.calls) {
+    const sessionKey = message.kind === 'response' ? sessionKeyOf(exchange) : undefined
+    if (sessionKey !== undefined) stages.serverRequests.answered(sessionKey, message)
   }
 }
 

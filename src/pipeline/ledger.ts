@@ -5,7 +5,16 @@
 
 import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
-import type { Answered, AttemptTarget, CallFollower, Injection } from '../core/observer.ts'
+import {
+  newAttempt,
+  type Answered,
+  type AttemptFacts,
+  type AttemptTarget,
+  type CallFollower,
+  type Injection,
+  type ServerRequest,
+  type ServerRequestFollower,
+} from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import { SUSPENDED_BY_SERVER, type Settle, type SuspendOptions } from './resumptions.ts'
 import type { Stages } from './stages.ts'
@@ -22,6 +31,8 @@ export class Ledger {
   /** Made when the first call is suspended, which is rare. */
   #suspended: Set<number> | undefined
   #ended = false
+  /** The attempt under way, or the last one. */
+  #attempt: AttemptFacts | undefined
   #worst: Outcome | undefined
 
   constructor(exchange: Exchange, stages: Stages) {
@@ -39,25 +50,30 @@ export class Ledger {
     }
   }
 
-  /** An attempt starts for every call; returns what to write into each. */
-  attemptStarted(target: AttemptTarget, attempt: number): readonly CallInjection[] {
+  /** An attempt starts for every call; returns where to note what it took, and what to write into each. */
+  attemptStarted(target: AttemptTarget): {
+    readonly attempt: AttemptFacts
+    readonly injections: readonly CallInjection[]
+  } {
     const atMs = this.#stages.clock.monotonicMs()
+    const attempt = newAttempt((this.#attempt?.number ?? 0) + 1, atMs)
+    this.#attempt = attempt
     const injections: CallInjection[] = []
     for (const [index, follower] of this.#followers.entries()) {
       const call = this.#exchange.calls[index]
-      const injection = this.#guard(() => follower?.attemptStarted(target, attempt, atMs))
+      const injection = this.#guard(() => follower?.attemptStarted(target, attempt.number, atMs))
       if (injection !== undefined && call !== undefined) {
         injections.push({ message: call.message, injection })
       }
     }
-    return injections
+    return { attempt, injections }
   }
 
   /** The attempt failed and another follows. */
   attemptFailed(outcome: Outcome): void {
     const atMs = this.#stages.clock.monotonicMs()
     for (const follower of this.#followers) {
-      this.#guard(() => follower?.attemptEnded(outcome, atMs))
+      this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
     }
   }
 
@@ -86,9 +102,17 @@ export class Ledger {
     const atMs = endedAtMs ?? this.#stages.clock.monotonicMs()
     const follower = this.#followers[index]
     if (answered !== undefined) this.#guard(() => follower?.answered?.(answered))
-    this.#guard(() => follower?.attemptEnded(outcome, atMs))
+    this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
     this.#guard(() => follower?.ended(outcome, atMs))
     if (this.#stages.log.enabled(levelOf(outcome))) this.#logCall(call, outcome, atMs)
+  }
+
+  /** The request with this id has ended, if it is one of this exchange's. */
+  endRequest(idKey: string, outcome: Outcome): void {
+    const index = this.#exchange.calls.findIndex(
+      ({ message }) => message.kind === 'request' && message.id?.key === idKey,
+    )
+    if (index >= 0) this.endCall(index, outcome)
   }
 
   /** The call's answer comes on another stream; its outcome is settled there. */
@@ -102,6 +126,11 @@ export class Ledger {
     }
     const wanted = this.#followers[index]?.resultBytesWanted
     this.#stages.resumptions.suspend(this.#exchange, index, options, settle, wanted)
+  }
+
+  /** True while the answer to a call is waited for elsewhere. */
+  get suspends(): boolean {
+    return this.#suspended !== undefined && this.#suspended.size > 0
   }
 
   /** The same for every request that is open. */
@@ -128,7 +157,28 @@ export class Ledger {
     for (let index = 0; index < this.#exchange.calls.length; index += 1) {
       if (this.#suspended?.has(index) !== true) this.endCall(index, outcome)
     }
-    this.#guard(() => this.#stages.observer.exchangeEnded(this.#exchange, this.outcome(outcome)))
+    this.#guard(() =>
+      this.#stages.observer.exchangeEnded(this.#exchange, this.outcome(outcome), this.#attempt),
+    )
+  }
+
+  /** The upstream asks its client something on the reply to this exchange. */
+  asked(request: ServerRequest, atMs: number): ServerRequestFollower | undefined {
+    const index = this.#exchange.calls.findIndex(
+      ({ message, outcome }) => message.kind === 'request' && outcome === undefined,
+    )
+    const follower = this.#followers[index]
+    return this.#guard(() =>
+      follower === undefined
+        ? this.#stages.observer.asked?.(request, atMs)
+        : follower.asked?.(request, atMs),
+    )
+  }
+
+  /** Events have passed on the reply. */
+  eventsPassed({ stream }: AttemptFacts, count: number): void {
+    if (stream === undefined) return
+    this.#guard(() => this.#stages.observer.eventsPassed?.(this.#exchange, stream, count))
   }
 
   /** The exchange's own outcome: its call's, the worst of a batch, or `otherwise`. */

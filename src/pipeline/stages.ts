@@ -4,18 +4,26 @@ import type { Clock } from '../core/clock.ts'
 import type { Exchange, HeaderRecord } from '../core/exchange.ts'
 import type { Log } from '../core/log.ts'
 import type { Envelope, Message } from '../core/message.ts'
-import type { Answered, AttemptTarget, CallObserver, Injection } from '../core/observer.ts'
+import type {
+  Answered,
+  AttemptTarget,
+  CallObserver,
+  Injection,
+  ServerAsk,
+} from '../core/observer.ts'
 import type { Outcome, Rejection } from '../core/outcome.ts'
 import type { Permit } from '../resilience/limiter.ts'
 import type { Transport } from '../upstream/transport.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Resumptions, Suspended } from './resumptions.ts'
+import type { ServerRequests } from './server-requests.ts'
 
 export interface Stages {
   readonly clock: Clock
   readonly log: Log
   readonly observer: CallObserver
   readonly resumptions: Resumptions
+  readonly serverRequests: ServerRequests
   readonly inFlight: InFlight
   /** How refusals of requests are put: as MCP results and errors, or as HTTP statuses. */
   readonly rejections: 'mcp' | 'http'
@@ -37,11 +45,13 @@ export interface Stages {
     ) => void,
     /** The longest result that each call wants a copy of; undefined when none wants one. */
     wanted: readonly number[] | undefined,
+    speech: SpeechSink,
   ): ReplyWatch
   /** Watches a session's stream for answers to calls that were posted elsewhere. */
   watchStream(
     head: { readonly status: number; readonly contentType: string | undefined },
     awaited: Awaited,
+    speech: SpeechSink,
   ): ReplyWatch
   decodeTee(
     contentEncoding: string | undefined,
@@ -53,9 +63,18 @@ export interface Stages {
   ): Buffer
 }
 
+/** Told what an upstream says besides answers. */
+export interface SpeechSink {
+  asked(ask: ServerAsk): void
+  /** The upstream takes back its request with this id. */
+  askTakenBack(idKey: string): void
+}
+
 export interface ReplyWatch {
   /** True when the stream can be resumed: its events carry ids. */
   readonly resumable: boolean
+  /** How many events, or lines, with a message in them have passed; 0 when the body is JSON. */
+  readonly events: number
   write(chunk: Buffer): void
   end(): void
   /** Nothing more will be told: what is held is let go. */

@@ -41,6 +41,7 @@ export function lineExchange(options: LineExchangeOptions): Exchange {
     clientAddress: undefined,
     clientPort: undefined,
     receivedAtMs: options.nowMs,
+    readAtMs: options.nowMs,
     sessionId: options.sessionId,
     principal: undefined,
     calls: [],

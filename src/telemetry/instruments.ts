@@ -45,6 +45,7 @@ export class Instruments implements TransportObserver {
   readonly exchanges: CounterFamily
   readonly #sessionsEnded: CounterFamily
   readonly #processesEnded: CounterFamily
+  readonly #processesRestarted: CounterFamily
   readonly #linesDropped: CounterFamily
   readonly #limitHits: CounterFamily
   readonly #dropped: CounterFamily
@@ -62,6 +63,7 @@ export class Instruments implements TransportObserver {
     this.exchanges = new CounterFamily(METRICS.exchanges, onOverflow)
     this.#sessionsEnded = new CounterFamily(METRICS.sessionsEnded, onOverflow)
     this.#processesEnded = new CounterFamily(METRICS.processesEnded, onOverflow)
+    this.#processesRestarted = new CounterFamily(METRICS.processesRestarted, onOverflow)
     this.#linesDropped = new CounterFamily(METRICS.linesDropped, onOverflow)
     this.#limitHits = new CounterFamily(METRICS.limitHits, () => {})
     this.#dropped = new CounterFamily(METRICS.telemetryDropped, () => {})
@@ -80,6 +82,7 @@ export class Instruments implements TransportObserver {
         [...this.#processes].map(([upstream, count]) => ({ values: [upstream], value: count })),
       ),
       this.#processesEnded,
+      this.#processesRestarted,
       this.#linesDropped,
       this.#limitHits,
       this.#dropped,
@@ -104,6 +107,10 @@ export class Instruments implements TransportObserver {
   processEnded(upstream: string, how: ProcessEnding): void {
     this.#processes.set(upstream, (this.#processes.get(upstream) ?? 1) - 1)
     this.#processesEnded.add([upstream, how], 1)
+  }
+
+  processRestarted(upstream: string): void {
+    this.#processesRestarted.add([upstream], 1)
   }
 
   lineDropped(upstream: string, why: DroppedLine): void {

@@ -147,6 +147,14 @@ export const METRICS = {
     description: 'Processes of stdio servers that ended, by how.',
     attributes: [ATTR.upstreamName, ATTR.processEnd],
   },
+  processesRestarted: {
+    name: 'sidelight.processes.restarts',
+    kind: 'counter',
+    unit: '{restart}',
+    description:
+      'Processes of stdio servers that were started in the place of one that had ended by itself.',
+    attributes: [ATTR.upstreamName],
+  },
   linesDropped: {
     name: 'sidelight.stdio.lines.dropped',
     kind: 'counter',

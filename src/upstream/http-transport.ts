@@ -6,18 +6,13 @@
  * open streams cannot starve calls.
  */
 
-import { Pool, type Dispatcher } from 'undici'
+import { buildConnector, Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
-import { describeFailure } from './describe-failure.ts'
-import {
-  HeaderNames,
-  requestHeaders,
-  responseHeaders,
-  type RequestHeaderRules,
-} from './forward-headers.ts'
+import { HeaderNames, requestHeaders, type RequestHeaderRules } from './forward-headers.ts'
+import { HttpFlight, type FlightParts } from './http-flight.ts'
 import { METADATA_PREFIX, MetadataSink, rewriteChallenge } from './resource-metadata.ts'
-import { Turnstile, type Visitor } from './turnstile.ts'
+import { Turnstile } from './turnstile.ts'
 import type { Flight, Outbound, ReplySink, Transport } from './transport.ts'
 import { withoutEncoding } from './without-encoding.ts'
 
@@ -58,14 +53,16 @@ export class HttpTransport implements Transport {
   readonly #clock: Clock
   readonly #names = new HeaderNames()
   readonly #options: HttpTransportOptions
-  readonly #onRefused = (exchange: Exchange, headers: string[]): string[] =>
-    this.#rewriteHead(exchange, headers)
+  readonly #flightParts: FlightParts
+  /** What is being dispatched now: a connection that is begun meanwhile is begun for it. */
+  #dispatching: HttpFlight | undefined
   /** Where the upstream's last challenge said that its metadata is. */
   #metadataPath: string | undefined
   #lastUsedMs: number
 
   constructor(options: HttpTransportOptions) {
     this.#options = options
+    const connect = buildConnector({ timeout: options.connectTimeoutMs, allowH2: false })
     const poolOptions = {
       pipelining: 1,
       headersTimeout: 0,
@@ -75,7 +72,10 @@ export class HttpTransport implements Transport {
       keepAliveMaxTimeout: IDLE_CONNECTION_MS,
       maxHeaderSize: options.headerBytesMax,
       allowH2: false,
-      connect: { timeout: options.connectTimeoutMs },
+      connect: ((about, done) => {
+        this.#dispatching?.connects()
+        connect(about, done)
+      }) satisfies buildConnector.connector,
     }
     this.#calls = new Pool(options.url.origin, {
       ...poolOptions,
@@ -87,6 +87,11 @@ export class HttpTransport implements Transport {
     this.#search = options.url.search
     this.#rules = options.headers
     this.#clock = options.clock
+    this.#flightParts = {
+      names: this.#names,
+      clock: options.clock,
+      onRefused: (exchange, headers) => this.#rewriteHead(exchange, headers),
+    }
     this.#lastUsedMs = options.clock.monotonicMs()
   }
 
@@ -110,24 +115,42 @@ export class HttpTransport implements Transport {
 
   /** The same, to another path of the same origin. `path` holds the query too. */
   sendTo(path: string, outbound: Outbound, sink: ReplySink): Flight {
-    const flight = new HttpFlight(sink, this.#names, outbound.exchange, this.#onRefused)
+    const { attempt } = outbound
+    const flight = new HttpFlight(sink, outbound, this.#flightParts)
     const request = this.#request(path, outbound)
     const pool = outbound.longLived ? this.#streams : this.#calls
     const now = this.#clock.monotonicMs()
     const suspect = now - this.#lastUsedMs > SUSPECT_IDLE_MS
     this.#lastUsedMs = now
     const dispatch = (): void => {
-      if (!flight.aborted) dispatchTo(pool, request, flight)
+      if (!flight.aborted) this.#dispatch(pool, request, flight)
       else flight.done()
     }
+    let waits = false
     const start = (): void => {
+      if (waits) attempt.queuedMs = this.#clock.monotonicMs() - now
       // A FIN that has already arrived is noticed when the event loop polls; one turn lets it.
       if (suspect) setImmediate(dispatch)
       else dispatch()
     }
     if (outbound.longLived) start()
     else this.#turnstile.enter(flight, start)
+    waits = true
     return flight
+  }
+
+  #dispatch(pool: Pool, request: Dispatcher.DispatchOptions, flight: HttpFlight): void {
+    flight.dispatchedMs = this.#clock.monotonicMs()
+    this.#dispatching = flight
+    try {
+      pool.dispatch(request, flight)
+    } catch (error) {
+      // undici throws for what it considers invalid input, such as a header with a control character.
+      flight.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      this.#dispatching = undefined
+    }
+    flight.dispatched()
   }
 
   async close(): Promise<void> {
@@ -178,95 +201,7 @@ export class HttpTransport implements Transport {
   }
 }
 
-/** undici throws for what it considers invalid input, such as a header with a control character. */
-function dispatchTo(pool: Pool, request: Dispatcher.DispatchOptions, flight: HttpFlight): void {
-  try {
-    pool.dispatch(request, flight)
-  } catch (error) {
-    flight.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
-  }
-}
-
 function mergeQuery(own: string, clients: string): string {
   if (own === '' || clients === '') return own + clients
   return `${own}&${clients.slice(1)}`
-}
-
-class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
-  readonly #sink: ReplySink
-  readonly #names: HeaderNames
-  readonly #exchange: Exchange
-  /** What becomes of the head of a 401 or 403. */
-  readonly #onRefused: (exchange: Exchange, headers: string[]) => string[]
-  #controller: Dispatcher.DispatchController | undefined
-  #failed = false
-  aborted = false
-  leave: (() => void) | undefined = undefined
-
-  constructor(
-    sink: ReplySink,
-    names: HeaderNames,
-    exchange: Exchange,
-    onRefused: (exchange: Exchange, headers: string[]) => string[],
-  ) {
-    this.#sink = sink
-    this.#names = names
-    this.#exchange = exchange
-    this.#onRefused = onRefused
-  }
-
-  abort(): void {
-    this.aborted = true
-    if (this.#controller === undefined) this.done()
-    else this.#controller.abort(new Error('the client has gone'))
-  }
-
-  /** The connection is free again, or was never used. */
-  done(): void {
-    const { leave } = this
-    this.leave = undefined
-    leave?.()
-  }
-
-  resume(): void {
-    this.#controller?.resume()
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.aborted) controller.abort(new Error('the client has gone'))
-  }
-
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _headers: unknown,
-    statusMessage?: string,
-  ): void {
-    if (status < 200 || this.aborted) return
-    const raw = controller.rawHeaders
-    const headers = Array.isArray(raw) ? responseHeaders(raw, this.#names) : []
-    const refused = status === 401 || status === 403
-    this.#sink.head(
-      status,
-      statusMessage ?? '',
-      refused ? this.#onRefused(this.#exchange, headers) : headers,
-    )
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.aborted && !this.#sink.data(chunk)) controller.pause()
-  }
-
-  onResponseEnd(): void {
-    this.done()
-    if (!this.aborted) this.#sink.end()
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    this.done()
-    if (this.aborted || this.#failed) return
-    this.#failed = true
-    this.#sink.failed(describeFailure(error, this.#controller !== undefined))
-  }
 }

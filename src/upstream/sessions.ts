@@ -7,9 +7,9 @@
 
 import { hash } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
-import type { Exchange } from '../core/exchange.ts'
+import { headerOf, revisionOf, type Exchange } from '../core/exchange.ts'
 import { reject, type Rejection } from '../core/outcome.ts'
-import type { SessionEnding } from '../core/observer.ts'
+import type { SessionEnding, SessionFacts } from '../core/observer.ts'
 
 export interface SessionLimits {
   readonly sessionsMax: number
@@ -17,13 +17,16 @@ export interface SessionLimits {
 }
 
 export interface SessionEvents {
-  sessionEnded(upstream: string, why: SessionEnding): void
+  sessionEnded(upstream: string, why: SessionEnding, session: SessionFacts | undefined): void
   limitHit(limit: 'sessions'): void
 }
 
 interface Session {
   readonly upstream: string
   readonly owner: string | undefined
+  readonly carrier: 'tcp' | 'pipe'
+  readonly beganMs: number
+  protocolVersion: string | undefined
   lastSeenMs: number
   /** Exchanges under way, open streams included. */
   active: number
@@ -58,13 +61,17 @@ export class SessionRegistry {
    * An exchange of a session begins. Refuses a session of somebody else as one that does not exist;
    * otherwise returns what to call at the exchange's end, so that an open stream keeps its session.
    */
-  enter({ sessionId, upstreamName, principal }: Exchange): Rejection | Visit | undefined {
+  enter(exchange: Exchange): Rejection | Visit | undefined {
+    const { sessionId, upstreamName, principal } = exchange
     if (sessionId === undefined) return undefined
     const key = keyOf(upstreamName, sessionId)
     const session = this.#sessions.get(key)
     if (session === undefined) return undefined
     if (session.owner !== undefined && session.owner !== principal) return NOT_YOURS
     session.active += 1
+    // What `initialize` asked for need not be what was agreed on; later messages say that.
+    session.protocolVersion =
+      headerOf(exchange.headers, 'mcp-protocol-version') ?? session.protocolVersion
     this.#sessions.delete(key)
     this.#sessions.set(key, session)
     return {
@@ -78,16 +85,16 @@ export class SessionRegistry {
 
   /** What the head of a reply says of a session: that there is a new one, that it lives, or that it is over. */
   replied(exchange: Exchange, status: number, minted: string | undefined): void {
-    const { upstreamName, principal, sessionId } = exchange
+    const { upstreamName, sessionId } = exchange
     const good = status >= 200 && status < 300
     if (minted !== undefined && minted !== sessionId && good) {
-      return this.#open(keyOf(upstreamName, minted), upstreamName, principal)
+      return this.#open(keyOf(upstreamName, minted), exchange)
     }
     if (sessionId === undefined) return
     const key = keyOf(upstreamName, sessionId)
     if (status === 404) this.#end(key, 'lost')
     else if (good && exchange.kind === 'end_session') this.#end(key, 'deleted')
-    else if (good && !this.#sessions.has(key)) this.#open(key, upstreamName, principal)
+    else if (good && !this.#sessions.has(key)) this.#open(key, exchange)
   }
 
   /** Forgets the sessions that nobody has used for long. */
@@ -98,17 +105,22 @@ export class SessionRegistry {
     }
   }
 
-  #open(key: string, upstream: string, owner: string | undefined): void {
+  #open(key: string, exchange: Exchange): void {
+    const { upstreamName: upstream, principal: owner, carrier } = exchange
     if (this.#sessions.has(key)) return
     const oldest = this.#sessions.keys().next().value
     if (this.#sessions.size >= this.#limits.sessionsMax && oldest !== undefined) {
       this.#events.limitHit('sessions')
       this.#end(oldest, 'evicted')
     }
+    const nowMs = this.#clock.monotonicMs()
     this.#sessions.set(key, {
       upstream,
       owner,
-      lastSeenMs: this.#clock.monotonicMs(),
+      carrier,
+      beganMs: nowMs,
+      protocolVersion: revisionOf(exchange),
+      lastSeenMs: nowMs,
       active: 0,
     })
     this.#counts.set(upstream, this.count(upstream) + 1)
@@ -119,7 +131,18 @@ export class SessionRegistry {
     if (session === undefined) return
     this.#sessions.delete(key)
     this.#counts.set(session.upstream, this.count(session.upstream) - 1)
-    this.#events.sessionEnded(session.upstream, why)
+    this.#events.sessionEnded(session.upstream, why, this.#factsOf(session, why))
+  }
+
+  /** One that falls out of a full table goes on, unseen. Those first seen in their middle are younger here. */
+  #factsOf(session: Session, why: SessionEnding): SessionFacts | undefined {
+    if (why === 'evicted') return undefined
+    const endedMs = why === 'idle' ? session.lastSeenMs : this.#clock.monotonicMs()
+    return {
+      durationMs: endedMs - session.beganMs,
+      carrier: session.carrier,
+      protocolVersion: session.protocolVersion,
+    }
   }
 }
 

@@ -6,7 +6,8 @@
  * told ours, with the session's id in the query.
  */
 
-import type { Exchange } from '../core/exchange.ts'
+import type { Clock } from '../core/clock.ts'
+import { revisionOf, type Exchange } from '../core/exchange.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Log } from '../core/log.ts'
 import type { TransportObserver } from '../core/observer.ts'
@@ -22,6 +23,7 @@ export interface SseTransportOptions {
   readonly sessionsMax: number
   /** Where clients post, without the query. */
   readonly postPath: string
+  readonly clock: Clock
   readonly observer: TransportObserver
   readonly log: Log
 }
@@ -30,6 +32,8 @@ interface SseSession {
   readonly owner: string | undefined
   /** Path and query of the upstream's address; undefined until its stream has named it. */
   postTo: string | undefined
+  readonly beganMs: number
+  protocolVersion: string | undefined
 }
 
 export class SseTransport implements Transport {
@@ -68,9 +72,10 @@ export class SseTransport implements Transport {
     const { http } = this.#options
     if (exchange.endpoint === 'sse_stream') return this.#listen(outbound, sink)
     if (exchange.endpoint !== 'sse_post') return http.send(outbound, sink)
-    const postTo = this.#sessions.get(exchange.sessionId ?? '')?.postTo
-    if (postTo === undefined) throw new Error('an unknown session was not refused')
-    return http.sendTo(postTo, outbound, sink)
+    const session = this.#sessions.get(exchange.sessionId ?? '')
+    if (session?.postTo === undefined) throw new Error('an unknown session was not refused')
+    session.protocolVersion = revisionOf(exchange) ?? session.protocolVersion
+    return http.sendTo(session.postTo, outbound, sink)
   }
 
   tick(nowMs: number): void {
@@ -84,11 +89,20 @@ export class SseTransport implements Transport {
   #listen(outbound: Outbound, sink: ReplySink): Flight {
     const id = outbound.exchange.sessionId
     if (id === undefined) throw new Error('a stream of HTTP+SSE has a session')
-    const session: SseSession = { owner: outbound.exchange.principal, postTo: undefined }
+    const { clock, observer, name } = this.#options
+    const session: SseSession = {
+      owner: outbound.exchange.principal,
+      postTo: undefined,
+      beganMs: clock.monotonicMs(),
+      protocolVersion: undefined,
+    }
     this.#sessions.set(id, session)
     const forget = (why: 'deleted' | 'lost'): void => {
       if (!this.#sessions.delete(id)) return
-      this.#options.observer.sessionEnded(this.#options.name, why)
+      const { beganMs, protocolVersion, postTo } = session
+      const durationMs = clock.monotonicMs() - beganMs
+      const facts = { durationMs, carrier: outbound.exchange.carrier, protocolVersion }
+      observer.sessionEnded(name, why, postTo === undefined ? undefined : facts)
     }
     const { url, postPath, http } = this.#options
     const refused = { now: false }

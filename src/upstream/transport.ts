@@ -1,7 +1,7 @@
 /** Carries one message to one upstream: over HTTP, over the older HTTP+SSE, or to a process. */
 
 import type { Exchange } from '../core/exchange.ts'
-import type { Injection } from '../core/observer.ts'
+import type { AttemptFacts, Injection } from '../core/observer.ts'
 import type { Rejection, UpstreamFailure } from '../core/outcome.ts'
 
 export interface Outbound {
@@ -13,6 +13,8 @@ export interface Outbound {
   readonly body: Buffer
   /** True for streams that stay open as long as the client listens; they must not starve calls. */
   readonly longLived: boolean
+  /** Where to write how long the request waited, and when it was handed on. */
+  readonly attempt: AttemptFacts
 }
 
 /** Told what comes back, in order: `head`, any `data`, then `end`; or `failed` at any point. */

@@ -46,6 +46,7 @@ function newCall({ upstream = 'library', method = 'tools/call', params }: CallPa
     body,
     clientAddress: undefined,
     clientPort: undefined,
+    readAtMs: 0,
     receivedAtMs: 0,
     sessionId: undefined,
     principal: undefined,

@@ -50,6 +50,7 @@ class Scene {
       },
       observer: {
         processStarted: (name) => tell(`${name} started`),
+        processRestarted: () => {},
         processEnded: (name, how) => tell(`${name} ended ${how}`),
         lineDropped: (name, why) => tell(`${name} dropped ${why}`),
         sessionEnded: () => assert.fail('a table knows no sessions'),

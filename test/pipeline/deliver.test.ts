@@ -472,6 +472,7 @@ describe('A defect', () => {
         stages: {
           watchReply: () => ({
             resumable: false,
+            events: 0,
             write: () => {
               if (broken === 'write') throw new Error('watcher')
             },

@@ -14,6 +14,7 @@ import { CaptureBudget } from '../../src/mcp/text-capture.ts'
 import { handle } from '../../src/pipeline/handle.ts'
 import { InFlight } from '../../src/pipeline/in-flight.ts'
 import { Resumptions } from '../../src/pipeline/resumptions.ts'
+import { ServerRequests } from '../../src/pipeline/server-requests.ts'
 import type { Stages, Upstream } from '../../src/pipeline/stages.ts'
 import type { Outbound, ReplySink, TransportFailure } from '../../src/upstream/transport.ts'
 
@@ -153,6 +154,10 @@ export class World {
         limitHit: (limit) => this.told.push(`limit ${limit}`),
       },
       resumptions: this.resumptions,
+      serverRequests: new ServerRequests({
+        clock: this.clock,
+        onOverflow: () => this.told.push('limit server_requests'),
+      }),
       inFlight: this.inFlight,
       rejections: options.rejections ?? 'mcp',
       drainRejection: () => undefined,
@@ -160,14 +165,15 @@ export class World {
       findUpstream: (name) => (name === 'up' ? upstream : undefined),
       upstreamNames: () => ['up'],
       isLongLived,
-      watchReply: (head, messages, onOutcome, wanted) =>
+      watchReply: (head, messages, onOutcome, wanted, speech) =>
         watchReply(
           head,
           messages,
           onOutcome,
           wanted === undefined ? undefined : { wanted, budget: this.captures },
+          speech,
         ),
-      watchStream: (head, awaited) => watchStream(head, awaited, this.captures),
+      watchStream: (head, awaited, speech) => watchStream(head, awaited, this.captures, speech),
       decodeTee: () => undefined,
       spliceMeta,
       ...options.stages,
@@ -277,6 +283,7 @@ export function exchangeOf(kind: ExchangeKind, given: Partial<Exchange> = {}): E
     clientAddress: '127.0.0.1',
     clientPort: 5_000,
     receivedAtMs: 1_000,
+    readAtMs: 1_000,
     sessionId: headerOf(given.headers ?? {}, 'mcp-session-id'),
     principal: undefined,
     calls: [],

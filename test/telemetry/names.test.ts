@@ -111,6 +111,7 @@ describe('The metrics', () => {
         '{process}',
         ['sidelight.upstream.name', 'sidelight.process.end'],
       ],
+      ['sidelight.processes.restarts', 'counter', '{restart}', ['sidelight.upstream.name']],
       [
         'sidelight.stdio.lines.dropped',
         'counter',
@@ -141,6 +142,7 @@ describe('The metrics', () => {
       'sidelight_sessions_ended_total',
       'sidelight_processes_active',
       'sidelight_processes_ended_total',
+      'sidelight_processes_restarts_total',
       'sidelight_stdio_lines_dropped_total',
       'sidelight_limit_hits_total',
       'sidelight_telemetry_dropped_total',

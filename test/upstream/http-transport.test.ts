@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { systemClock } from '../../src/core/clock.ts'
+import { newAttempt } from '../../src/core/observer.ts'
 import { HttpTransport } from '../../src/upstream/http-transport.ts'
 import type { Outbound, ReplySink } from '../../src/upstream/transport.ts'
 import { exchangeOf } from '../pipeline/fakes.ts'
@@ -24,6 +25,7 @@ function outboundOf(body: Buffer): Outbound {
     body,
     injection: undefined,
     longLived: false,
+    attempt: newAttempt(1, 0),
   }
 }
 

@@ -5,7 +5,9 @@
  * that waits for its id, so that its outcome is known; everything else to the exchange that listens.
  */
 
+import type { Clock } from '../../core/clock.ts'
 import type { TransportObserver } from '../../core/observer.ts'
+import { LINES_TYPE } from '../../mcp/reply-body.ts'
 import { WireReader, type WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from '../transport.ts'
 import { STREAM_HEADERS, toEvent } from './framing.ts'
@@ -16,6 +18,7 @@ export interface LineTransportOptions {
   /** Started already: a client waits for its server's first word. */
   readonly process: ServerProcess
   readonly lineBytesMax: number
+  readonly clock: Clock
   readonly observer: TransportObserver
   /** Told when the process has ended, however it did, before what still waits is failed. */
   readonly onExit: (end: ProcessEnd) => void
@@ -27,9 +30,6 @@ interface Waiting {
   /** Answers that are still to come: more than one in a batch. */
   open: number
 }
-
-/** Content type of replies that are lines as the server wrote them. */
-export const LINES_TYPE = 'application/x-ndjson'
 
 const ANSWER_HEAD = ['Content-Type', 'application/json']
 const LINES_HEAD = ['Content-Type', LINES_TYPE]
@@ -62,7 +62,7 @@ export class LineTransport implements Transport {
 
   tick(): void {}
 
-  send({ exchange, body }: Outbound, sink: ReplySink): Flight {
+  send({ exchange, body, attempt }: Outbound, sink: ReplySink): Flight {
     if (exchange.kind === 'stream') return this.#listen(sink)
     const keys = exchange.calls.flatMap(({ message }) =>
       message.kind === 'request' ? [message.id?.key ?? ''] : [],
@@ -90,6 +90,7 @@ export class LineTransport implements Transport {
       else queue.push(waiting)
     }
     this.#process.write(body)
+    attempt.handedMs = this.#options.clock.monotonicMs()
     return { abort: () => this.#forget(waiting), resume: () => this.#process.resume() }
   }
 

@@ -54,6 +54,8 @@ const SOUND_MS = 10_000
 export class ProcessTable {
   readonly #options: ProcessTableOptions
   readonly #running = new Set<ServerProcess>()
+  /** Processes that ended by themselves and have not been replaced. */
+  #missing = 0
   readonly #backoffs: Readonly<Record<ProcessUse, Backoff>> = {
     session: new Backoff(),
     shared: new Backoff(),
@@ -129,6 +131,10 @@ export class ProcessTable {
     })
     this.#running.add(process)
     observer.processStarted(name)
+    if (this.#missing > 0) {
+      this.#missing -= 1
+      observer.processRestarted(name)
+    }
     return process
   }
 
@@ -154,6 +160,7 @@ export class ProcessTable {
     if (end.asked) user.ended(failure)
     observer.processEnded(name, endingOf(end, verdict))
     if (verdict !== 'crash') return
+    this.#missing += 1
     const sound = answered && (use === 'session' || end.uptimeMs >= SOUND_MS)
     if (sound) this.#backoffs[use].reset()
     else this.#backoffs[use].failed(clock.monotonicMs())

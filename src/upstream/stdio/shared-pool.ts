@@ -68,7 +68,7 @@ export class SharedPool {
     return reads ? undefined : NOT_READING
   }
 
-  send({ exchange, body }: Outbound, sink: ReplySink): Flight {
+  send({ exchange, body, attempt }: Outbound, sink: ReplySink): Flight {
     const message = this.#reader.read(body)?.[0]
     if (message === undefined) return refuse(sink, 'gone')
     if (message.kind !== 'request') return this.#notify(exchange, body, sink)
@@ -84,8 +84,14 @@ export class SharedPool {
       acceptsStream: acceptsStream(exchange),
       listens: isLongLived(message.method),
     }
-    if (message.method !== 'tools/call') return shared.request(request, sink)
-    return params.guard(exchange, sink, () => shared.request(request, sink))
+    const askedMs = this.#nowMs()
+    const ask = (): Flight => {
+      attempt.queuedMs = this.#nowMs() - askedMs
+      const flight = shared.request(request, sink)
+      attempt.handedMs = this.#nowMs()
+      return flight
+    }
+    return message.method === 'tools/call' ? params.guard(exchange, sink, ask) : ask()
   }
 
   /** Belongs to no reply: it is passed on where its client's requests are, or to nobody. */

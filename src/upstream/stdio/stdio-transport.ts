@@ -5,12 +5,12 @@
  * To its clients an upstream of this kind is a Streamable HTTP server like any other.
  */
 
-import { headerOf, type Exchange } from '../../core/exchange.ts'
+import { headerOf, revisionOf, type Exchange } from '../../core/exchange.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
 import { reject, rejectOver, type Rejection } from '../../core/outcome.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
-import type { TransportObserver } from '../../core/observer.ts'
+import type { SessionEnding, TransportObserver } from '../../core/observer.ts'
 import type { Flight, Outbound, ReplySink, Transport } from '../transport.ts'
 import { EMPTY_BODY } from './framing.ts'
 import { checkLegacy, checkModern, isModernExchange } from './endpoint-rules.ts'
@@ -48,6 +48,11 @@ export interface StdioTransportOptions {
 interface HostedSession {
   readonly session: StdioSession
   readonly host: HostedProcess
+  readonly carrier: 'tcp' | 'pipe'
+  readonly beganMs: number
+  protocolVersion: string | undefined
+  /** True when the server has taken the handshake. */
+  agreed: boolean
 }
 
 export class StdioTransport implements Transport {
@@ -102,32 +107,32 @@ export class StdioTransport implements Transport {
     if (hosted === undefined) return fail(sink)
     if (exchange.kind === 'end_session') return this.#endSession(hosted, sink)
     const { session } = hosted
+    hosted.protocolVersion = revisionOf(exchange) ?? hosted.protocolVersion
     if (exchange.kind === 'stream') {
       return session.listen(headerOf(exchange.headers, 'last-event-id'), sink)
     }
     const messages = this.#reader.read(outbound.body)
-    return messages === undefined
-      ? fail(sink)
-      : session.post(exchange, outbound.body, messages, sink)
+    if (messages === undefined) return fail(sink)
+    const flight = session.post(exchange, outbound.body, messages, sink)
+    outbound.attempt.handedMs = this.#options.clock.monotonicMs()
+    return flight
   }
 
   tick(nowMs: number): void {
-    const { sessionIdleMs, observer, name } = this.#options
+    const { sessionIdleMs } = this.#options
     for (const hosted of this.#sessions.values()) {
       const { session } = hosted
       if (session.busy) session.lastUsedMs = nowMs
       session.tick(nowMs)
       if (nowMs - session.lastUsedMs <= sessionIdleMs) continue
-      observer.sessionEnded(name, 'idle')
+      this.#tellEnd(hosted, 'idle')
       this.#drop(hosted)
     }
     this.#pool.tick(nowMs)
   }
 
   async close(): Promise<void> {
-    for (const _session of this.#sessions) {
-      this.#options.observer.sessionEnded(this.#options.name, 'stopped')
-    }
+    for (const hosted of this.#sessions.values()) this.#tellEnd(hosted, 'stopped')
     this.#sessions.clear()
     await this.#processes.close()
   }
@@ -135,29 +140,32 @@ export class StdioTransport implements Transport {
   #startSession(outbound: Outbound, sink: ReplySink): Flight {
     const { newId, clock, replay, observer, name } = this.#options
     const id = newId()
-    let session: StdioSession | undefined
-    let agreed = false
+    const { exchange } = outbound
+    const made: { hosted?: HostedSession } = {}
     const host = this.#processes.start('session', {
       received: (line, message) => {
-        session?.received(line, message)
-        if (agreed || message.kind !== 'response') return
-        agreed = message.errorCode === undefined
+        const { hosted } = made
+        if (hosted === undefined) return
+        hosted.session.received(line, message)
+        if (hosted.agreed || message.kind !== 'response') return
+        hosted.agreed = message.errorCode === undefined
         // A server that refuses the handshake has begun no session.
-        const hosted = this.#sessions.get(id)
-        if (!agreed && hosted !== undefined) this.#drop(hosted)
+        if (!hosted.agreed) this.#drop(hosted)
       },
-      lost: (key, failure) => session?.failOne(key, failure),
+      lost: (key, failure) => made.hosted?.session.failOne(key, failure),
       ended: (failure) => {
-        if (this.#sessions.delete(id)) observer.sessionEnded(name, 'lost')
-        session?.fail(failure)
+        const { hosted } = made
+        if (hosted === undefined) return 'crash'
+        if (this.#sessions.delete(id)) this.#tellEnd(hosted, 'lost')
+        hosted.session.fail(failure)
         return 'crash'
       },
     })
     if ('reason' in host) return fail(sink, host.reason)
-    const made = new StdioSession(
+    const session = new StdioSession(
       {
         id,
-        owner: outbound.exchange.principal,
+        owner: exchange.principal,
         replay,
         nowMs: () => clock.monotonicMs(),
         onUnroutable: () => observer.lineDropped(name, 'unroutable'),
@@ -165,29 +173,45 @@ export class StdioTransport implements Transport {
       },
       host,
     )
-    session = made
-    this.#sessions.set(id, { session: made, host })
+    const hosted: HostedSession = {
+      session,
+      host,
+      carrier: exchange.carrier,
+      beganMs: clock.monotonicMs(),
+      protocolVersion: revisionOf(exchange),
+      agreed: false,
+    }
+    made.hosted = hosted
+    this.#sessions.set(id, hosted)
     const messages = this.#reader.read(outbound.body) ?? []
-    const flight = made.post(outbound.exchange, outbound.body, messages, sink)
+    const flight = session.post(exchange, outbound.body, messages, sink)
+    outbound.attempt.handedMs = clock.monotonicMs()
     return {
       resume: () => flight.resume(),
       // A client that leaves before it was told the session's id can never come back to it.
       abort: () => {
         flight.abort()
-        const hosted = this.#sessions.get(id)
-        if (hosted === undefined || agreed) return
-        observer.sessionEnded(name, 'lost')
+        if (hosted.agreed || !this.#sessions.has(id)) return
+        this.#tellEnd(hosted, 'lost')
         this.#drop(hosted)
       },
     }
   }
 
   #endSession(hosted: HostedSession, sink: ReplySink): Flight {
-    this.#options.observer.sessionEnded(this.#options.name, 'deleted')
+    this.#tellEnd(hosted, 'deleted')
     this.#drop(hosted)
     sink.head(200, 'OK', EMPTY_BODY)
     sink.end()
     return NO_FLIGHT
+  }
+
+  #tellEnd(hosted: HostedSession, why: SessionEnding): void {
+    const { observer, name, clock } = this.#options
+    const { session, beganMs, carrier, protocolVersion, agreed } = hosted
+    const endedMs = why === 'idle' ? session.lastUsedMs : clock.monotonicMs()
+    const facts = { durationMs: endedMs - beganMs, carrier, protocolVersion }
+    observer.sessionEnded(name, why, agreed ? facts : undefined)
   }
 
   #drop({ session, host }: HostedSession): void {

@@ -1,0 +1,98 @@
+/** The copy of a reply that is watched as the original passes, decoded when it is compressed. */
+
+import { logDefect } from '../core/log.ts'
+import type { DecodeTee, ReplyWatch, Stages } from './stages.ts'
+
+export interface ReplyCopyOptions {
+  readonly stages: Pick<Stages, 'log' | 'decodeTee'>
+  /** Told after each piece that was watched. */
+  readonly onWatched: () => void
+  /** The copy has caught up with the original. */
+  readonly onDrain: () => void
+}
+
+export class ReplyCopy {
+  readonly #options: ReplyCopyOptions
+  #watch: ReplyWatch | undefined
+  #tee: DecodeTee | undefined
+  #dropped = false
+  /** True while decoding cannot keep up. */
+  behind = false
+
+  constructor(options: ReplyCopyOptions) {
+    this.#options = options
+  }
+
+  get resumable(): boolean {
+    return this.#watch?.resumable === true
+  }
+
+  get events(): number {
+    return this.#watch?.events ?? 0
+  }
+
+  /** From now on the body is watched, unless it cannot be decoded. */
+  begin(watch: ReplyWatch, contentEncoding: string | undefined): void {
+    const tee = this.#options.stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
+    if (tee === 'unreadable') return
+    this.#watch = watch
+    this.#tee = tee
+    tee?.onDrain(() => {
+      this.behind = false
+      this.#options.onDrain()
+    })
+  }
+
+  write(chunk: Buffer): void {
+    if (this.#tee === undefined) this.#observe(chunk)
+    else if (!this.#tee.write(chunk)) this.behind = true
+  }
+
+  /** The body is over; `done` is called when everything in it has been seen. */
+  end(done: () => void): void {
+    if (this.#tee === undefined) {
+      this.#observeEnd()
+      done()
+      return
+    }
+    this.#tee.end((readable) => {
+      if (readable) this.#observeEnd()
+      done()
+    })
+  }
+
+  /** Nothing more is wanted of it. */
+  drop(): void {
+    if (this.#dropped) return
+    this.#dropped = true
+    this.#tee?.drop()
+    this.#watch?.drop()
+  }
+
+  /** A defect in watching must not harm the reply that is watched. */
+  failed(error: unknown): void {
+    this.#watch?.drop()
+    this.#watch = undefined
+    this.#tee?.drop()
+    this.#tee = undefined
+    logDefect(this.#options.stages.log, 'A reply could not be watched', error)
+  }
+
+  #observe(chunk: Buffer): void {
+    if (this.#watch === undefined) return
+    try {
+      this.#watch.write(chunk)
+      this.#options.onWatched()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #observeEnd(): void {
+    try {
+      this.#watch?.end()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+}
