@@ -256,7 +256,8 @@ export async function startAdmin(
   const app = createAdminApp({
     peers: peerRules(config, address),
     ready: () => !parts.draining(),
-    renderMetrics: () => parts.telemetry.renderMetrics(),
+    renderMetrics: (format) => parts.telemetry.renderMetrics(format),
+    onLimit: (limit) => parts.stages.observer.limitHit(limit),
   })
   return listen(app, { ...address, ...listenerLimits(config, parts) })
 }

@@ -35,6 +35,14 @@ export type LimitName =
   | 'label_values'
   /** Series per metric. */
   | 'metric_series'
+  /** Series of one upstream, over all metrics. */
+  | 'metric_series_upstream'
+  /** Series in all. */
+  | 'metric_series_total'
+  /** Exemplars in all. */
+  | 'metric_exemplars'
+  /** Readings of `/metrics` at once, or the time that one may take. */
+  | 'scrapes'
 
 export const LIMIT_NAMES: readonly LimitName[] = [
   'body',
@@ -54,4 +62,8 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'server_requests',
   'label_values',
   'metric_series',
+  'metric_series_upstream',
+  'metric_series_total',
+  'metric_exemplars',
+  'scrapes',
 ]

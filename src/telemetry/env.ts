@@ -37,6 +37,12 @@ export interface TelemetrySettings {
   readonly logBatch: BatchSettings
   readonly metricIntervalMs: number
   readonly metricTimeoutMs: number
+  /** `delta`, `lowmemory`: counters and histograms go out as increases since the last export. */
+  readonly deltaMetrics: boolean
+  /** True when histograms go out with exponential buckets. */
+  readonly exponentialHistograms: boolean
+  /** False when no exemplars are kept. */
+  readonly exemplars: boolean
   readonly spanLimits: AttributeLimits
   readonly logLimits: AttributeLimits
 }
@@ -152,18 +158,45 @@ export function readTelemetryEnv(
     logBatch: readBatch(read, 'BLRP', 1_000),
     metricIntervalMs: read.number('OTEL_METRIC_EXPORT_INTERVAL', 60_000, 1),
     metricTimeoutMs: read.number('OTEL_METRIC_EXPORT_TIMEOUT', 30_000, 1),
+    ...readMetricForms(read),
     spanLimits: readLimits(read, 'SPAN'),
     logLimits: readLimits(read, 'LOGRECORD'),
-  }
-  const temporality = read.text('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE')?.toLowerCase()
-  if (temporality !== undefined && temporality !== 'cumulative') {
-    read.warn(
-      'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: only cumulative is supported; using it',
-    )
   }
   return read.failure === undefined
     ? { settings, warnings: read.warnings }
     : { kind: 'failed', message: read.failure }
+}
+
+/**
+ * What forms metrics take. For the instruments that there are, `delta` and `lowmemory` say the same:
+ * they differ in counters that are observed, and there are none.
+ */
+function readMetricForms(
+  read: Reader,
+): Pick<TelemetrySettings, 'deltaMetrics' | 'exponentialHistograms' | 'exemplars'> {
+  const temporality = read.oneOf(
+    'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE',
+    ['cumulative', 'delta', 'lowmemory'],
+    'cumulative',
+  )
+  const aggregation = read.oneOf(
+    'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION',
+    ['explicit_bucket_histogram', 'base2_exponential_bucket_histogram'],
+    'explicit_bucket_histogram',
+  )
+  const filter = read.oneOf(
+    'OTEL_METRICS_EXEMPLAR_FILTER',
+    ['trace_based', 'always_on', 'always_off'],
+    'trace_based',
+  )
+  if (filter === 'always_on') {
+    read.warn('OTEL_METRICS_EXEMPLAR_FILTER: always_on is not supported; using trace_based')
+  }
+  return {
+    deltaMetrics: temporality !== 'cumulative',
+    exponentialHistograms: aggregation === 'base2_exponential_bucket_histogram',
+    exemplars: filter !== 'always_off',
+  }
 }
 
 function readExporter(read: Reader, name: string): ExporterName {

@@ -7,8 +7,16 @@ import type {
   SessionEnding,
   TransportObserver,
 } from '../core/observer.ts'
+import type { SeriesSettings } from './histogram-series.ts'
 import { METRICS } from './names.ts'
+import { SeriesLimits } from './series-limits.ts'
 import { CounterFamily, GaugeFamily, HistogramFamily, type MetricFamily } from './series.ts'
+
+/** How metrics are recorded: see `SeriesSettings`. */
+export type RecordingSettings = Omit<SeriesSettings, 'limits'>
+
+/** What is recorded when nothing else is asked for. */
+const USUAL: RecordingSettings = { exponential: false, delta: false, exemplars: true }
 
 export interface InstrumentSources {
   readonly version: string
@@ -55,19 +63,20 @@ export class Instruments implements TransportObserver {
   readonly #processes = new Map<string, number>()
   readonly families: readonly MetricFamily[]
 
-  constructor(sources: InstrumentSources) {
-    const onOverflow = (): void => this.limitHit('metric_series')
-    this.serverOperationDuration = new HistogramFamily(METRICS.serverOperationDuration, onOverflow)
-    this.clientOperationDuration = new HistogramFamily(METRICS.clientOperationDuration, onOverflow)
-    this.calls = new CounterFamily(METRICS.calls, onOverflow)
-    this.exchanges = new CounterFamily(METRICS.exchanges, onOverflow)
-    this.#sessionsEnded = new CounterFamily(METRICS.sessionsEnded, onOverflow)
-    this.#processesEnded = new CounterFamily(METRICS.processesEnded, onOverflow)
-    this.#processesRestarted = new CounterFamily(METRICS.processesRestarted, onOverflow)
-    this.#linesDropped = new CounterFamily(METRICS.linesDropped, onOverflow)
-    this.#limitHits = new CounterFamily(METRICS.limitHits, () => {})
-    this.#dropped = new CounterFamily(METRICS.telemetryDropped, () => {})
-    this.#reloads = new CounterFamily(METRICS.configReloads, () => {})
+  constructor(sources: InstrumentSources, recording: RecordingSettings = USUAL) {
+    const limits = new SeriesLimits((limit) => this.limitHit(limit))
+    const settings: SeriesSettings = { limits, ...recording }
+    this.serverOperationDuration = new HistogramFamily(METRICS.serverOperationDuration, settings)
+    this.clientOperationDuration = new HistogramFamily(METRICS.clientOperationDuration, settings)
+    this.calls = new CounterFamily(METRICS.calls, settings)
+    this.exchanges = new CounterFamily(METRICS.exchanges, settings)
+    this.#sessionsEnded = new CounterFamily(METRICS.sessionsEnded, settings)
+    this.#processesEnded = new CounterFamily(METRICS.processesEnded, settings)
+    this.#processesRestarted = new CounterFamily(METRICS.processesRestarted, settings)
+    this.#linesDropped = new CounterFamily(METRICS.linesDropped, settings)
+    this.#limitHits = new CounterFamily(METRICS.limitHits, settings)
+    this.#dropped = new CounterFamily(METRICS.telemetryDropped, settings)
+    this.#reloads = new CounterFamily(METRICS.configReloads, settings)
     this.families = [
       this.serverOperationDuration,
       this.clientOperationDuration,

@@ -6,6 +6,8 @@
  * OpenTelemetry's (semantic conventions for MCP, development status); `sidelight.*` are ours.
  */
 
+import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
+
 /** The conventions' schema; no tagged release exists yet, so this is what instrumentations name. */
 export const SCHEMA_URL = 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev'
 export const SCOPE_NAME = 'sidelight'
@@ -42,6 +44,7 @@ export const ATTR = {
   dropReason: 'sidelight.telemetry.drop.reason',
   version: 'sidelight.version',
   reloadOutcome: 'sidelight.config.reload.outcome',
+  heapSpace: HEAP_SPACE,
 } as const
 
 /** Value of a bounded attribute whose real value is not one of the known ones. */
@@ -49,7 +52,8 @@ export const OTHER = '_OTHER'
 
 export interface MetricDefinition {
   readonly name: string
-  readonly kind: 'histogram' | 'counter' | 'gauge'
+  /** An updowncounter is a sum that may fall: a gauge to Prometheus, a Sum to OTLP. */
+  readonly kind: 'histogram' | 'counter' | 'updowncounter' | 'gauge'
   /** UCUM. */
   readonly unit: string
   readonly description: string
@@ -114,14 +118,14 @@ export const METRICS = {
   },
   inFlight: {
     name: 'sidelight.exchanges.active',
-    kind: 'gauge',
+    kind: 'updowncounter',
     unit: '{exchange}',
     description: 'Exchanges with upstreams that are under way, open streams included.',
     attributes: [],
   },
   sessions: {
     name: 'sidelight.sessions.active',
-    kind: 'gauge',
+    kind: 'updowncounter',
     unit: '{session}',
     description: 'MCP sessions that are open as far as Sidelight knows.',
     attributes: [ATTR.upstreamName],
@@ -135,7 +139,7 @@ export const METRICS = {
   },
   processes: {
     name: 'sidelight.processes.active',
-    kind: 'gauge',
+    kind: 'updowncounter',
     unit: '{process}',
     description: 'Processes of stdio servers that run.',
     attributes: [ATTR.upstreamName],
@@ -197,4 +201,5 @@ export const METRICS = {
     description: 'Always 1; the version of Sidelight is an attribute.',
     attributes: [ATTR.version],
   },
+  ...RUNTIME_METRICS,
 } as const satisfies Readonly<Record<string, MetricDefinition>>

@@ -3,93 +3,115 @@
  * does not bound cumulative series, and cannot carry exemplars (ARCHITECTURE.md, "Metrics").
  *
  * Every family has a fixed list of attributes; a series is found by their values, where an empty
- * value means that the attribute is absent.
+ * value means that the attribute is absent. Whoever records the same series again and again keeps the
+ * handle that `bind` gives.
  */
 
-import type { MetricDefinition } from './names.ts'
-
-/** Series per family; beyond it records go to one series with `otel.metric.overflow`. */
-export const SERIES_MAX = 2_000
-
-export interface HistogramValue {
-  /** One per bucket, the last for values above every bound; not cumulative. */
-  readonly counts: Float64Array
-  sum: number
-  count: number
-  min: number
-  max: number
-}
-
-export interface Series<T> {
-  /** Attribute values in the family's order; undefined for the overflow series. */
-  readonly values: readonly string[] | undefined
-  readonly value: T
-}
+import {
+  HistogramSeries,
+  Slabs,
+  type MeasuredSpan,
+  type SeriesSettings,
+} from './histogram-series.ts'
+import { ATTR, type MetricDefinition } from './names.ts'
 
 export class HistogramFamily {
   readonly definition: MetricDefinition
-  readonly #bounds: readonly number[]
-  readonly #table: SeriesTable<HistogramValue>
+  readonly #table: SeriesTable<HistogramSeries>
 
-  constructor(definition: MetricDefinition, onOverflow: () => void) {
+  constructor(definition: MetricDefinition, settings: SeriesSettings) {
+    const bounds = definition.buckets ?? []
+    const slabs = new Slabs(bounds)
     this.definition = definition
-    this.#bounds = definition.buckets ?? []
-    this.#table = new SeriesTable(() => this.#empty(), onOverflow)
+    this.#table = new SeriesTable(
+      definition,
+      settings,
+      (values) => new HistogramSeries(values, bounds, slabs, settings),
+    )
   }
 
-  record(values: readonly string[], value: number): void {
-    const series = this.#table.get(values).value
-    const bucket = bucketOf(this.#bounds, value)
-    series.counts[bucket] = (series.counts[bucket] ?? 0) + 1
-    series.sum += value
-    series.count += 1
-    if (value < series.min) series.min = value
-    if (value > series.max) series.max = value
+  bind(values: readonly string[]): HistogramSeries {
+    return this.#table.get(values)
   }
 
-  series(): Iterable<Series<HistogramValue>> {
+  /** Finds the series and records; the span's ids become an exemplar when it is sampled. */
+  record(values: readonly string[], value: number, span?: MeasuredSpan): void {
+    this.#table.get(values).record(value, span)
+  }
+
+  series(): Iterable<HistogramSeries> {
     return this.#table.all()
-  }
-
-  #empty(): HistogramValue {
-    const counts = new Float64Array(this.#bounds.length + 1)
-    return { counts, sum: 0, count: 0, min: Infinity, max: -Infinity }
   }
 }
 
+/** A handle on one series of a counter. */
+export class CounterSeries {
+  readonly values: readonly string[] | undefined
+  /** The labels as text, made when they are first shown. */
+  labels: string | undefined = undefined
+  total = 0
+  /** What of the total has been exported, in delta mode. */
+  #pushed = 0
+
+  constructor(values: readonly string[] | undefined) {
+    this.values = values
+  }
+
+  add(amount: number): void {
+    this.total += amount
+  }
+
+  /** The increase since the last time; undefined when there is none. */
+  pushDelta(): number | undefined {
+    const increase = this.total - this.#pushed
+    this.#pushed = this.total
+    return increase === 0 ? undefined : increase
+  }
+}
+
+/** Adds up: a counter, or an updowncounter, whose amounts may be negative. */
 export class CounterFamily {
   readonly definition: MetricDefinition
-  readonly #table: SeriesTable<{ total: number }>
+  readonly #table: SeriesTable<CounterSeries>
 
-  constructor(definition: MetricDefinition, onOverflow: () => void) {
+  constructor(definition: MetricDefinition, settings: SeriesSettings) {
     this.definition = definition
-    this.#table = new SeriesTable(() => ({ total: 0 }), onOverflow)
+    this.#table = new SeriesTable(definition, settings, (values) => new CounterSeries(values))
+  }
+
+  bind(values: readonly string[]): CounterSeries {
+    return this.#table.get(values)
   }
 
   /** `amount` 0 makes the series exist, so that a first failure shows as an increase. */
   add(values: readonly string[], amount: number): void {
-    this.#table.get(values).value.total += amount
+    this.#table.get(values).total += amount
   }
 
-  series(): Iterable<Series<{ total: number }>> {
+  series(): Iterable<CounterSeries> {
     return this.#table.all()
   }
 }
 
-/** A gauge is read when it is collected. */
+export interface Observation {
+  readonly values: readonly string[]
+  readonly value: number
+}
+
+/**
+ * Read when it is collected: a gauge or an updowncounter that somebody else keeps. Whoever is read
+ * bounds how much there is.
+ */
 export class GaugeFamily {
   readonly definition: MetricDefinition
-  readonly #read: () => Iterable<{ readonly values: readonly string[]; readonly value: number }>
+  readonly #read: () => Iterable<Observation>
 
-  constructor(
-    definition: MetricDefinition,
-    read: () => Iterable<{ readonly values: readonly string[]; readonly value: number }>,
-  ) {
+  constructor(definition: MetricDefinition, read: () => Iterable<Observation>) {
     this.definition = definition
     this.#read = read
   }
 
-  series(): Iterable<{ readonly values: readonly string[]; readonly value: number }> {
+  series(): Iterable<Observation> {
     return this.#read()
   }
 }
@@ -104,21 +126,28 @@ function sameValues(a: readonly string[] | undefined, b: readonly string[]): boo
   return true
 }
 
-class SeriesTable<T> {
-  readonly #byKey = new Map<string, Series<T>>()
-  readonly #create: () => T
-  readonly #onOverflow: () => void
+class SeriesTable<T extends { readonly values: readonly string[] | undefined }> {
+  readonly #byKey = new Map<string, T>()
+  readonly #settings: SeriesSettings
+  readonly #create: (values: readonly string[] | undefined) => T
+  /** Where in the values the upstream stands; negative when it does not. */
+  readonly #upstreamAt: number
   /** The series used last, looked at first: comparing values is cheaper than joining a key. */
-  readonly #recent: Series<T>[] = []
+  readonly #recent: T[] = []
   #nextRecent = 0
-  #overflow: Series<T> | undefined
+  #overflow: T | undefined
 
-  constructor(create: () => T, onOverflow: () => void) {
+  constructor(
+    definition: MetricDefinition,
+    settings: SeriesSettings,
+    create: (values: readonly string[] | undefined) => T,
+  ) {
+    this.#settings = settings
     this.#create = create
-    this.#onOverflow = onOverflow
+    this.#upstreamAt = definition.attributes.indexOf(ATTR.upstreamName)
   }
 
-  get(values: readonly string[]): Series<T> {
+  get(values: readonly string[]): T {
     for (const series of this.#recent) if (sameValues(series.values, values)) return series
     const series = this.#find(values)
     this.#recent[this.#nextRecent] = series
@@ -126,29 +155,21 @@ class SeriesTable<T> {
     return series
   }
 
-  #find(values: readonly string[]): Series<T> {
+  #find(values: readonly string[]): T {
     const key = values.join('\u0000')
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
-    if (this.#byKey.size >= SERIES_MAX) {
-      this.#onOverflow()
-      this.#overflow ??= { values: undefined, value: this.#create() }
+    if (!this.#settings.limits.admit(this.#byKey.size, values[this.#upstreamAt])) {
+      this.#overflow ??= this.#create(undefined)
       return this.#overflow
     }
-    const series: Series<T> = { values: [...values], value: this.#create() }
+    const series = this.#create([...values])
     this.#byKey.set(key, series)
     return series
   }
 
-  *all(): Iterable<Series<T>> {
+  *all(): Iterable<T> {
     yield* this.#byKey.values()
     if (this.#overflow !== undefined) yield this.#overflow
   }
-}
-
-/** The first bucket whose upper bound is not below the value (bounds are inclusive). */
-function bucketOf(bounds: readonly number[], value: number): number {
-  let index = 0
-  while (index < bounds.length && value > (bounds[index] ?? Infinity)) index += 1
-  return index
 }

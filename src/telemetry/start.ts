@@ -15,13 +15,6 @@ import {
   type Resource,
 } from '@opentelemetry/resources'
 import {
-  ConsoleMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-  type MetricProducer,
-  type PushMetricExporter,
-} from '@opentelemetry/sdk-metrics'
-import {
   AlwaysOffSampler,
   AlwaysOnSampler,
   ParentBasedSampler,
@@ -39,8 +32,8 @@ import { Epoch } from './epoch.ts'
 import { Instruments, type InstrumentSources, type ReloadResult } from './instruments.ts'
 import { LabelGuard } from './label-guard.ts'
 import { createLogOutput } from './log-output.ts'
-import { createMetricProducer } from './otlp-metrics.ts'
-import { renderPrometheus } from './prometheus.ts'
+import { recordingSettings, startMetricOutput } from './metric-output.ts'
+import type { MetricsFormat } from './prometheus.ts'
 import { createSpanOutput } from './span-output.ts'
 import { Tracer, type AttributeValue } from './span.ts'
 import { withinTime } from './within-time.ts'
@@ -64,8 +57,8 @@ export interface Telemetry {
   readonly observer: CallObserver
   /** Counts what transports tell. */
   readonly transports: TransportObserver
-  /** Prometheus text format 0.0.4. */
-  renderMetrics(): string
+  /** All metrics as text, in slices, so that calls get their turn between two of them. */
+  renderMetrics(format: MetricsFormat): Iterable<string>
   /** Names that a newer configuration brought; those that went stay known, for their last records. */
   addUpstreams(names: readonly string[]): void
   /** A changed configuration was read, and this became of it. */
@@ -78,11 +71,14 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const { settings, clock, log } = options
   const upstreams = new Set(options.vocabulary.upstreams)
   const epoch = new Epoch(clock)
-  const instruments = new Instruments({
-    version: options.version,
-    inFlight: options.inFlight,
-    sessions: options.sessions,
-  })
+  const instruments = new Instruments(
+    {
+      version: options.version,
+      inFlight: options.inFlight,
+      sessions: options.sessions,
+    },
+    recordingSettings(settings),
+  )
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   if (!settings.disabled) reportComplaints(log, clock)
   const resource = createResource(options)
@@ -106,14 +102,14 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     limits: settings.spanLimits,
     onEnd: output?.onEnd,
   })
-  const producer = createMetricProducer({
+  const metrics = await startMetricOutput({
+    settings,
     families: instruments.families,
     resource,
     version: options.version,
-    startTime: epoch.now(),
-    now: () => epoch.now(),
+    clock,
+    epoch,
   })
-  const metrics = await startMetrics(settings, resource, producer)
   return {
     observer: new CallTelemetry({
       tracer,
@@ -126,14 +122,14 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       isLongLived: options.isLongLived,
     }),
     transports: instruments,
-    renderMetrics: () => renderPrometheus(instruments.families),
+    renderMetrics: (format) => metrics.render(format),
     addUpstreams: (names) => {
       for (const name of names) upstreams.add(name)
     },
     configReloaded: (result) => instruments.configReloaded(result),
     shutdown: async (timeoutMs) => {
       await withinTime(
-        Promise.allSettled([output?.close(), logs?.close(), metrics.shutdown()]),
+        Promise.allSettled([output?.close(), logs?.close(), metrics.close()]),
         timeoutMs,
       )
     },
@@ -174,35 +170,6 @@ function createSampler(settings: TelemetrySettings): Sampler {
     case 'parentbased_traceidratio':
       return new ParentBasedSampler({ root: ratio })
   }
-}
-
-async function startMetrics(
-  settings: TelemetrySettings,
-  resource: Resource,
-  producer: MetricProducer,
-): Promise<{ shutdown(): Promise<void> }> {
-  const exporter = settings.disabled ? undefined : await createMetricExporter(settings)
-  if (exporter === undefined) return { shutdown: async () => {} }
-  const reader = new PeriodicExportingMetricReader({
-    exporter,
-    exportIntervalMillis: settings.metricIntervalMs,
-    exportTimeoutMillis: Math.min(settings.metricTimeoutMs, settings.metricIntervalMs),
-    metricProducers: [producer],
-  })
-  const provider = new MeterProvider({ resource, readers: [reader] })
-  return { shutdown: () => provider.shutdown() }
-}
-
-async function createMetricExporter(
-  settings: TelemetrySettings,
-): Promise<PushMetricExporter | undefined> {
-  if (settings.metricsExporter === 'none') return undefined
-  if (settings.metricsExporter === 'console') return new ConsoleMetricExporter()
-  const { OTLPMetricExporter } =
-    settings.metricsProtocol === 'http/json'
-      ? await import('@opentelemetry/exporter-metrics-otlp-http')
-      : await import('@opentelemetry/exporter-metrics-otlp-proto')
-  return new OTLPMetricExporter()
 }
 
 /** How often the same complaint of the SDK is logged: an absent collector is said once a minute. */

