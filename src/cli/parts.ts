@@ -86,7 +86,8 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   const known: { registry?: UpstreamRegistry } = {}
   const telemetry = await startTelemetry({
     ...telemetryOptions(options),
-    inFlight: () => inFlight.size,
+    inFlight: () => inFlight.countByUpstream(),
+    target: (name) => known.registry?.find(name)?.target,
     sessions: () => known.registry?.sessionCounts() ?? [],
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
@@ -155,7 +156,7 @@ function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
 
 function telemetryOptions(
   options: SidecarOptions,
-): Omit<Parameters<typeof startTelemetry>[0], 'inFlight' | 'sessions'> {
+): Omit<Parameters<typeof startTelemetry>[0], 'inFlight' | 'sessions' | 'target'> {
   const { config, version, clock, log, print } = options
   return {
     settings: options.telemetry,

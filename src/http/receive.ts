@@ -60,6 +60,7 @@ export function receive(
   let finished = false
   // A shutdown waits for requests that are still coming in, but not for long.
   const reading = {
+    upstreamName: route.upstream,
     inFlightIndex: -1,
     longLived: true,
     stop: () => {

@@ -62,6 +62,10 @@ export class Delivery implements ReplySink, Stoppable {
     })
   }
 
+  get upstreamName(): string {
+    return this.#parts.upstream.name
+  }
+
   get longLived(): boolean {
     const { exchange, stages } = this.#parts
     // What is passed unread may be a stream for all we know.

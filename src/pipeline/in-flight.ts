@@ -1,6 +1,7 @@
 /** The deliveries under way, so that a shutdown can wait for them and end what would never end. */
 
 export interface Stoppable {
+  readonly upstreamName: string
   /** Where it stands in the list; written by `InFlight` alone, -1 outside it. */
   inFlightIndex: number
   /** True for streams that stay open as long as the client listens. */
@@ -24,6 +25,15 @@ export class InFlight {
 
   get size(): number {
     return this.#active.length
+  }
+
+  /** How many are under way, by upstream. */
+  countByUpstream(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { upstreamName } of this.#active) {
+      counts.set(upstreamName, (counts.get(upstreamName) ?? 0) + 1)
+    }
+    return counts
   }
 
   add(delivery: Stoppable): void {

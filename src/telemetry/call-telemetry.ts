@@ -8,24 +8,32 @@
 import type { SpanContext } from '@opentelemetry/api'
 import { headerOf, type Call, type Exchange } from '../core/exchange.ts'
 import type { LimitName } from '../core/limits.ts'
-import type { AttemptTarget, CallFollower, CallObserver, Injection } from '../core/observer.ts'
+import type {
+  AttemptFacts,
+  AttemptTarget,
+  CallFollower,
+  CallObserver,
+  Injection,
+  ServerRequest,
+  ServerRequestFollower,
+  StreamKind,
+} from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import {
   boundedBy,
   callAttributes,
   HTTP,
   serverAttributes,
+  UPSTREAM_HTTP_VERSION,
   type CallDescription,
 } from './describe-call.ts'
 import type { Epoch } from './epoch.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
 import { ATTR } from './names.ts'
+import { ServerRequestSpans } from './server-request-spans.ts'
 import type { AttributeValue, Span, SpanSubject, Tracer } from './span.ts'
 import { formatTraceContext, isSameSpan, parseTraceContext } from './trace-context.ts'
-
-/** Upstreams are spoken to in HTTP/1.1. */
-const UPSTREAM_HTTP_VERSION = '1.1'
 
 export interface CallTelemetryOptions {
   readonly tracer: Tracer
@@ -35,6 +43,8 @@ export interface CallTelemetryOptions {
   /** False when `OTEL_PROPAGATORS` leaves trace context out: nothing is read or written. */
   readonly propagates: boolean
   readonly upstreams: ReadonlySet<string>
+  readonly methods: ReadonlySet<string>
+  readonly revisions: ReadonlySet<string>
   describe(call: Call): CallDescription
   isLongLived(method: string): boolean
 }
@@ -50,16 +60,20 @@ export class CallTelemetry implements CallObserver {
     return new CallSpans(call, this.#options)
   }
 
-  exchangeEnded(exchange: Exchange, outcome: Outcome): void {
-    this.#options.instruments.exchanges.add(
-      [
-        boundedBy(this.#options.upstreams, exchange.upstreamName),
-        exchange.kind,
-        outcome.kind,
-        reasonOf(outcome) ?? '',
-      ],
-      1,
-    )
+  exchangeEnded(exchange: Exchange, outcome: Outcome, attempt?: AttemptFacts): void {
+    const { instruments, upstreams } = this.#options
+    const upstream = boundedBy(upstreams, exchange.upstreamName)
+    instruments.exchanges.add([upstream, exchange.kind, outcome.kind, reasonOf(outcome) ?? ''], 1)
+    instruments.traffic.exchangeEnded(upstream, exchange, outcome, attempt)
+  }
+
+  eventsPassed(exchange: Exchange, kind: StreamKind, count: number): void {
+    const { instruments, upstreams } = this.#options
+    instruments.traffic.eventsPassed(boundedBy(upstreams, exchange.upstreamName), kind, count)
+  }
+
+  asked(request: ServerRequest, atMs: number): ServerRequestFollower {
+    return new ServerRequestSpans(request, atMs, undefined, this.#options)
   }
 
   limitHit(limit: LimitName): void {
@@ -113,11 +127,12 @@ class CallSpans implements CallFollower {
     return propagates ? formatTraceContext(span.context) : undefined
   }
 
-  attemptEnded(outcome: Outcome, atMs: number): void {
+  attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void {
     const span = this.#client
     if (span === undefined) return
     this.#client = undefined
     const { clientErrorType } = factsOf(outcome)
+    if (span.recording && attempt !== undefined) setFacts(span, attempt)
     endSpan(span, outcome, clientErrorType, this.#offsetMs + atMs)
     if (this.#options.isLongLived(this.#call.message.method)) return
     const seconds = (atMs - this.#attemptStartedMs) / 1000
@@ -136,6 +151,10 @@ class CallSpans implements CallFollower {
     )
   }
 
+  asked(request: ServerRequest, atMs: number): ServerRequestFollower {
+    return new ServerRequestSpans(request, atMs, this.#client?.context, this.#options)
+  }
+
   ended(outcome: Outcome, atMs: number): void {
     const { instruments } = this.#options
     const { serverErrorType } = factsOf(outcome)
@@ -145,6 +164,8 @@ class CallSpans implements CallFollower {
       [this.#about.upstream, this.#about.method, outcome.kind, reasonOf(outcome) ?? ''],
       1,
     )
+    if (outcome.kind === 'rejected')
+      instruments.traffic.rejected(this.#about.upstream, outcome.reason)
     if (this.#options.isLongLived(message.method)) return
     const seconds = (atMs - exchange.receivedAtMs) / 1000
     instruments.serverOperationDuration.record(
@@ -215,6 +236,16 @@ function setTarget(span: Span, { carrier, address, port }: AttemptTarget): void 
   span.set(ATTR.networkProtocolVersion, UPSTREAM_HTTP_VERSION)
   if (address !== undefined) span.set(ATTR.serverAddress, address)
   if (port !== undefined) span.set(ATTR.serverPort, port)
+}
+
+/** What the attempt took, as far as it explains a slow call. */
+function setFacts(span: Span, attempt: AttemptFacts): void {
+  const { queuedMs, connectMs, firstEventMs, startedMs } = attempt
+  if (queuedMs > 0) span.set(ATTR.queueDuration, queuedMs / 1000)
+  if (connectMs >= 0) span.set(ATTR.connectDuration, connectMs / 1000)
+  if (firstEventMs > 0) span.set(ATTR.firstEventDuration, (firstEventMs - startedMs) / 1000)
+  span.set(ATTR.requestSize, attempt.requestBytes)
+  if (attempt.headMs > 0) span.set(ATTR.responseSize, attempt.responseBytes)
 }
 
 function endSpan(

@@ -1,6 +1,7 @@
 /** What is known of a call before it goes out: its span's name, its labels, its attributes. */
 
 import { headerOf, type Call } from '../core/exchange.ts'
+import type { JsonRpcId } from '../core/message.ts'
 import { isPlain } from './label-guard.ts'
 import { ATTR, OTHER } from './names.ts'
 import type { AttributeValue } from './span.ts'
@@ -113,7 +114,7 @@ export function boundedBy(known: ReadonlySet<string>, value: string): string {
 export function callAttributes({ exchange, message }: Call): AttributeValue[] {
   const list: AttributeValue[] = []
   const { id, resourceUri, jsonrpc } = message
-  if (id !== undefined && id.key !== 'null') list.push(ATTR.requestId, showId(id.raw, id.key))
+  if (id !== undefined && id.key !== 'null') list.push(ATTR.requestId, showId(id))
   if (resourceUri !== undefined) list.push(ATTR.resourceUri, withoutSecrets(resourceUri))
   if (exchange.sessionId !== undefined) list.push(ATTR.sessionId, exchange.sessionId)
   // The conventions ask for it only when it is not the usual one.
@@ -130,6 +131,9 @@ export function serverAttributes({ exchange }: Call): AttributeValue[] {
   return list
 }
 
+/** Upstreams are spoken to in HTTP/1.1. */
+export const UPSTREAM_HTTP_VERSION = '1.1'
+
 /** `network.protocol.name` of what goes over connections; on pipes there is none. */
 export const HTTP = 'http'
 
@@ -143,6 +147,6 @@ function withoutSecrets(uri: string): string {
 }
 
 /** The id as a string: a number as it was written, a string without its quotes. */
-function showId(raw: string, key: string): string {
+export function showId({ raw, key }: JsonRpcId): string {
   return key.startsWith('s') ? key.slice(1) : raw
 }

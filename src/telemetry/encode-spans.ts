@@ -5,8 +5,8 @@
  */
 
 import type { SpanContext } from '@opentelemetry/api'
-import { SCHEMA_URL, SCOPE_NAME } from './names.ts'
-import { ProtobufWriter, sizeOfVarint } from './protobuf-writer.ts'
+import { DOUBLE_ATTRIBUTES, SCHEMA_URL, SCOPE_NAME } from './names.ts'
+import { ProtobufWriter, sizeOfVarint, varints, wrapped } from './protobuf-writer.ts'
 import type { AttributeValue, SpanData } from './span.ts'
 
 /** Who exports: its attributes, names and values in turn, and the version of the scope. */
@@ -47,6 +47,7 @@ const KEY = lengthDelimited(1)
 const VALUE = lengthDelimited(2)
 const STRING_VALUE = lengthDelimited(1)
 const INT_VALUE = varintField(3)
+const DOUBLE_VALUE = fixed64Field(4)
 
 const SPAN_ATTRIBUTE = lengthDelimited(9)
 
@@ -61,6 +62,8 @@ interface KnownAttribute {
   readonly key: Buffer
   /** Whole attributes by value; undefined when the values of this name do not repeat. */
   values: Map<AttributeValue, Buffer> | undefined
+  /** True when its numbers have fractions; otherwise they are integers. */
+  readonly double: boolean
 }
 
 export class ProtobufSpanEncoder implements SpanEncoder {
@@ -165,7 +168,8 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     const known = entry.values?.get(value)
     if (known !== undefined && tag === SPAN_ATTRIBUTE) return this.#writer.raw(known)
     const from = this.#writer.at
-    this.#keyValue(tag, entry.key, value)
+    if (entry.double && typeof value === 'number') this.#doubleValue(tag, entry.key, value)
+    else this.#keyValue(tag, entry.key, value)
     if (entry.values === undefined || tag !== SPAN_ATTRIBUTE) return
     if (entry.values.size >= VALUES_MAX) entry.values = undefined
     else entry.values.set(value, this.#writer.take(from))
@@ -188,26 +192,27 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     }
   }
 
+  #doubleValue(tag: number, key: Buffer, value: number): void {
+    const writer = this.#writer
+    const valueSize = 1 + 8
+    writer.varint(tag)
+    writer.varint(key.length + 1 + sizeOfVarint(valueSize) + valueSize)
+    writer.raw(key)
+    writer.varint(VALUE)
+    writer.varint(valueSize)
+    writer.double(DOUBLE_VALUE, value)
+  }
+
   #entry(name: string): KnownAttribute {
     const known = this.#known.get(name)
     if (known !== undefined) return known
     const bytes = Buffer.from(name)
     const key = Buffer.concat([varints(KEY, bytes.length), bytes])
-    const entry: KnownAttribute = { key, values: new Map() }
+    const double = DOUBLE_ATTRIBUTES.has(name)
+    const entry: KnownAttribute = { key, values: double ? undefined : new Map(), double }
     if (this.#known.size < NAMES_MAX) this.#known.set(name, entry)
     return entry
   }
-}
-
-function varints(...values: readonly number[]): Buffer {
-  const writer = new ProtobufWriter()
-  for (const value of values) writer.varint(value)
-  return writer.take()
-}
-
-function wrapped(tag: number, pieces: readonly Buffer[]): Buffer[] {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  return [varints(tag, length), ...pieces]
 }
 
 export class JsonSpanEncoder implements SpanEncoder {
@@ -266,14 +271,16 @@ function jsonContext(context: SpanContext): Record<string, string> {
 function jsonAttributes(attributes: readonly AttributeValue[]): unknown[] {
   const list: unknown[] = []
   for (let i = 0; i + 1 < attributes.length; i += 2) {
+    const name = attributes[i]
     const value = attributes[i + 1]
-    const key = attributes[i]
-    list.push({
-      key,
-      value: typeof value === 'string' ? { stringValue: value } : { intValue: value },
-    })
+    if (typeof name === 'string') list.push({ key: name, value: jsonValue(name, value) })
   }
   return list
+}
+
+function jsonValue(name: string, value: AttributeValue | undefined): unknown {
+  if (typeof value === 'string') return { stringValue: value }
+  return DOUBLE_ATTRIBUTES.has(name) ? { doubleValue: value } : { intValue: value }
 }
 
 function nanosOf(epochMs: number): string {

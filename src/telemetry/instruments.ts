@@ -5,12 +5,14 @@ import type {
   DroppedLine,
   ProcessEnding,
   SessionEnding,
+  SessionFacts,
   TransportObserver,
 } from '../core/observer.ts'
 import type { SeriesSettings } from './histogram-series.ts'
 import { METRICS } from './names.ts'
 import { SeriesLimits } from './series-limits.ts'
 import { CounterFamily, GaugeFamily, HistogramFamily, type MetricFamily } from './series.ts'
+import { Traffic, type TrafficOptions } from './traffic.ts'
 
 /** How metrics are recorded: see `SeriesSettings`. */
 export type RecordingSettings = Omit<SeriesSettings, 'limits'>
@@ -18,10 +20,10 @@ export type RecordingSettings = Omit<SeriesSettings, 'limits'>
 /** What is recorded when nothing else is asked for. */
 const USUAL: RecordingSettings = { exponential: false, delta: false, exemplars: true }
 
-export interface InstrumentSources {
+export interface InstrumentSources extends TrafficOptions {
   readonly version: string
-  /** Exchanges with upstreams under way. */
-  inFlight(): number
+  /** Exchanges with upstreams under way, by upstream. */
+  inFlight(): ReadonlyMap<string, number>
   /** Open sessions per upstream. */
   sessions(): readonly { readonly upstream: string; readonly count: number }[]
 }
@@ -61,6 +63,7 @@ export class Instruments implements TransportObserver {
   #lastReloadGood = true
   /** Running processes per upstream. */
   readonly #processes = new Map<string, number>()
+  readonly traffic: Traffic
   readonly families: readonly MetricFamily[]
 
   constructor(sources: InstrumentSources, recording: RecordingSettings = USUAL) {
@@ -77,12 +80,16 @@ export class Instruments implements TransportObserver {
     this.#limitHits = new CounterFamily(METRICS.limitHits, settings)
     this.#dropped = new CounterFamily(METRICS.telemetryDropped, settings)
     this.#reloads = new CounterFamily(METRICS.configReloads, settings)
+    this.traffic = new Traffic(sources, settings)
     this.families = [
       this.serverOperationDuration,
       this.clientOperationDuration,
       this.calls,
       this.exchanges,
-      new GaugeFamily(METRICS.inFlight, () => [{ values: [], value: sources.inFlight() }]),
+      ...this.traffic.families,
+      new GaugeFamily(METRICS.inFlight, () =>
+        [...sources.inFlight()].map(([upstream, count]) => ({ values: [upstream], value: count })),
+      ),
       new GaugeFamily(METRICS.sessions, () =>
         sources.sessions().map(({ upstream, count }) => ({ values: [upstream], value: count })),
       ),
@@ -126,8 +133,9 @@ export class Instruments implements TransportObserver {
     this.#linesDropped.add([upstream, why], 1)
   }
 
-  sessionEnded(upstream: string, why: SessionEnding): void {
+  sessionEnded(upstream: string, why: SessionEnding, session: SessionFacts | undefined): void {
     this.#sessionsEnded.add([upstream, why], 1)
+    if (session !== undefined) this.traffic.sessionEnded(upstream, why, session)
   }
 
   configReloaded(result: ReloadResult): void {

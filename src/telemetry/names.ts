@@ -6,6 +6,7 @@
  * OpenTelemetry's (semantic conventions for MCP, development status); `sidelight.*` are ours.
  */
 
+import { OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
 import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
 
 /** The conventions' schema; no tagged release exists yet, so this is what instrumentations name. */
@@ -35,6 +36,12 @@ export const ATTR = {
   outcome: 'sidelight.outcome',
   outcomeReason: 'sidelight.outcome.reason',
   attempt: 'sidelight.attempt',
+  queueDuration: 'sidelight.queue.duration',
+  connectDuration: 'sidelight.connect.duration',
+  firstEventDuration: 'sidelight.first_event.duration',
+  requestSize: 'sidelight.request.size',
+  responseSize: 'sidelight.response.size',
+  streamKind: 'sidelight.stream.kind',
   exchangeKind: 'sidelight.exchange.kind',
   sessionEnd: 'sidelight.session.end',
   processEnd: 'sidelight.process.end',
@@ -46,6 +53,13 @@ export const ATTR = {
   reloadOutcome: 'sidelight.config.reload.outcome',
   heapSpace: HEAP_SPACE,
 } as const
+
+/** Attributes whose numbers have fractions, in seconds; all other numbers are integers. */
+export const DOUBLE_ATTRIBUTES: ReadonlySet<string> = new Set([
+  ATTR.queueDuration,
+  ATTR.connectDuration,
+  ATTR.firstEventDuration,
+])
 
 /** Value of a bounded attribute whose real value is not one of the known ones. */
 export const OTHER = '_OTHER'
@@ -66,6 +80,13 @@ export interface MetricDefinition {
 /** Bucket boundaries that the MCP conventions give for all duration histograms, in seconds. */
 export const MCP_DURATION_BUCKETS: readonly number[] = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300,
+]
+
+const SESSION_ATTRIBUTES: readonly string[] = [
+  ATTR.protocolVersion,
+  ATTR.networkProtocolName,
+  ATTR.errorType,
+  ATTR.upstreamName,
 ]
 
 const OPERATION_ATTRIBUTES: readonly string[] = [
@@ -101,6 +122,80 @@ export const METRICS = {
     attributes: [...OPERATION_ATTRIBUTES, ATTR.serverAddress, ATTR.serverPort],
     buckets: MCP_DURATION_BUCKETS,
   },
+  serverSessionDuration: {
+    name: 'mcp.server.session.duration',
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'Duration of an MCP session as the server sees it: from its beginning at Sidelight to its end.',
+    attributes: SESSION_ATTRIBUTES,
+    buckets: MCP_DURATION_BUCKETS,
+  },
+  clientSessionDuration: {
+    name: 'mcp.client.session.duration',
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'Duration of an MCP session as the client sees it: that of Sidelight with the upstream.',
+    attributes: [...SESSION_ATTRIBUTES, ATTR.serverAddress, ATTR.serverPort],
+    buckets: MCP_DURATION_BUCKETS,
+  },
+  overheadDuration: {
+    name: 'sidelight.overhead.duration',
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'Time that an exchange spent in Sidelight itself, without waits for the client, a connection or the upstream.',
+    attributes: [ATTR.upstreamName],
+    buckets: OVERHEAD_BUCKETS,
+  },
+  firstEventDuration: {
+    name: 'sidelight.first_event.duration',
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'Time from the start of an attempt to the first event of its reply, of replies that are event streams.',
+    attributes: [ATTR.upstreamName, ATTR.methodName],
+    buckets: MCP_DURATION_BUCKETS,
+  },
+  streamDuration: {
+    name: 'sidelight.stream.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'How long event streams of upstreams were open, by what they were for.',
+    attributes: [ATTR.upstreamName, ATTR.streamKind],
+    buckets: STREAM_BUCKETS,
+  },
+  streamEvents: {
+    name: 'sidelight.stream.events',
+    kind: 'counter',
+    unit: '{event}',
+    description: 'Events with a message in them that passed on streams of upstreams.',
+    attributes: [ATTR.upstreamName, ATTR.streamKind],
+  },
+  requestSize: {
+    name: 'sidelight.request.size',
+    kind: 'histogram',
+    unit: 'By',
+    description: 'Size of the bodies that were sent to upstreams.',
+    attributes: [ATTR.upstreamName, ATTR.methodName],
+    buckets: SIZE_BUCKETS,
+  },
+  responseSize: {
+    name: 'sidelight.response.size',
+    kind: 'histogram',
+    unit: 'By',
+    description: 'Size of the bodies that upstreams replied with, as they are on the wire.',
+    attributes: [ATTR.upstreamName, ATTR.methodName],
+    buckets: SIZE_BUCKETS,
+  },
+  rejections: {
+    name: 'sidelight.rejections',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls that Sidelight refused, and requests that never became a call, by reason.',
+    attributes: [ATTR.upstreamName, ATTR.outcomeReason],
+  },
   calls: {
     name: 'sidelight.calls',
     kind: 'counter',
@@ -121,7 +216,7 @@ export const METRICS = {
     kind: 'updowncounter',
     unit: '{exchange}',
     description: 'Exchanges with upstreams that are under way, open streams included.',
-    attributes: [],
+    attributes: [ATTR.upstreamName],
   },
   sessions: {
     name: 'sidelight.sessions.active',

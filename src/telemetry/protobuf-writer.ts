@@ -67,6 +67,12 @@ export class ProtobufWriter {
     this.#at = this.#buffer.writeUInt32LE(value, this.#at)
   }
 
+  double(tag: number, value: number): void {
+    this.#room(16)
+    this.varint(tag)
+    this.#at = this.#buffer.writeDoubleLE(value, this.#at)
+  }
+
   /** A tag and a time in nanoseconds since the epoch, from milliseconds with fractions. */
   time(tag: number, epochMs: number): void {
     const seconds = Math.floor(epochMs / 1000)
@@ -106,4 +112,17 @@ export function sizeOfVarint(value: number): number {
   let size = 1
   for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) size += 1
   return size
+}
+
+/** Varints one after the other. */
+export function varints(...values: readonly number[]): Buffer {
+  const writer = new ProtobufWriter()
+  for (const value of values) writer.varint(value)
+  return writer.take()
+}
+
+/** Pieces of a message with its tag and length before them. */
+export function wrapped(tag: number, pieces: readonly Buffer[]): Buffer[] {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return [varints(tag, length), ...pieces]
 }

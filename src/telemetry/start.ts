@@ -26,7 +26,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Log, SharedLog } from '../core/log.ts'
 import type { CallObserver, TransportObserver } from '../core/observer.ts'
 import { CallTelemetry } from './call-telemetry.ts'
-import { createCallDescriber, type Vocabulary } from './describe-call.ts'
+import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
 import { Instruments, type InstrumentSources, type ReloadResult } from './instruments.ts'
@@ -48,7 +48,8 @@ export interface TelemetryOptions {
   /** Writes to standard output, for the console exporter. */
   readonly print: (text: string) => void
   readonly vocabulary: Vocabulary
-  readonly inFlight: () => number
+  readonly inFlight: () => ReadonlyMap<string, number>
+  readonly target: InstrumentSources['target']
   readonly sessions: InstrumentSources['sessions']
   readonly isLongLived: (method: string) => boolean
 }
@@ -71,14 +72,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const { settings, clock, log } = options
   const upstreams = new Set(options.vocabulary.upstreams)
   const epoch = new Epoch(clock)
-  const instruments = new Instruments(
-    {
-      version: options.version,
-      inFlight: options.inFlight,
-      sessions: options.sessions,
-    },
-    recordingSettings(settings),
-  )
+  const instruments = createInstruments(options, upstreams)
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   if (!settings.disabled) reportComplaints(log, clock)
   const resource = createResource(options)
@@ -118,6 +112,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       epoch,
       propagates: settings.traceContext && !settings.disabled,
       upstreams,
+      methods: options.vocabulary.methods,
+      revisions: options.vocabulary.revisions,
       describe: createCallDescriber({ ...options.vocabulary, upstreams }),
       isLongLived: options.isLongLived,
     }),
@@ -134,6 +130,35 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       )
     },
   }
+}
+
+function createInstruments(options: TelemetryOptions, upstreams: ReadonlySet<string>): Instruments {
+  const { version, sessions, target, vocabulary } = options
+  return new Instruments(
+    {
+      version,
+      sessions,
+      target,
+      methods: vocabulary.methods,
+      revisions: vocabulary.revisions,
+      inFlight: () => boundCounts(options.inFlight(), upstreams),
+    },
+    recordingSettings(options.settings),
+  )
+}
+
+/** One count for each upstream that is known, and one for all others together. */
+function boundCounts(
+  counts: ReadonlyMap<string, number>,
+  known: ReadonlySet<string>,
+): ReadonlyMap<string, number> {
+  const bound = new Map<string, number>()
+  for (const name of known) bound.set(name, 0)
+  for (const [name, count] of counts) {
+    const upstream = boundedBy(known, name)
+    bound.set(upstream, (bound.get(upstream) ?? 0) + count)
+  }
+  return bound
 }
 
 function createResource(options: TelemetryOptions): Resource {

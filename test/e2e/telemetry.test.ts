@@ -112,11 +112,15 @@ test('a tool call is a SERVER span with a CLIENT child, attribute by attribute',
     'client.address': '127.0.0.1',
     'client.port': client.socket.localPort,
   })
-  assert.deepEqual(attributesOf(spans.client), {
+  const { 'sidelight.connect.duration': connected, ...ofClient } = attributesOf(spans.client)
+  assert.ok(Number(connected) > 0 && Number(connected) < 60)
+  assert.deepEqual(ofClient, {
     ...common,
     'server.address': '127.0.0.1',
     'server.port': upstream.port,
     'sidelight.attempt': 1,
+    'sidelight.request.size': upstream.requests[0]?.body.length,
+    'sidelight.response.size': 48,
   })
   for (const span of [spans.server, spans.client]) {
     assert.equal(span.name, 'tools/call lookup')
@@ -624,7 +628,7 @@ test('pushed metrics are the scraped ones', async () => {
   const scrapedNames = new Set(
     scraped.samples
       .map(({ name, labels }) => (labels['le'] === undefined ? name : name.slice(0, -7)))
-      .map((name) => name.replace(/_seconds_(sum|count)$/, '_seconds'))
+      .map((name) => name.replace(/_(seconds|bytes)_(sum|count)$/, '_$1'))
       .filter((name) => name !== 'target_info'),
   )
   for (const metric of sink.metrics.values()) {

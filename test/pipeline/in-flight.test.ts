@@ -4,6 +4,7 @@ import { InFlight, type Stoppable } from '../../src/pipeline/in-flight.ts'
 
 function delivery(told: string[], name: string, longLived: boolean): Stoppable {
   return {
+    upstreamName: 'up',
     inFlightIndex: -1,
     longLived,
     stop: () => told.push(`stop ${name}`),
@@ -13,6 +14,20 @@ function delivery(told: string[], name: string, longLived: boolean): Stoppable {
 }
 
 describe('The deliveries under way', () => {
+  it('are counted by upstream', () => {
+    const inFlight = new InFlight()
+    inFlight.add(delivery([], 'one', false))
+    inFlight.add(delivery([], 'two', true))
+    inFlight.add({ ...delivery([], 'three', false), upstreamName: 'other' })
+    assert.deepEqual(
+      [...inFlight.countByUpstream()],
+      [
+        ['up', 2],
+        ['other', 1],
+      ],
+    )
+  })
+
   it('are counted, each once', () => {
     const inFlight = new InFlight()
     const one = delivery([], 'one', false)
@@ -40,6 +55,7 @@ describe('The deliveries under way', () => {
     let aborts = 0
     for (let i = 0; i < 3; i += 1) {
       const one: Stoppable = {
+        upstreamName: 'up',
         inFlightIndex: -1,
         longLived: true,
         stop: () => inFlight.remove(one),

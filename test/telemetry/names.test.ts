@@ -35,6 +35,12 @@ describe('The attributes', () => {
       outcome: 'sidelight.outcome',
       outcomeReason: 'sidelight.outcome.reason',
       attempt: 'sidelight.attempt',
+      queueDuration: 'sidelight.queue.duration',
+      connectDuration: 'sidelight.connect.duration',
+      firstEventDuration: 'sidelight.first_event.duration',
+      requestSize: 'sidelight.request.size',
+      responseSize: 'sidelight.response.size',
+      streamKind: 'sidelight.stream.kind',
       exchangeKind: 'sidelight.exchange.kind',
       sessionEnd: 'sidelight.session.end',
       processEnd: 'sidelight.process.end',
@@ -67,6 +73,15 @@ const OPERATION = [
   'network.protocol.version',
 ]
 
+const SESSION = [
+  'mcp.protocol.version',
+  'network.protocol.name',
+  'error.type',
+  'sidelight.upstream.name',
+]
+const BY_METHOD = ['sidelight.upstream.name', 'mcp.method.name']
+const BY_STREAM = ['sidelight.upstream.name', 'sidelight.stream.kind']
+
 describe('The metrics', () => {
   it('have these names, kinds, units and attributes', () => {
     const shape = Object.values(METRICS).map(({ name, kind, unit, attributes }) => [
@@ -84,6 +99,25 @@ describe('The metrics', () => {
         's',
         [...OPERATION, 'server.address', 'server.port'],
       ],
+      ['mcp.server.session.duration', 'histogram', 's', SESSION],
+      [
+        'mcp.client.session.duration',
+        'histogram',
+        's',
+        [...SESSION, 'server.address', 'server.port'],
+      ],
+      ['sidelight.overhead.duration', 'histogram', 's', ['sidelight.upstream.name']],
+      ['sidelight.first_event.duration', 'histogram', 's', BY_METHOD],
+      ['sidelight.stream.duration', 'histogram', 's', BY_STREAM],
+      ['sidelight.stream.events', 'counter', '{event}', BY_STREAM],
+      ['sidelight.request.size', 'histogram', 'By', BY_METHOD],
+      ['sidelight.response.size', 'histogram', 'By', BY_METHOD],
+      [
+        'sidelight.rejections',
+        'counter',
+        '{call}',
+        ['sidelight.upstream.name', 'sidelight.outcome.reason'],
+      ],
       [
         'sidelight.calls',
         'counter',
@@ -96,7 +130,7 @@ describe('The metrics', () => {
         '{exchange}',
         ['sidelight.upstream.name', 'sidelight.exchange.kind', ...outcome],
       ],
-      ['sidelight.exchanges.active', 'updowncounter', '{exchange}', []],
+      ['sidelight.exchanges.active', 'updowncounter', '{exchange}', ['sidelight.upstream.name']],
       ['sidelight.sessions.active', 'updowncounter', '{session}', ['sidelight.upstream.name']],
       [
         'sidelight.sessions.ended',
@@ -146,6 +180,15 @@ describe('The metrics', () => {
     assert.deepEqual(Object.values(METRICS).map(prometheusName), [
       'mcp_server_operation_duration_seconds',
       'mcp_client_operation_duration_seconds',
+      'mcp_server_session_duration_seconds',
+      'mcp_client_session_duration_seconds',
+      'sidelight_overhead_duration_seconds',
+      'sidelight_first_event_duration_seconds',
+      'sidelight_stream_duration_seconds',
+      'sidelight_stream_events_total',
+      'sidelight_request_size_bytes',
+      'sidelight_response_size_bytes',
+      'sidelight_rejections_total',
       'sidelight_calls_total',
       'sidelight_exchanges_total',
       'sidelight_exchanges_active',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { LIMIT_NAMES } from '../../src/core/limits.ts'
-import { Instruments } from '../../src/telemetry/instruments.ts'
+import { Instruments, type InstrumentSources } from '../../src/telemetry/instruments.ts'
 import type { MetricDefinition } from '../../src/telemetry/names.ts'
 import { renderMetrics } from '../../src/telemetry/prometheus.ts'
 import { CounterFamily, HistogramFamily } from '../../src/telemetry/series.ts'
@@ -216,19 +216,29 @@ describe('Too many series', () => {
   })
 })
 
+const SOURCES: InstrumentSources = {
+  version: '1',
+  inFlight: () => new Map(),
+  sessions: () => [],
+  methods: new Set(),
+  revisions: new Set(['2025-06-18']),
+  target: () => ({ upstreamName: 'up', carrier: 'pipe', address: undefined, port: undefined }),
+}
+
 describe('The instruments', () => {
   it('show every limit before it is hit, the build and what is in flight', () => {
-    let inFlight = 0
+    const inFlight = new Map<string, number>()
     const instruments = new Instruments({
+      ...SOURCES,
       version: '1.2.3',
       inFlight: () => inFlight,
       sessions: () => [{ upstream: 'up', count: 3 }],
     })
-    inFlight = 4
+    inFlight.set('up', 4)
     instruments.limitHit('body')
     const lines = textOf(renderMetrics(instruments.families, 'text')).split('\n')
     for (const line of [
-      'sidelight_exchanges_active 4',
+      'sidelight_exchanges_active{sidelight_upstream_name="up"} 4',
       'sidelight_sessions_active{sidelight_upstream_name="up"} 3',
       'sidelight_limit_hits_total{sidelight_limit="body"} 1',
       'sidelight_limit_hits_total{sidelight_limit="bodies"} 0',
@@ -246,11 +256,11 @@ describe('The instruments', () => {
   })
 
   it('count processes, sessions and lines by how they ended', () => {
-    const instruments = new Instruments({ version: '1', inFlight: () => 0, sessions: () => [] })
+    const instruments = new Instruments(SOURCES)
     instruments.processStarted('up')
     instruments.processStarted('up')
     instruments.processEnded('up', 'crashed')
-    instruments.sessionEnded('up', 'idle')
+    instruments.sessionEnded('up', 'idle', undefined)
     instruments.lineDropped('up', 'noise')
     const lines = textOf(renderMetrics(instruments.families, 'text'))
       .split('\n')
@@ -264,7 +274,7 @@ describe('The instruments', () => {
   })
 
   it('count a full family as a limit that was hit', () => {
-    const instruments = new Instruments({ version: '1', inFlight: () => 0, sessions: () => [] })
+    const instruments = new Instruments(SOURCES)
     for (let i = 0; i < 2_001; i += 1) instruments.calls.add([String(i), '', '', ''], 1)
     const text = textOf(renderMetrics(instruments.families, 'text'))
     assert.match(text, /sidelight_limit_hits_total\{sidelight_limit="metric_series"\} 1\n/)

@@ -1,0 +1,151 @@
+/** What passes besides calls: the time Sidelight itself takes, streams, sizes, refusals and sessions. */
+
+import type { Exchange } from '../core/exchange.ts'
+import type {
+  AttemptFacts,
+  AttemptTarget,
+  SessionEnding,
+  SessionFacts,
+  StreamKind,
+} from '../core/observer.ts'
+import type { Outcome } from '../core/outcome.ts'
+import { boundedBy, HTTP } from './describe-call.ts'
+import type { SeriesSettings } from './histogram-series.ts'
+import { METRICS, OTHER } from './names.ts'
+import { CounterFamily, HistogramFamily, type MetricFamily } from './series.ts'
+
+export interface TrafficOptions {
+  readonly methods: ReadonlySet<string>
+  readonly revisions: ReadonlySet<string>
+  /** What is known of an upstream; undefined when there is none of that name any more. */
+  target(upstream: string): AttemptTarget | undefined
+}
+
+export class Traffic {
+  readonly #options: TrafficOptions
+  readonly #overhead: HistogramFamily
+  readonly #firstEvent: HistogramFamily
+  readonly #streamDuration: HistogramFamily
+  readonly #streamEvents: CounterFamily
+  readonly #requestSize: HistogramFamily
+  readonly #responseSize: HistogramFamily
+  readonly #rejections: CounterFamily
+  readonly #serverSessions: HistogramFamily
+  readonly #clientSessions: HistogramFamily
+  readonly families: readonly MetricFamily[]
+
+  constructor(options: TrafficOptions, settings: SeriesSettings) {
+    this.#options = options
+    this.#overhead = new HistogramFamily(METRICS.overheadDuration, settings)
+    this.#firstEvent = new HistogramFamily(METRICS.firstEventDuration, settings)
+    this.#streamDuration = new HistogramFamily(METRICS.streamDuration, settings)
+    this.#streamEvents = new CounterFamily(METRICS.streamEvents, settings)
+    this.#requestSize = new HistogramFamily(METRICS.requestSize, settings)
+    this.#responseSize = new HistogramFamily(METRICS.responseSize, settings)
+    this.#rejections = new CounterFamily(METRICS.rejections, settings)
+    this.#serverSessions = new HistogramFamily(METRICS.serverSessionDuration, settings)
+    this.#clientSessions = new HistogramFamily(METRICS.clientSessionDuration, settings)
+    this.families = [
+      this.#serverSessions,
+      this.#clientSessions,
+      this.#overhead,
+      this.#firstEvent,
+      this.#streamDuration,
+      this.#streamEvents,
+      this.#requestSize,
+      this.#responseSize,
+      this.#rejections,
+    ]
+  }
+
+  /** A call was refused, or a request that never became one. */
+  rejected(upstream: string, reason: string): void {
+    this.#rejections.add([upstream, reason], 1)
+  }
+
+  eventsPassed(upstream: string, kind: StreamKind, count: number): void {
+    this.#streamEvents.add([upstream, kind], count)
+  }
+
+  exchangeEnded(
+    upstream: string,
+    exchange: Exchange,
+    outcome: Outcome,
+    attempt: AttemptFacts | undefined,
+  ): void {
+    if (outcome.kind === 'rejected' && !isOfCalls(exchange)) this.rejected(upstream, outcome.reason)
+    if (attempt === undefined || exchange.kind === 'other') return
+    const labels: readonly [string, string] = [upstream, this.#methodOf(exchange)]
+    const ofMessage = exchange.kind === 'message'
+    if (ofMessage) this.#requestSize.record(labels, attempt.requestBytes)
+    if (attempt.headMs === 0) return
+    this.#responseSize.record(labels, attempt.responseBytes)
+    if (ofMessage) this.#recordTimes(labels, exchange, attempt)
+    if (attempt.stream === undefined) return
+    const seconds = secondsOf(attempt.headMs, attempt.endedMs)
+    this.#streamDuration.record([upstream, attempt.stream], seconds)
+  }
+
+  #recordTimes(labels: readonly [string, string], exchange: Exchange, attempt: AttemptFacts): void {
+    const { stream, startedMs, firstEventMs } = attempt
+    const overheadMs = stream === 'subscription' ? undefined : overheadOf(exchange, attempt)
+    if (overheadMs !== undefined) this.#overhead.record([labels[0]], overheadMs / 1000)
+    if (stream === undefined || firstEventMs === 0) return
+    this.#firstEvent.record(labels, secondsOf(startedMs, firstEventMs))
+  }
+
+  sessionEnded(upstream: string, why: SessionEnding, session: SessionFacts): void {
+    const target = this.#options.target(upstream)
+    const version =
+      session.protocolVersion === undefined
+        ? ''
+        : boundedBy(this.#options.revisions, session.protocolVersion)
+    const piped = target?.carrier === 'pipe'
+    const errorType = why !== 'lost' ? '' : piped ? 'process_exit' : 'closed'
+    const seconds = Math.max(0, session.durationMs / 1000)
+    this.#serverSessions.record(
+      [version, session.carrier === 'pipe' ? '' : HTTP, errorType, upstream],
+      seconds,
+    )
+    this.#clientSessions.record(
+      [
+        version,
+        piped ? '' : HTTP,
+        errorType,
+        upstream,
+        target?.address ?? '',
+        String(target?.port ?? ''),
+      ],
+      seconds,
+    )
+  }
+
+  /** The method of the only call; empty when there is none, `_OTHER` for a batch. */
+  #methodOf({ calls }: Exchange): string {
+    const only = calls[0]
+    if (only === undefined || only.message.kind === 'response') return ''
+    return calls.length > 1 ? OTHER : boundedBy(this.#options.methods, only.message.method)
+  }
+}
+
+/** True when refusals are counted call by call. */
+function isOfCalls({ calls }: Exchange): boolean {
+  return calls.some(({ message }) => message.kind !== 'response')
+}
+
+/**
+ * The time that an exchange spent in Sidelight itself, in milliseconds: from the last byte of the
+ * request to the moment at which it was handed to the upstream, without the waits for a connection,
+ * and what handing the reply on took. Of a request that was sent twice, the second attempt counts.
+ * Undefined when it was never handed on.
+ */
+export function overheadOf(exchange: Exchange, attempt: AttemptFacts): number | undefined {
+  if (attempt.handedMs === 0) return undefined
+  const fromMs = attempt.number === 1 ? exchange.readAtMs : attempt.startedMs
+  const waitedMs = attempt.queuedMs + Math.max(0, attempt.connectMs)
+  return Math.max(0, attempt.handedMs - fromMs - waitedMs) + attempt.replyMs
+}
+
+function secondsOf(fromMs: number, toMs: number): number {
+  return Math.max(0, (toMs - fromMs) / 1000)
+}
