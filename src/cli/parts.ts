@@ -33,6 +33,7 @@ import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
 import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
+import { telemetryRules } from './telemetry-rules.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
 import { createUpstreams, type MakeStdio, type Upstreams } from './upstreams.ts'
 
@@ -170,6 +171,7 @@ function telemetryOptions(
       revisions: new Set(KNOWN_REVISIONS),
       upstreams: new Set(Object.keys(config.upstreams)),
     },
+    ...telemetryRules(config),
     isLongLived,
   }
 }

@@ -7,6 +7,7 @@
 import * as z from 'zod/mini'
 import { about, address, count, descriptions, duration, size, text, wait } from './scalars.ts'
 import { UPSTREAM_NAME } from './names.ts'
+import { telemetry } from './telemetry-schema.ts'
 import { isUpstreamUrl, upstream } from './upstream-schema.ts'
 
 function isOrigin(value: string): boolean {
@@ -89,17 +90,6 @@ const shutdown = z.strictObject({
   ),
 })
 
-const telemetry = z.strictObject({
-  propagateMeta: about(
-    z._default(z.boolean(), true),
-    'Write trace context into `params._meta` of requests to upstreams (SEP-414).',
-  ),
-  propagateHeaders: about(
-    z._default(z.boolean(), true),
-    'Write trace context into the HTTP headers of requests to upstreams.',
-  ),
-})
-
 const log = z.strictObject({
   level: about(
     z._default(z.enum(['debug', 'info', 'warn', 'error']), 'info'),
@@ -138,7 +128,7 @@ export const configSchema = z.strictObject({
   ),
   telemetry: about(
     z.prefault(telemetry, {}),
-    'What is written into messages; export is set by OTEL_* variables.',
+    'What is read of and written into messages, and what is kept; export is set by OTEL_* variables.',
   ),
   shutdown: about(z.prefault(shutdown, {}), 'How it ends.'),
   log: about(z.prefault(log, {}), 'The log, on standard error.'),

@@ -18,6 +18,11 @@ export interface TraceFields {
   readonly tracestate: string | undefined
 }
 
+/** The same with W3C Baggage, which is undefined also when it is no text or too long. */
+export interface ContextFields extends TraceFields {
+  readonly baggage: string | undefined
+}
+
 /** Where a `_meta` member can be written into the message's bytes. Offsets count from the body's start. */
 export interface SplicePoints {
   /** The `{` that opens the message. */
@@ -27,6 +32,12 @@ export interface SplicePoints {
   readonly meta: ObjectSpan | 'absent' | 'other'
   readonly traceparent: ValueSpan | undefined
   readonly tracestate: ValueSpan | undefined
+  readonly baggage: MemberSpan | undefined
+}
+
+export interface MemberSpan extends ValueSpan {
+  /** True when an earlier member of the same object has the same name. */
+  readonly repeated: boolean
 }
 
 export interface ObjectSpan {
@@ -82,7 +93,7 @@ export interface Message {
   readonly progressToken: string | undefined
   /** Of a response that is an error: `error.code` and `error.message`. */
   readonly error: ErrorAnswer | undefined
-  readonly trace: TraceFields
+  readonly trace: ContextFields
   readonly splice: SplicePoints
 }
 

@@ -9,11 +9,16 @@ import type { LimitName } from './limits.ts'
 import type { JsonRpcId, TraceFields } from './message.ts'
 import type { Outcome } from './outcome.ts'
 
-/** Trace context to write into a request on its way out. */
+/** Context to write into a request on its way out. */
 export interface Injection {
+  /** Empty when no trace context is written. */
   readonly traceparent: string
   /** Empty when there is none. */
   readonly tracestate: string
+  /** The `baggage` header in place of the caller's: empty for none, undefined to leave it alone. */
+  readonly headerBaggage?: string | undefined
+  /** The same for `params._meta.baggage`. */
+  readonly metaBaggage?: string | undefined
 }
 
 /** The upstream that an attempt goes to. */

@@ -280,9 +280,11 @@ export class JsonScanner {
     const node = this.#depth === 0 && type === 'array' ? undefined : this.#node
     if (node === undefined) return
     if (node === this.#root && type !== 'object') this.#options.onOther?.()
-    for (const index of node.slots) this.slots[index]?.clear()
     const slot = this.slots[node.slot]
+    const repeated = isSet(slot)
+    for (const index of node.slots) this.slots[index]?.clear()
     if (slot === undefined) return
+    slot.repeated = repeated
     slot.type = type
     slot.start = this.#base + i
     if (type !== 'object' && type !== 'array') this.#keep(i, node.bytesMax)
@@ -468,4 +470,8 @@ export class JsonScanner {
     this.#state = BROKEN
     return i
   }
+}
+
+function isSet(slot: Slot | undefined): boolean {
+  return slot !== undefined && slot.type !== 'none'
 }

@@ -84,6 +84,8 @@ export class Slot {
   empty = false
   /** JSON text of a scalar; undefined for containers and for text over the limit. */
   raw: string | undefined = undefined
+  /** True when the member stood in its object before; the last one is reported. */
+  repeated = false
 
   clear(): void {
     this.type = 'none'
@@ -91,6 +93,7 @@ export class Slot {
     this.end = 0
     this.empty = false
     this.raw = undefined
+    this.repeated = false
   }
 
   /** The decoded string; undefined when the value is no string, or was too long to keep. */

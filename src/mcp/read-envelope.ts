@@ -6,7 +6,14 @@
 
 import { isUtf8 } from 'node:buffer'
 import { headerOf, type HeaderRecord } from '../core/exchange.ts'
-import type { Envelope, JsonRpcId, Message, ObjectSpan, SplicePoints } from '../core/message.ts'
+import type {
+  Envelope,
+  JsonRpcId,
+  MemberSpan,
+  Message,
+  ObjectSpan,
+  SplicePoints,
+} from '../core/message.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
@@ -161,6 +168,7 @@ function toMessage(slots: readonly Slot[]): Message | string {
     trace: {
       traceparent: at(REQUEST.traceparent).text(),
       tracestate: at(REQUEST.tracestate).text(),
+      baggage: at(REQUEST.baggage).text(),
     },
     splice: splicePoints(at),
   }
@@ -212,6 +220,7 @@ function splicePoints(at: (index: number) => Slot): SplicePoints {
         : 'other',
     traceparent: valueSpan(at(REQUEST.traceparent)),
     tracestate: valueSpan(at(REQUEST.tracestate)),
+    baggage: memberSpan(at(REQUEST.baggage)),
   }
 }
 
@@ -238,6 +247,11 @@ function cursorOf(method: string, slot: Slot): string | undefined {
   return slot.text() ?? ''
 }
 
+function memberSpan(slot: Slot): MemberSpan | undefined {
+  if (slot.type === 'none') return undefined
+  return { start: slot.start, end: slot.end, repeated: slot.repeated }
+}
+
 function keyOf(slot: Slot): string | undefined {
   const id = readId(slot)
   return typeof id === 'string' ? undefined : id?.key
@@ -254,13 +268,14 @@ export function readId(slot: Slot): JsonRpcId | undefined | string {
   return text === undefined ? '"id" is no valid string' : { raw: slot.raw, key: `s${text}` }
 }
 
-const NO_TRACE = { traceparent: undefined, tracestate: undefined }
+const NO_TRACE = { traceparent: undefined, tracestate: undefined, baggage: undefined }
 const EMPTY_SLOT: Slot = Object.freeze({
   type: 'none',
   start: 0,
   end: 0,
   empty: false,
   raw: undefined,
+  repeated: false,
   clear: () => {},
   text: () => undefined,
 }) satisfies Slot

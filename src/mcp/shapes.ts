@@ -28,6 +28,7 @@ export const REQUEST = {
   cursor: 19,
   errorCode: 20,
   errorMessage: 21,
+  baggage: 22,
 } as const
 
 /** Longest id, method and target name that are read, in bytes of JSON text. */
@@ -62,6 +63,7 @@ export const REQUEST_SHAPE = compileShape({
           members: {
             traceparent: { slot: REQUEST.traceparent, bytesMax: 512 },
             tracestate: { slot: REQUEST.tracestate, bytesMax: 2048 },
+            baggage: { slot: REQUEST.baggage, bytesMax: 16_384 },
             progressToken: { slot: REQUEST.progressToken, bytesMax: 1024 },
             [META_PROTOCOL_VERSION]: { slot: REQUEST.metaVersion, bytesMax: 64 },
           },

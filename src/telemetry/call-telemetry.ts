@@ -5,8 +5,7 @@
  * (OpenTelemetry semantic conventions for MCP). Status is ERROR with `error.type`, or unset.
  */
 
-import type { SpanContext } from '@opentelemetry/api'
-import { headerOf, type Call, type Exchange } from '../core/exchange.ts'
+import type { Call, Exchange } from '../core/exchange.ts'
 import type { LimitName } from '../core/limits.ts'
 import type {
   AttemptFacts,
@@ -31,17 +30,16 @@ import type { Epoch } from './epoch.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
 import { ATTR } from './names.ts'
+import type { Propagation } from './propagation.ts'
 import { ServerRequestSpans } from './server-request-spans.ts'
 import type { AttributeValue, Span, SpanSubject, Tracer } from './span.ts'
-import { formatTraceContext, isSameSpan, parseTraceContext } from './trace-context.ts'
 
 export interface CallTelemetryOptions {
   readonly tracer: Tracer
   readonly instruments: Instruments
   readonly guard: LabelGuard
   readonly epoch: Epoch
-  /** False when `OTEL_PROPAGATORS` leaves trace context out: nothing is read or written. */
-  readonly propagates: boolean
+  readonly propagation: Propagation
   readonly upstreams: ReadonlySet<string>
   readonly methods: ReadonlySet<string>
   readonly revisions: ReadonlySet<string>
@@ -98,7 +96,7 @@ class CallSpans implements CallFollower {
     this.#call = call
     this.#about = options.describe(call)
     this.#offsetMs = options.epoch.offsetMs(call.exchange.receivedAtMs)
-    const { parent, links } = options.propagates ? parentOf(call) : NO_PARENT
+    const { parent, links } = options.propagation.ancestryOf(call)
     const subject = this.#subject(call.exchange.carrier)
     const startMs = this.#offsetMs + call.exchange.receivedAtMs
     this.#server = options.tracer.startServer(subject, startMs, parent, links)
@@ -110,7 +108,7 @@ class CallSpans implements CallFollower {
   }
 
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined {
-    const { tracer, propagates } = this.#options
+    const { tracer, propagation } = this.#options
     this.#target = target
     this.#attemptStartedMs = atMs
     const span = tracer.startClient(
@@ -124,7 +122,7 @@ class CallSpans implements CallFollower {
       setTarget(span, target)
       span.set(ATTR.attempt, attempt)
     }
-    return propagates ? formatTraceContext(span.context) : undefined
+    return propagation.injectionFor(this.#call, span.context)
   }
 
   attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void {
@@ -207,29 +205,6 @@ class CallSpans implements CallFollower {
     ]
   }
 }
-
-/**
- * The parent is `_meta`'s context when it is valid, else the HTTP header's; when both are valid and
- * differ, the header's is linked (MCP conventions, "Context propagation").
- */
-function parentOf(call: Call): Ancestry {
-  const { message, exchange } = call
-  const inMeta = parseTraceContext(message.trace.traceparent, message.trace.tracestate)
-  const inHeader = parseTraceContext(
-    headerOf(exchange.headers, 'traceparent'),
-    headerOf(exchange.headers, 'tracestate'),
-  )
-  if (inMeta === undefined) return { parent: inHeader, links: [] }
-  const linked = inHeader !== undefined && !isSameSpan(inMeta, inHeader)
-  return { parent: inMeta, links: linked ? [inHeader] : [] }
-}
-
-interface Ancestry {
-  readonly parent: SpanContext | undefined
-  readonly links: readonly SpanContext[]
-}
-
-const NO_PARENT: Ancestry = { parent: undefined, links: [] }
 
 function setTarget(span: Span, { carrier, address, port }: AttemptTarget): void {
   if (carrier === 'pipe') return

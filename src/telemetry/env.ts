@@ -31,8 +31,8 @@ export interface TelemetrySettings {
   readonly sampler: SamplerName
   /** Between 0 and 1. */
   readonly samplerRatio: number
-  /** True when W3C Trace Context is read and written. */
-  readonly traceContext: boolean
+  /** Which of `OTEL_PROPAGATORS` are at work. */
+  readonly propagators: { readonly traceContext: boolean; readonly baggage: boolean }
   readonly spanBatch: BatchSettings
   readonly logBatch: BatchSettings
   readonly metricIntervalMs: number
@@ -153,7 +153,7 @@ export function readTelemetryEnv(
     logsProtocol: readProtocol(read, 'LOGS', !disabled && logsExporter === 'otlp'),
     sampler: read.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
     samplerRatio: ratio,
-    traceContext: readPropagators(read),
+    propagators: readPropagators(read),
     spanBatch: readBatch(read, 'BSP', 5_000),
     logBatch: readBatch(read, 'BLRP', 1_000),
     metricIntervalMs: read.number('OTEL_METRIC_EXPORT_INTERVAL', 60_000, 1),
@@ -233,7 +233,7 @@ function readProtocol(
   return 'http/protobuf'
 }
 
-function readPropagators(read: Reader): boolean {
+function readPropagators(read: Reader): TelemetrySettings['propagators'] {
   const name = 'OTEL_PROPAGATORS'
   const names = (read.text(name) ?? 'tracecontext,baggage')
     .toLowerCase()
@@ -246,8 +246,7 @@ function readPropagators(read: Reader): boolean {
       `${JSON.stringify(unknown)} is not supported; use tracecontext, baggage or none`,
     )
   }
-  // Baggage always passes through unchanged, so there is nothing to switch for it.
-  return names.includes('tracecontext')
+  return { traceContext: names.includes('tracecontext'), baggage: names.includes('baggage') }
 }
 
 function readBatch(read: Reader, kind: 'BSP' | 'BLRP', delayMs: number): BatchSettings {

@@ -16,7 +16,8 @@ export interface SeriesSettings {
 
 /** The span that a measurement was made in, ended. */
 export interface MeasuredSpan {
-  readonly recording: boolean
+  /** True when its trace can be looked up. */
+  readonly sampled: boolean
   readonly context: { readonly traceId: string; readonly spanId: string }
   /** Milliseconds since the epoch. */
   readonly endMs: number
@@ -108,7 +109,7 @@ export class HistogramSeries {
     if (!(value >= 0 && value < Infinity)) return
     const bucket = this.#total.record(value)
     this.#pushed?.record(value)
-    if (span?.recording === true && this.#settings.exemplars) this.#remember(bucket, value, span)
+    if (span?.sampled === true && this.#settings.exemplars) this.#remember(bucket, value, span)
   }
 
   read(): ExplicitData {

@@ -95,7 +95,7 @@ export class ServerRequestSpans implements ServerRequestFollower {
     { trace }: ServerRequest,
     during: SpanContext | undefined,
   ): { readonly parent: SpanContext | undefined; readonly links: readonly SpanContext[] } {
-    const own = this.#options.propagates
+    const own = this.#options.propagation.readsTraceContext
       ? parseTraceContext(trace.traceparent, trace.tracestate)
       : undefined
     if (own === undefined) return { parent: during, links: [] }

@@ -38,8 +38,19 @@ export interface SpanSubject {
   readonly attributes: readonly AttributeValue[]
 }
 
+/** Which calls are exported although they were not sampled. */
+export interface KeepRules {
+  readonly errors: boolean
+  /** Calls that took at least so long; Infinity for none. */
+  readonly slowerThanMs: number
+}
+
 export interface TracerOptions {
   readonly sampler: Sampler
+  /** False when a remote parent's sampled flag does not decide for us. */
+  readonly trustSampled: boolean
+  /** Undefined when only what is sampled is exported. */
+  readonly keep: KeepRules | undefined
   readonly ids: IdGenerator
   readonly limits: AttributeLimits
   /** Undefined when nobody wants spans; contexts are made and propagated all the same. */
@@ -48,6 +59,9 @@ export interface TracerOptions {
 
 const NO_ATTRIBUTES = {}
 const NO_LINKS: readonly SpanContext[] = []
+
+/** Spans that wait for their call's verdict; a call has one per attempt, and few attempts. */
+const HELD_MAX = 8
 
 export class Tracer {
   readonly #options: TracerOptions
@@ -63,9 +77,12 @@ export class Tracer {
     parent: SpanContext | undefined,
     links: readonly SpanContext[] = NO_LINKS,
   ): Span {
-    const { sampler, ids } = this.#options
+    const { sampler, ids, trustSampled } = this.#options
     const traceId = parent?.traceId ?? ids.generateTraceId()
-    const above = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
+    const above =
+      parent === undefined || (parent.isRemote === true && !trustSampled)
+        ? ROOT_CONTEXT
+        : trace.setSpanContext(ROOT_CONTEXT, parent)
     const result = sampler.shouldSample(
       above,
       traceId,
@@ -84,14 +101,32 @@ export class Tracer {
           : TraceFlags.NONE,
       ...(traceState === undefined ? {} : { traceState }),
     }
-    return new Span(this.#options, subject, SpanKind.SERVER, context, parent, links, startMs)
+    return new Span(
+      this.#options,
+      subject,
+      SpanKind.SERVER,
+      context,
+      parent,
+      links,
+      startMs,
+      undefined,
+    )
   }
 
   /** A child in this process. It is sampled as its parent is: every standard sampler says so. */
   startClient(subject: SpanSubject, startMs: number, parent: Span): Span {
     const context = { ...parent.context, spanId: this.#options.ids.generateSpanId() }
     const { context: above } = parent
-    return new Span(this.#options, subject, SpanKind.CLIENT, context, above, NO_LINKS, startMs)
+    return new Span(
+      this.#options,
+      subject,
+      SpanKind.CLIENT,
+      context,
+      above,
+      NO_LINKS,
+      startMs,
+      parent,
+    )
   }
 }
 
@@ -103,14 +138,22 @@ export class Span implements SpanData {
   readonly links: readonly SpanContext[]
   readonly startMs: number
   shared: readonly AttributeValue[]
-  /** False when the span is not sampled or not wanted; then nothing needs to be set. */
+  /** False when the span will not be exported, whatever happens; then nothing needs to be set. */
   readonly recording: boolean
+  /** True when it is certain to be exported. */
+  readonly sampled: boolean
   readonly attributes: AttributeValue[] = []
   endMs = 0
   droppedAttributes = 0
   failed = false
   statusMessage: string | undefined = undefined
   readonly #options: TracerOptions
+  /** The span of the whole call, itself or its parent, which decides what is kept of it. */
+  readonly #owner: Span
+  /** Spans of a call that is not sampled, until it has ended; undefined afterwards. */
+  #held: Span[] | undefined
+  #ended = false
+  #kept = false
 
   constructor(
     options: TracerOptions,
@@ -120,8 +163,10 @@ export class Span implements SpanData {
     parent: SpanContext | undefined,
     links: readonly SpanContext[],
     startMs: number,
+    owner: Span | undefined,
   ) {
     this.#options = options
+    this.#owner = owner ?? this
     this.name = subject.name
     this.shared = subject.attributes
     this.kind = kind
@@ -129,7 +174,9 @@ export class Span implements SpanData {
     this.parent = parent
     this.links = links
     this.startMs = startMs
-    this.recording = options.onEnd !== undefined && (context.traceFlags & TraceFlags.SAMPLED) !== 0
+    const exported = options.onEnd !== undefined
+    this.sampled = exported && (context.traceFlags & TraceFlags.SAMPLED) !== 0
+    this.recording = this.sampled || (exported && options.keep !== undefined)
     if (this.recording && !this.#fits(subject.attributes.length)) this.#ownShared()
   }
 
@@ -176,6 +223,33 @@ export class Span implements SpanData {
 
   end(endMs: number): void {
     this.endMs = Math.max(this.startMs, endMs)
-    if (this.recording) this.#options.onEnd?.(this)
+    if (!this.recording) return
+    this.#ended = true
+    if (this.sampled) this.#options.onEnd?.(this)
+    else {
+      const owner = this.#owner
+      owner.#hold(this)
+    }
+  }
+
+  /** Keeps the span until the call's own has ended and decides for all of them. */
+  #hold(span: Span): void {
+    if (!this.#ended) {
+      this.#held ??= []
+      if (this.#held.length < HELD_MAX) this.#held.push(span)
+      return
+    }
+    if (span === this) this.#decide()
+    if (this.#kept) this.#options.onEnd?.(span)
+  }
+
+  #decide(): void {
+    const { keep, onEnd } = this.#options
+    const held = this.#held ?? []
+    this.#held = undefined
+    if (keep === undefined) return
+    const failed = this.failed || held.some((one) => one.failed)
+    this.#kept = (keep.errors && failed) || this.endMs - this.startMs >= keep.slowerThanMs
+    if (this.#kept && onEnd !== undefined) for (const one of held) onEnd(one)
   }
 }

@@ -34,8 +34,9 @@ import { LabelGuard } from './label-guard.ts'
 import { createLogOutput } from './log-output.ts'
 import { recordingSettings, startMetricOutput } from './metric-output.ts'
 import type { MetricsFormat } from './prometheus.ts'
-import { createSpanOutput } from './span-output.ts'
-import { Tracer, type AttributeValue } from './span.ts'
+import { Propagation, type PropagationOptions } from './propagation.ts'
+import { createSpanOutput, type SpanOutput } from './span-output.ts'
+import { Tracer, type AttributeValue, type KeepRules } from './span.ts'
 import { withinTime } from './within-time.ts'
 
 export interface TelemetryOptions {
@@ -48,6 +49,10 @@ export interface TelemetryOptions {
   /** Writes to standard output, for the console exporter. */
   readonly print: (text: string) => void
   readonly vocabulary: Vocabulary
+  /** What the configuration says beyond `OTEL_*`. */
+  readonly propagation: Omit<PropagationOptions, 'propagators'>
+  readonly trustSampled: boolean
+  readonly keep: KeepRules | undefined
   readonly inFlight: () => ReadonlyMap<string, number>
   readonly target: InstrumentSources['target']
   readonly sessions: InstrumentSources['sessions']
@@ -67,6 +72,8 @@ export interface Telemetry {
   /** Sends what is waiting and ends; never later than `timeoutMs`, whatever the collector does. */
   shutdown(timeoutMs: number): Promise<void>
 }
+
+const NO_PROPAGATORS = { traceContext: false, baggage: false }
 
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { settings, clock, log } = options
@@ -90,12 +97,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     onDropped: (reason, count) => instruments.telemetryDropped('logs', reason, count),
   })
   if (logs !== undefined) log.attach(logs.sink)
-  const tracer = new Tracer({
-    sampler: createSampler(settings),
-    ids: new RandomIdGenerator(),
-    limits: settings.spanLimits,
-    onEnd: output?.onEnd,
-  })
+  const tracer = createTracer(options, output?.onEnd)
   const metrics = await startMetricOutput({
     settings,
     families: instruments.families,
@@ -110,7 +112,10 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       instruments,
       guard,
       epoch,
-      propagates: settings.traceContext && !settings.disabled,
+      propagation: new Propagation({
+        ...options.propagation,
+        propagators: settings.disabled ? NO_PROPAGATORS : settings.propagators,
+      }),
       upstreams,
       methods: options.vocabulary.methods,
       revisions: options.vocabulary.revisions,
@@ -159,6 +164,20 @@ function boundCounts(
     bound.set(upstream, (bound.get(upstream) ?? 0) + count)
   }
   return bound
+}
+
+function createTracer(
+  { settings, trustSampled, keep }: TelemetryOptions,
+  onEnd: SpanOutput['onEnd'] | undefined,
+): Tracer {
+  return new Tracer({
+    sampler: createSampler(settings),
+    trustSampled,
+    keep,
+    ids: new RandomIdGenerator(),
+    limits: settings.spanLimits,
+    onEnd,
+  })
 }
 
 function createResource(options: TelemetryOptions): Resource {

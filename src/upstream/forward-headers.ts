@@ -29,6 +29,7 @@ const REQUEST_ONLY: ReadonlySet<string> = new Set([
 const CONNECTION = 'connection'
 
 const TRACE_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate'])
+const BAGGAGE = 'baggage'
 
 /** Spellings seen before, so that names are lower-cased once and not per request. */
 const SPELLINGS_MAX = 512
@@ -81,12 +82,16 @@ function isOurs(
   injection: Injection | undefined,
 ): boolean {
   if (REQUEST_ONLY.has(lower)) return lower !== 'host' || !rules.preserveHost
-  return injection !== undefined && TRACE_HEADERS.has(lower)
+  if (injection === undefined) return false
+  if (lower === BAGGAGE) return injection.headerBaggage !== undefined
+  return injection.traceparent !== '' && TRACE_HEADERS.has(lower)
 }
 
 function pushInjection(out: string[], injection: Injection): void {
-  out.push('traceparent', injection.traceparent)
-  if (injection.tracestate !== '') out.push('tracestate', injection.tracestate)
+  const { traceparent, tracestate, headerBaggage } = injection
+  if (traceparent !== '') out.push('traceparent', traceparent)
+  if (traceparent !== '' && tracestate !== '') out.push('tracestate', tracestate)
+  if (headerBaggage !== undefined && headerBaggage !== '') out.push(BAGGAGE, headerBaggage)
 }
 
 /** Names and values in turn, from the bytes that undici hands out. */

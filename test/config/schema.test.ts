@@ -55,7 +55,14 @@ describe('The configuration', () => {
         requestTimeout: '60s',
       },
       rejections: 'mcp',
-      telemetry: { propagateMeta: true, propagateHeaders: true },
+      telemetry: {
+        propagation: 'continue',
+        trustSampled: true,
+        baggage: [],
+        propagateMeta: true,
+        propagateHeaders: true,
+        keep: { errors: false },
+      },
       shutdown: { drainTimeout: '10s', flushTimeout: '3s' },
       log: { level: 'info', format: 'json' },
     })

@@ -267,6 +267,10 @@ test('what a server writes to its standard error is logged with its pid, blank l
   const records = scene.logged.filter(({ event }) => event === 'sidelight.process.stderr')
   assert.deepEqual(
     records.map(({ fields }) => fields),
-    ['one', 'two'].map((text) => ({ upstream: 'up', pid: host.pid, text })),
+    ['one', 'two'].map((text) => ({
+      'sidelight.upstream.name': 'up',
+      'process.pid': host.pid,
+      'sidelight.process.text': text,
+    })),
   )
 })

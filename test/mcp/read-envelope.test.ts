@@ -175,7 +175,7 @@ describe('A message', () => {
       claimsModern: true,
       asksTask: true,
       progressToken: '"t"',
-      trace: { traceparent: 'p', tracestate: 's' },
+      trace: { traceparent: 'p', tracestate: 's', baggage: undefined },
     })
   })
 

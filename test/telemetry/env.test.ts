@@ -29,7 +29,7 @@ const DEFAULTS: TelemetrySettings = {
   logsProtocol: 'http/protobuf',
   sampler: 'parentbased_always_on',
   samplerRatio: 1,
-  traceContext: true,
+  propagators: { traceContext: true, baggage: true },
   spanBatch: BATCH,
   logBatch: { ...BATCH, scheduledDelayMillis: 1_000 },
   metricIntervalMs: 60_000,
@@ -102,9 +102,9 @@ describe('The OpenTelemetry environment', () => {
       { sampler: 'traceidratio', samplerRatio: 0.25 },
     ],
     [{ OTEL_TRACES_SAMPLER_ARG: '0' }, { samplerRatio: 0 }],
-    [{ OTEL_PROPAGATORS: 'tracecontext' }, { traceContext: true }],
-    [{ OTEL_PROPAGATORS: 'baggage' }, { traceContext: false }],
-    [{ OTEL_PROPAGATORS: 'none' }, { traceContext: false }],
+    [{ OTEL_PROPAGATORS: 'tracecontext' }, { propagators: { traceContext: true, baggage: false } }],
+    [{ OTEL_PROPAGATORS: 'baggage' }, { propagators: { traceContext: false, baggage: true } }],
+    [{ OTEL_PROPAGATORS: 'none' }, { propagators: { traceContext: false, baggage: false } }],
     [
       {
         OTEL_BSP_SCHEDULE_DELAY: '1',

@@ -24,7 +24,7 @@ function example(): (HistogramFamily | CounterFamily | GaugeFamily)[] {
   )
   histogram.record(['x', ''], 0.005)
   histogram.record(['x', ''], 1, {
-    recording: true,
+    sampled: true,
     context: { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' },
     endMs: 1_790_000_000_123.4,
   })
@@ -170,9 +170,9 @@ describe('Both formats', () => {
           )
           const counter = new CounterFamily(define({ name: 'c' }), seriesSettings())
           const counts = new Map<string, number>()
-          for (const [one, two, seconds, recording] of rows) {
+          for (const [one, two, seconds, sampled] of rows) {
             const context = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) }
-            histogram.record([one, two], seconds, { recording, context, endMs: 1e12 })
+            histogram.record([one, two], seconds, { sampled, context, endMs: 1e12 })
             counter.add([one, two], 1)
             const key = JSON.stringify([one, two])
             counts.set(key, (counts.get(key) ?? 0) + 1)

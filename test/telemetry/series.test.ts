@@ -103,8 +103,8 @@ describe('A histogram', () => {
   })
 })
 
-const span = (traceId: string, recording = true): Parameters<HistogramFamily['record']>[2] => ({
-  recording,
+const span = (traceId: string, sampled = true): Parameters<HistogramFamily['record']>[2] => ({
+  sampled,
   context: { traceId, spanId: `${traceId}s` },
   endMs: 1_000,
 })

@@ -75,7 +75,7 @@ overModes(
 )
 
 overModes('case 39: trace context of the client is continued', PROPAGATING, async (mode) => {
-  const meta = `"traceparent":"${PARENT}","tracestate":"a=b","baggage":"c=d","x":1.0`
+  const meta = `"traceparent":"${PARENT}","tracestate":"a=b","x":1.0`
   const message = request('1', 'tools/call', `{"name":"t","_meta":{${meta}}}`)
   const { text, parent } = await asked(mode, message)
   assert.equal(parent[1], '0af7651916cd43dd8448eb211c80319c')
