@@ -54,7 +54,7 @@ export interface FaultOrder {
   readonly flapMs?: number
 }
 
-/** How many requests have reached the tools so far, by upstream. */
+/** How many requests have come to each upstream so far, whatever became of them. */
 export interface Reached {
   readonly kind: 'reached'
   readonly ports: readonly number[]

@@ -17,7 +17,7 @@ export interface ScenarioRun {
   readonly phases: Readonly<Record<string, readonly LaneFigures[]>>
   /** Of the three good upstreams together, by phase. */
   readonly othersP99Ms: Readonly<Record<string, number>>
-  /** Requests that reached the server of the bad upstream, by phase. */
+  /** Requests that came to the bad upstream, by phase, health checks included. */
   readonly reached: Readonly<Record<string, number>>
 }
 

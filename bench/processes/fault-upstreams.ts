@@ -15,18 +15,11 @@ const WORK_MS = 5
 
 const FLAPS_MAX = 1_000
 
-interface Upstream {
-  readonly proxy: FaultProxy
-  readonly requests: () => number
-}
-
-async function start(seed: number): Promise<Upstream> {
-  let requests = 0
+async function start(seed: number): Promise<FaultProxy> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      requests += 1
       const body = answerTo(Buffer.concat(chunks).toString())
       setTimeout(() => {
         response.writeHead(body === '' ? 202 : 200, { 'Content-Type': 'application/json' })
@@ -37,8 +30,7 @@ async function start(seed: number): Promise<Upstream> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
-  const proxy = await FaultProxy.open({ url: `http://127.0.0.1:${port}/mcp`, seed })
-  return { proxy, requests: () => requests }
+  return FaultProxy.open({ url: `http://127.0.0.1:${port}/mcp`, seed })
 }
 
 /** A result for whatever has an id. */
@@ -51,19 +43,19 @@ function answerTo(text: string): string {
   return `{"jsonrpc":"2.0","id":${id},"result":${result}}`
 }
 
-const upstreams = await Promise.all(Array.from({ length: UPSTREAMS }, (_, i) => start(i + 1)))
+const proxies = await Promise.all(Array.from({ length: UPSTREAMS }, (_, i) => start(i + 1)))
 
 function tell(): void {
   const reached: Reached = {
     kind: 'reached',
-    ports: upstreams.map(({ proxy }) => proxy.port),
-    requests: upstreams.map(({ requests }) => requests()),
+    ports: proxies.map(({ port }) => port),
+    requests: proxies.map(({ counts }) => counts.requests),
   }
   process.send?.(reached)
 }
 
 async function obey({ index, faults, flapMs }: FaultOrder): Promise<void> {
-  const proxy = upstreams[index]?.proxy
+  const proxy = proxies[index]
   proxy?.play(
     flapMs === undefined
       ? []

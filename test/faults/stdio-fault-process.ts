@@ -66,7 +66,7 @@ function flood({ to, line, times }: Extract<Order, { kind: 'flood' }>): void {
   const stream = process[to]
   let left = times
   const next = (): void => {
-    if (left === 0) return tell({ kind: 'flooded' })
+    if (left === 0) return tell({ kind: 'flooded', to })
     left -= 1
     stream.write(`${line}\n`, next)
   }

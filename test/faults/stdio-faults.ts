@@ -45,7 +45,7 @@ export type Order =
 export type Report =
   | { readonly kind: 'hello'; readonly pid: number }
   | { readonly kind: 'started'; readonly pid: number }
-  | { readonly kind: 'flooded' }
+  | { readonly kind: 'flooded'; readonly to: 'stdout' | 'stderr' }
 
 /** One server process with the one around it. */
 export class FaultyProcess {
@@ -53,7 +53,7 @@ export class FaultyProcess {
   readonly #socket: Socket
   #server: number | undefined
   #gone = false
-  #flooded = signal()
+  readonly #flooded = { stdout: signal(), stderr: signal() }
 
   constructor(pid: number, socket: Socket) {
     this.pid = pid
@@ -86,12 +86,12 @@ export class FaultyProcess {
     this.#signal('SIGKILL')
   }
 
-  /** Lines that nobody asked for; resolves when the last has been taken. */
+  /** Lines that nobody asked for; resolves when the last has been taken. One flood per stream. */
   flood(to: 'stdout' | 'stderr', line: string, times: number): Promise<void> {
     if (times > FLOOD_MAX) throw new Error(`a flood has at most ${FLOOD_MAX} lines`)
-    this.#flooded = signal()
+    this.#flooded[to] = signal()
     this.order({ kind: 'flood', to, line, times })
-    return this.#flooded.promise
+    return this.#flooded[to].promise
   }
 
   order(order: Order): void {
@@ -100,7 +100,7 @@ export class FaultyProcess {
 
   told(report: Report): void {
     if (report.kind === 'started') this.#server = report.pid
-    if (report.kind === 'flooded') this.#flooded.resolve()
+    if (report.kind === 'flooded') this.#flooded[report.to].resolve()
   }
 
   #signal(name: NodeJS.Signals): void {

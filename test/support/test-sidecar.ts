@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { startSidecar, type Sidecar } from '../../src/cli/sidecar.ts'
 import { formatProblems, validateConfig } from '../../src/config/load.ts'
-import { systemClock } from '../../src/core/clock.ts'
+import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { EVENTS, type EventName, type LogLevel } from '../../src/core/events.ts'
 import type { LogFields, LogSink, SharedLog } from '../../src/core/log.ts'
 import { readTelemetryEnv } from '../../src/telemetry/env.ts'
@@ -18,6 +18,7 @@ export interface TestSidecarOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** `OTEL_*` variables; without any, nothing is exported. */
   readonly otel?: Readonly<Record<string, string>>
+  readonly clock?: Clock
 }
 
 export interface LogRecord {
@@ -70,7 +71,7 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
       telemetry: telemetry.settings,
       version: '0.0.0-test',
       env: process.env,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       log: recordingLog(logs),
       print: () => {},
       observers: [recorder],
