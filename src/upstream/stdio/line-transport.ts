@@ -6,6 +6,8 @@
  */
 
 import type { Clock } from '../../core/clock.ts'
+import type { Exchange } from '../../core/exchange.ts'
+import type { Message } from '../../core/message.ts'
 import type { TransportObserver } from '../../core/observer.ts'
 import { LINES_TYPE } from '../../mcp/reply-body.ts'
 import { WireReader, type WireMessage } from '../../mcp/wire-message.ts'
@@ -22,6 +24,16 @@ export interface LineTransportOptions {
   readonly observer: TransportObserver
   /** Told when the process has ended, however it did, before what still waits is failed. */
   readonly onExit: (end: ProcessEnd) => void
+}
+
+interface LineSession {
+  /** Key of the id of its `initialize`. */
+  readonly key: string
+  readonly carrier: 'tcp' | 'pipe'
+  readonly beganMs: number
+  readonly protocolVersion: string | undefined
+  /** True when the server has taken it. */
+  agreed: boolean
 }
 
 interface Waiting {
@@ -42,6 +54,8 @@ export class LineTransport implements Transport {
   /** By id; clients may use one id twice, so the first to ask is the first to be answered. */
   readonly #waiting = new Map<string, Waiting[]>()
   #listener: ReplySink | undefined
+  /** The client's handshake, when it has made one. */
+  #session: LineSession | undefined
   #onlyProbed = true
 
   constructor(options: LineTransportOptions) {
@@ -74,6 +88,7 @@ export class LineTransport implements Transport {
     for (const { message } of exchange.calls) {
       if (message.method !== 'server/discover') this.#onlyProbed = false
       if (message.cancels !== undefined) this.#takeBack(message.cancels)
+      if (message.method === 'initialize') this.#session ??= this.#sessionOf(exchange, message)
     }
     if (keys.length === 0) {
       this.#process.write(body, (error) => {
@@ -99,6 +114,36 @@ export class LineTransport implements Transport {
     await this.#process.stop()
   }
 
+  #sessionOf(exchange: Exchange, { id, protocolVersion }: Message): LineSession {
+    return {
+      key: id?.key ?? '',
+      carrier: exchange.carrier,
+      beganMs: this.#options.clock.monotonicMs(),
+      protocolVersion,
+      agreed: false,
+    }
+  }
+
+  /** A handshake that the server refuses has begun no session. */
+  #judgeHandshake({ id, errorCode }: WireMessage): void {
+    const session = this.#session
+    if (session === undefined || session.agreed || session.key !== id?.key) return
+    session.agreed = errorCode === undefined
+    if (!session.agreed) this.#session = undefined
+  }
+
+  #endSession(asked: boolean): void {
+    const { observer, name, clock } = this.#options
+    if (this.#session?.agreed !== true) return
+    const { beganMs, carrier, protocolVersion } = this.#session
+    const durationMs = clock.monotonicMs() - beganMs
+    observer.sessionEnded(name, asked ? 'stopped' : 'lost', {
+      durationMs,
+      carrier,
+      protocolVersion,
+    })
+  }
+
   #listen(sink: ReplySink): Flight {
     this.#listener = sink
     sink.head(200, '', LINES_HEAD)
@@ -117,6 +162,7 @@ export class LineTransport implements Transport {
     }
     let passed = false
     for (const message of messages) {
+      if (message.kind === 'response') this.#judgeHandshake(message)
       const waiting = message.kind === 'response' ? this.#next(this.#keyOf(message)) : undefined
       if (waiting === undefined) continue
       if (messages.length === 1 && waiting.keys.length === 1) {
@@ -197,6 +243,7 @@ export class LineTransport implements Transport {
     for (const waiting of new Set([...this.#waiting.values()].flat())) waiting.sink.failed(failure)
     this.#waiting.clear()
     this.#listener?.end()
+    this.#endSession(end.asked)
     const probed = this.#onlyProbed && end.spawnError === undefined
     observer.processEnded(name, end.asked ? 'stopped' : probed ? 'probe' : howOf(end))
   }
