@@ -3,19 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import type { ConfigChange } from '../config/compare.ts'
 import type { Config } from '../config/schema.ts'
-import type { ListenAddress } from '../config/units.ts'
 import type { Clock } from '../core/clock.ts'
 import type { SharedLog } from '../core/log.ts'
 import { combineObservers, type CallObserver } from '../core/observer.ts'
 import { DRAINING } from '../core/outcome.ts'
-import { createAdminApp } from '../http/admin-app.ts'
-import { isLoopbackName, type PeerRules } from '../http/guard.ts'
-import {
-  listen,
-  type Listener,
-  type ListenerOptions,
-  type ListenFailure,
-} from '../http/listener.ts'
 import { createDecodeTee } from '../mcp/decode-tee.ts'
 import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
 import { createEnvelopeReader } from '../mcp/read-envelope.ts'
@@ -31,10 +22,12 @@ import { Limiter } from '../resilience/limiter.ts'
 import type { TelemetrySettings } from '../telemetry/env.ts'
 import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
 import type { HeaderFileFailure } from '../upstream/header-source.ts'
+import type { Prober } from '../upstream/prober.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
+import { createProber } from './health.ts'
 import { telemetryRules } from './telemetry-rules.ts'
-import { addressOf, durationOf, sizeOf } from './units.ts'
+import { durationOf } from './units.ts'
 import { createUpstreams, type MakeStdio, type Upstreams } from './upstreams.ts'
 
 export interface SidecarOptions {
@@ -49,6 +42,8 @@ export interface SidecarOptions {
   readonly print: (text: string) => void
   /** Told of every call besides telemetry, such as a live view. */
   readonly observers?: readonly CallObserver[]
+  /** True to check the health of upstreams. */
+  readonly checksHealth?: boolean
   /** Makes the transports of stdio upstreams, when they are not to be shared by clients over HTTP. */
   readonly makeStdio?: MakeStdio
 }
@@ -72,6 +67,8 @@ const CAPTURES_BYTES_MAX = 32 * 1024 * 1024
 export interface Parts {
   readonly stages: Stages
   readonly telemetry: Telemetry
+  /** Undefined when nobody's health is checked. */
+  readonly prober: Prober | undefined
   draining(): boolean
   startDraining(): void
   /** Follows a newer configuration; nothing has changed when it fails. */
@@ -84,17 +81,19 @@ export interface Parts {
 export async function assemble(options: SidecarOptions): Promise<Parts | StartFailure> {
   const { config, clock, log } = options
   const inFlight = new InFlight()
-  const known: { registry?: UpstreamRegistry } = {}
+  const known: { registry?: UpstreamRegistry; prober?: Prober | undefined } = {}
   const telemetry = await startTelemetry({
     ...telemetryOptions(options),
     inFlight: () => inFlight.countByUpstream(),
     target: (name) => known.registry?.find(name)?.target,
     sessions: () => known.registry?.sessionCounts() ?? [],
+    health: () => known.prober?.health() ?? [],
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
   const upstreams = createUpstreams({
     config,
     env: options.env,
+    version: options.version,
     clock,
     log,
     observer: telemetry.transports,
@@ -104,17 +103,12 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     await telemetry.shutdown(0)
     return fileFailure(upstreams)
   }
-  const registry = new UpstreamRegistry(
-    upstreams.parts,
-    new Limiter(config.limits.streams),
-    new SessionRegistry(
-      { sessionsMax: config.limits.sessions, idleMs: durationOf(config.limits.sessionIdle) },
-      clock,
-      telemetry.transports,
-    ),
-    clock,
-  )
+  const registry = createRegistry(options, upstreams, telemetry)
   known.registry = registry
+  const prober =
+    options.checksHealth === true ? createProber(clock, log, telemetry.health) : undefined
+  known.prober = prober
+  for (const one of upstreams.parts) prober?.follow(one.name, one.health)
   const resumptions = new Resumptions(clock, {
     callsMax: config.limits.suspendedCalls,
     waitMs: durationOf(config.limits.suspendedWait),
@@ -128,12 +122,14 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     resumptions.sweep()
     serverRequests.sweep()
     registry.tick()
+    prober?.tick()
   }, SWEEP_INTERVAL_MS)
   sweeper.unref()
   const close = async (): Promise<void> => {
     clearInterval(sweeper)
     resumptions.endAll()
     serverRequests.endAll()
+    await prober?.close()
     await registry.close()
     upstreams.close()
     await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
@@ -147,8 +143,23 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     registry,
     upstreams,
     telemetry,
+    prober,
     close,
   })
+}
+
+function createRegistry(
+  { config, clock }: SidecarOptions,
+  upstreams: Upstreams,
+  telemetry: Telemetry,
+): UpstreamRegistry {
+  const { limits } = config
+  const sessions = new SessionRegistry(
+    { sessionsMax: limits.sessions, idleMs: durationOf(limits.sessionIdle) },
+    clock,
+    telemetry.transports,
+  )
+  return new UpstreamRegistry(upstreams.parts, new Limiter(limits.streams), sessions, clock)
 }
 
 function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
@@ -157,7 +168,7 @@ function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
 
 function telemetryOptions(
   options: SidecarOptions,
-): Omit<Parameters<typeof startTelemetry>[0], 'inFlight' | 'sessions' | 'target'> {
+): Omit<Parameters<typeof startTelemetry>[0], 'inFlight' | 'sessions' | 'target' | 'health'> {
   const { config, version, clock, log, print } = options
   return {
     settings: options.telemetry,
@@ -185,12 +196,13 @@ interface Made {
   readonly registry: UpstreamRegistry
   readonly upstreams: Upstreams
   readonly telemetry: Telemetry
+  readonly prober: Prober | undefined
   readonly close: () => Promise<void>
 }
 
 function toParts(made: Made): Parts {
   const { options, observer, inFlight, resumptions, serverRequests } = made
-  const { registry, upstreams, telemetry, close } = made
+  const { registry, upstreams, telemetry, prober, close } = made
   const { clock, log } = options
   let { config } = options
   const budget = new CaptureBudget({
@@ -227,6 +239,7 @@ function toParts(made: Made): Parts {
   return {
     stages,
     telemetry,
+    prober,
     draining: () => draining,
     startDraining: () => {
       draining = true
@@ -235,8 +248,14 @@ function toParts(made: Made): Parts {
       const remade = upstreams.make(next, [...change.added, ...change.changed])
       if ('kind' in remade) return fileFailure(remade)
       const graceMs = durationOf(config.limits.sessionIdle)
-      for (const name of change.removed) registry.remove(name, graceMs)
-      for (const one of remade) registry.put(one, graceMs)
+      for (const name of change.removed) {
+        registry.remove(name, graceMs)
+        prober?.follow(name, undefined)
+      }
+      for (const one of remade) {
+        registry.put(one, graceMs)
+        prober?.follow(one.name, one.health)
+      }
       telemetry.addUpstreams(change.added)
       config = next
       return undefined
@@ -246,41 +265,5 @@ function toParts(made: Made): Parts {
       await close()
       return { kind: 'failed', what, address, code }
     },
-  }
-}
-
-/** The admin plane's listener; undefined when it is off. */
-export async function startAdmin(
-  { config }: SidecarOptions,
-  parts: Parts,
-): Promise<Listener | ListenFailure | undefined> {
-  if (config.listen.admin === 'off') return undefined
-  const address = addressOf(config.listen.admin)
-  const app = createAdminApp({
-    peers: peerRules(config, address),
-    ready: () => !parts.draining(),
-    renderMetrics: (format) => parts.telemetry.renderMetrics(format),
-    onLimit: (limit) => parts.stages.observer.limitHit(limit),
-  })
-  return listen(app, { ...address, ...listenerLimits(config, parts) })
-}
-
-export function listenerLimits(
-  { limits }: Config,
-  parts: Parts,
-): Omit<ListenerOptions, 'host' | 'port'> {
-  return {
-    headerBytesMax: sizeOf(limits.headers),
-    connectionsMax: limits.connections,
-    requestTimeoutMs: durationOf(limits.requestTimeout),
-    onLimit: (limit) => parts.stages.observer.limitHit(limit),
-  }
-}
-
-export function peerRules(config: Config, address: ListenAddress): PeerRules {
-  return {
-    loopback: isLoopbackName(address.host),
-    hosts: new Set(config.listen.allowedHosts.map((host) => host.toLowerCase())),
-    origins: new Set(config.listen.allowedOrigins.map((origin) => origin.toLowerCase())),
   }
 }

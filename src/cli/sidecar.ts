@@ -9,15 +9,8 @@ import { createDataApp } from '../http/data-app.ts'
 import { listen, type Listener } from '../http/listener.ts'
 import { BodyBudget } from '../http/read-body.ts'
 import type { ReloadResult } from '../telemetry/instruments.ts'
-import {
-  assemble,
-  listenerLimits,
-  peerRules,
-  startAdmin,
-  type Parts,
-  type SidecarOptions,
-  type StartFailure,
-} from './parts.ts'
+import { listenerLimits, peerRules, startAdmin } from './listeners.ts'
+import { assemble, type Parts, type SidecarOptions, type StartFailure } from './parts.ts'
 import { createReload } from './reload.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
 import { newSessionId, pathsOf, prefixesOf } from './upstreams.ts'
@@ -37,7 +30,7 @@ export interface Sidecar {
 }
 
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar | StartFailure> {
-  const parts = await assemble(options)
+  const parts = await assemble({ ...options, checksHealth: true })
   if ('what' in parts) return parts
   const { config } = options
   const identity = createIdentityReader()
@@ -66,6 +59,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     await data.destroy()
     return parts.fail('admin', config.listen.admin, admin.code)
   }
+  // Required upstreams are asked at once.
+  parts.prober?.tick()
   const reload = createReload(config, {
     log: options.log,
     apply: (next, change) => {

@@ -6,7 +6,11 @@ import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { Route } from '../http/receive.ts'
 import { HeaderSource, type HeaderFileFailure } from '../upstream/header-source.ts'
+import { HealthCheck } from '../upstream/health/health-check.ts'
+import { HttpLink } from '../upstream/health/http-link.ts'
+import { checkSse } from '../upstream/health/sse-check.ts'
 import { HttpTransport } from '../upstream/http-transport.ts'
+import type { Check, HealthPlan } from '../upstream/prober.ts'
 import type { UpstreamParts } from '../upstream/registry.ts'
 import { METADATA_PREFIX, publicOrigin } from '../upstream/resource-metadata.ts'
 import { SseTransport } from '../upstream/sse-transport.ts'
@@ -23,6 +27,8 @@ export interface UpstreamsOptions {
   readonly config: Config
   /** The sidecar's own environment, of which programs get a few variables. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Sidelight's own. */
+  readonly version: string
   readonly clock: Clock
   readonly log: Log
   readonly observer: TransportObserver
@@ -102,7 +108,7 @@ function httpParts(
   url: URL,
   options: UpstreamsOptions,
 ): UpstreamParts | HeaderFileFailure {
-  const { config, clock, log, observer } = options
+  const { config, clock, log, observer, version } = options
   const headers = new HeaderSource(log)
   const failure = headers.load(upstream.headers)
   if (failure !== undefined) return failure
@@ -132,19 +138,28 @@ function httpParts(
         log,
       })
     : http
+  const { method } = upstream.health
+  const check = method === 'off' ? undefined : new HealthCheck(method)
+  const link = { name, url, http, version, clock }
   return {
     name,
     target: { upstreamName: name, carrier: 'tcp', address: hostOf(url), port: portOf(url) },
     transport,
     propagate: propagation(config),
     watchSessions: !sse,
+    health:
+      check === undefined
+        ? undefined
+        : healthOf(upstream, (signal) =>
+            sse ? checkSse(link, signal) : check.run(new HttpLink(link, signal)),
+          ),
   }
 }
 
 function stdioParts(
   name: string,
   upstream: UpstreamConfig,
-  { config, env, clock, log, observer, makeStdio }: UpstreamsOptions,
+  { config, env, clock, log, observer, makeStdio, version }: UpstreamsOptions,
   watchdog: Watchdog,
 ): UpstreamParts {
   const [file = '', ...args] = upstream.command ?? []
@@ -169,12 +184,24 @@ function stdioParts(
       log,
       newId: newSessionId,
     })
+  const { method } = upstream.health
+  const checked = method !== 'off' && transport instanceof StdioTransport
   return {
     name,
     target: { upstreamName: name, carrier: 'pipe', address: undefined, port: undefined },
     transport,
     propagate: propagation(config),
     watchSessions: false,
+    health: checked ? healthOf(upstream, transport.healthCheck(method, version)) : undefined,
+  }
+}
+
+function healthOf({ health }: UpstreamConfig, check: Check): HealthPlan {
+  return {
+    check,
+    intervalMs: durationOf(health.interval),
+    timeoutMs: durationOf(health.timeout),
+    required: health.required,
   }
 }
 

@@ -57,6 +57,25 @@ const envName = text('the name of an environment variable', (value) =>
 /** Without a NUL byte, which no operating system takes in arguments and variables. */
 const plain = text('a text without NUL bytes', (value) => !value.includes('\u0000'))
 
+const health = z
+  .strictObject({
+    method: about(
+      z._default(z.enum(['auto', 'discover', 'ping', 'tools/list', 'off']), 'auto'),
+      'What is asked: `server/discover`, a session with a `ping` in it, or `tools/list`; `auto` is one of the first two, as the server understands. `off` for no checks.',
+    ),
+    interval: about(z._default(wait, '30s'), 'Time between checks, a tenth more or less.'),
+    timeout: about(z._default(wait, '5s'), 'Longest time for one check.'),
+    required: about(
+      z._default(z.boolean(), false),
+      'True when the sidecar is not ready (`/readyz`) while this upstream is not up.',
+    ),
+  })
+  .check(
+    z.refine((value) => !value.required || value.method !== 'off', {
+      error: 'an upstream that is required has to be checked: choose a method other than off',
+    }),
+  )
+
 /** One upstream: an HTTP server by its URL, or a program by its command. */
 export const upstream = z
   .strictObject({
@@ -95,6 +114,7 @@ export const upstream = z
       z._default(count, 256),
       'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
     ),
+    health: about(z.prefault(health, {}), 'Health checks, apart from the calls of clients.'),
     command: z.optional(
       about(
         z.array(plain).check(

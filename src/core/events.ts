@@ -85,6 +85,12 @@ export const EVENTS = {
       'An HTTP+SSE upstream wants messages to be sent to another origin, where none are sent.',
     attributes: [UPSTREAM],
   },
+  'sidelight.upstream.health_changed': {
+    levels: ['info', 'warn'],
+    description:
+      'The first health check of an upstream has ended, or one found otherwise than the one before: a warning when the upstream is down.',
+    attributes: [UPSTREAM, 'sidelight.upstream.healthy', ERROR_TYPE],
+  },
   'sidelight.process.ended': {
     levels: ['warn'],
     description: 'The process of a stdio server ended by itself. Lifetime in seconds.',

@@ -188,6 +188,12 @@ export interface SessionFacts {
   readonly protocolVersion: string | undefined
 }
 
+/** What the prober tells those who count. */
+export interface HealthObserver {
+  /** A check ended. `errorType` comes from a bounded set, and is undefined when the upstream is up. */
+  healthChecked(upstream: string, tookMs: number, errorType: string | undefined): void
+}
+
 export type ProcessEnding =
   /** It was asked to end: its session is over, it was idle, or the sidecar stops. */
   | 'stopped'
@@ -197,7 +203,7 @@ export type ProcessEnding =
   | 'crashed'
   /** It could not be started. */
   | 'not_started'
-  /** It ended after `server/discover`: a server of an earlier revision that was asked for a later one. */
+  /** It ended of `server/discover`, as servers of earlier revisions may, or during a health check. */
   | 'probe'
 
 export type DroppedLine =

@@ -7,15 +7,27 @@ import { Hono } from 'hono'
 import { checkPeer, type PeerRules } from './guard.ts'
 import { MetricsEndpoint, type MetricsEndpointOptions } from './metrics-endpoint.ts'
 
+/** Whether calls are accepted, and what is known of those that they go to. */
+export interface Readiness {
+  /** `not_ready` while an upstream that is required is not known to be up. */
+  readonly status: 'ready' | 'draining' | 'not_ready'
+  readonly upstreams: readonly {
+    readonly upstream: string
+    /** Undefined until its first health check has ended. */
+    readonly up: boolean | undefined
+    readonly errorType: string | undefined
+    readonly required: boolean
+  }[]
+}
+
 export interface AdminAppOptions extends MetricsEndpointOptions {
   readonly peers: PeerRules
-  /** True when calls are accepted: all listeners are up and the sidecar is not draining. */
-  ready(): boolean
+  readiness(): Readiness
 }
 
 const INDEX = `Sidelight admin
 /healthz  200 while the process lives
-/readyz   200 while calls are accepted, 503 otherwise
+/readyz   200 while calls are accepted, 503 otherwise; the health of upstreams
 /metrics  metrics for Prometheus, or in OpenMetrics if asked
 `
 
@@ -24,9 +36,16 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   const metrics = new MetricsEndpoint(options)
   app.get('/', (c) => c.text(INDEX))
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', (c) =>
-    options.ready() ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503),
-  )
+  app.get('/readyz', (c) => {
+    const { status, upstreams } = options.readiness()
+    const known = upstreams.map(({ upstream, up, errorType, required }) => ({
+      name: upstream,
+      up: up ?? null,
+      ...(errorType === undefined ? {} : { error: errorType }),
+      required,
+    }))
+    return c.json({ status, upstreams: known }, status === 'ready' ? 200 : 503)
+  })
   app.get('/metrics', async (c) => {
     await metrics.serve(c.env.incoming, c.env.outgoing)
     return RESPONSE_ALREADY_SENT

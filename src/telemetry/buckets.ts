@@ -1,4 +1,4 @@
-/** Upper bounds of the buckets of Sidelight's own histograms. */
+/** Upper bounds of the buckets of histograms. */
 
 /** Most of what Sidelight itself does to a call takes less than a millisecond. */
 export const OVERHEAD_BUCKETS: readonly number[] = [
@@ -11,4 +11,9 @@ export const STREAM_BUCKETS: readonly number[] = [1, 10, 60, 300, 1_800, 3_600, 
 /** From 256 bytes to 64 MiB, in powers of four. */
 export const SIZE_BUCKETS: readonly number[] = [
   256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
+]
+
+/** Bucket boundaries that the MCP conventions give for all duration histograms, in seconds. */
+export const MCP_DURATION_BUCKETS: readonly number[] = [
+  0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300,
 ]

@@ -3,6 +3,7 @@
 import { LIMIT_NAMES, type LimitName } from '../core/limits.ts'
 import type {
   DroppedLine,
+  HealthObserver,
   ProcessEnding,
   SessionEnding,
   SessionFacts,
@@ -26,6 +27,8 @@ export interface InstrumentSources extends TrafficOptions {
   inFlight(): ReadonlyMap<string, number>
   /** Open sessions per upstream. */
   sessions(): readonly { readonly upstream: string; readonly count: number }[]
+  /** Whether upstreams are up; undefined while that is not known. */
+  health(): readonly { readonly upstream: string; readonly up: boolean | undefined }[]
 }
 
 /** Why telemetry was lost: it came faster than it could be sent, or the collector did not take it. */
@@ -48,7 +51,7 @@ const RELOAD_RESULTS: readonly ReloadResult[] = [
   'invalid',
 ]
 
-export class Instruments implements TransportObserver {
+export class Instruments implements TransportObserver, HealthObserver {
   readonly serverOperationDuration: HistogramFamily
   readonly clientOperationDuration: HistogramFamily
   readonly calls: CounterFamily
@@ -57,6 +60,7 @@ export class Instruments implements TransportObserver {
   readonly #processesEnded: CounterFamily
   readonly #processesRestarted: CounterFamily
   readonly #linesDropped: CounterFamily
+  readonly #healthChecks: HistogramFamily
   readonly #limitHits: CounterFamily
   readonly #dropped: CounterFamily
   readonly #reloads: CounterFamily
@@ -77,6 +81,7 @@ export class Instruments implements TransportObserver {
     this.#processesEnded = new CounterFamily(METRICS.processesEnded, settings)
     this.#processesRestarted = new CounterFamily(METRICS.processesRestarted, settings)
     this.#linesDropped = new CounterFamily(METRICS.linesDropped, settings)
+    this.#healthChecks = new HistogramFamily(METRICS.healthCheckDuration, settings)
     this.#limitHits = new CounterFamily(METRICS.limitHits, settings)
     this.#dropped = new CounterFamily(METRICS.telemetryDropped, settings)
     this.#reloads = new CounterFamily(METRICS.configReloads, settings)
@@ -100,6 +105,13 @@ export class Instruments implements TransportObserver {
       this.#processesEnded,
       this.#processesRestarted,
       this.#linesDropped,
+      new GaugeFamily(METRICS.upstreamUp, () =>
+        sources
+          .health()
+          .filter(({ up }) => up !== undefined)
+          .map(({ upstream, up }) => ({ values: [upstream], value: up === true ? 1 : 0 })),
+      ),
+      this.#healthChecks,
       this.#limitHits,
       this.#dropped,
       this.#reloads,
@@ -136,6 +148,10 @@ export class Instruments implements TransportObserver {
   sessionEnded(upstream: string, why: SessionEnding, session: SessionFacts | undefined): void {
     this.#sessionsEnded.add([upstream, why], 1)
     if (session !== undefined) this.traffic.sessionEnded(upstream, why, session)
+  }
+
+  healthChecked(upstream: string, tookMs: number, errorType: string | undefined): void {
+    this.#healthChecks.record([upstream, errorType ?? ''], tookMs / 1000)
   }
 
   configReloaded(result: ReloadResult): void {

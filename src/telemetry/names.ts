@@ -6,8 +6,9 @@
  * OpenTelemetry's (semantic conventions for MCP, development status); `sidelight.*` are ours.
  */
 
-import { OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
+import { MCP_DURATION_BUCKETS, OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
 import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
+import { UPSTREAM_METRICS } from './upstream-names.ts'
 
 /** The conventions' schema; no tagged release exists yet, so this is what instrumentations name. */
 export const SCHEMA_URL = 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev'
@@ -76,11 +77,6 @@ export interface MetricDefinition {
   /** Upper bounds, for histograms. */
   readonly buckets?: readonly number[]
 }
-
-/** Bucket boundaries that the MCP conventions give for all duration histograms, in seconds. */
-export const MCP_DURATION_BUCKETS: readonly number[] = [
-  0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300,
-]
 
 const SESSION_ATTRIBUTES: readonly string[] = [
   ATTR.protocolVersion,
@@ -261,6 +257,7 @@ export const METRICS = {
     description: 'Lines and messages of stdio servers that went to nobody, by reason.',
     attributes: [ATTR.upstreamName, ATTR.droppedLine],
   },
+  ...UPSTREAM_METRICS,
   limitHits: {
     name: 'sidelight.limit.hits',
     kind: 'counter',

@@ -24,7 +24,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import type { Clock } from '../core/clock.ts'
 import type { Log, SharedLog } from '../core/log.ts'
-import type { CallObserver, TransportObserver } from '../core/observer.ts'
+import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
 import { CallTelemetry } from './call-telemetry.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
@@ -56,6 +56,7 @@ export interface TelemetryOptions {
   readonly inFlight: () => ReadonlyMap<string, number>
   readonly target: InstrumentSources['target']
   readonly sessions: InstrumentSources['sessions']
+  readonly health: InstrumentSources['health']
   readonly isLongLived: (method: string) => boolean
 }
 
@@ -63,6 +64,8 @@ export interface Telemetry {
   readonly observer: CallObserver
   /** Counts what transports tell. */
   readonly transports: TransportObserver
+  /** Counts what the prober tells. */
+  readonly health: HealthObserver
   /** All metrics as text, in slices, so that calls get their turn between two of them. */
   renderMetrics(format: MetricsFormat): Iterable<string>
   /** Names that a newer configuration brought; those that went stay known, for their last records. */
@@ -123,6 +126,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       isLongLived: options.isLongLived,
     }),
     transports: instruments,
+    health: instruments,
     renderMetrics: (format) => metrics.render(format),
     addUpstreams: (names) => {
       for (const name of names) upstreams.add(name)
@@ -138,11 +142,12 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
 }
 
 function createInstruments(options: TelemetryOptions, upstreams: ReadonlySet<string>): Instruments {
-  const { version, sessions, target, vocabulary } = options
+  const { version, sessions, health, target, vocabulary } = options
   return new Instruments(
     {
       version,
       sessions,
+      health,
       target,
       methods: vocabulary.methods,
       revisions: vocabulary.revisions,

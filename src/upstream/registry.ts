@@ -6,6 +6,7 @@ import type { AttemptTarget } from '../core/observer.ts'
 import { rejectOver, type Rejection } from '../core/outcome.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import type { Limiter, Permit } from '../resilience/limiter.ts'
+import type { HealthPlan } from './prober.ts'
 import type { SessionRegistry } from './sessions.ts'
 import type { Transport } from './transport.ts'
 
@@ -16,9 +17,11 @@ export interface UpstreamParts {
   readonly propagate: { readonly meta: boolean; readonly headers: boolean }
   /** True when the upstream keeps its sessions itself, so that they are only watched here. */
   readonly watchSessions: boolean
+  /** How its health is checked; undefined when it is not. */
+  readonly health: HealthPlan | undefined
 }
 
-export interface RegisteredUpstream extends Omit<UpstreamParts, 'watchSessions'> {
+export interface RegisteredUpstream extends Omit<UpstreamParts, 'watchSessions' | 'health'> {
   admit(exchange: Exchange): Permit | Rejection
   replied(exchange: Exchange, status: number, rawHeaders: readonly string[]): void
 }

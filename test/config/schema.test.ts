@@ -30,6 +30,7 @@ describe('The configuration', () => {
           headers: {},
           connectTimeout: '5s',
           connections: 256,
+          health: { method: 'auto', interval: '30s', timeout: '5s', required: false },
           env: {},
           inheritEnv: [],
           processes: 64,

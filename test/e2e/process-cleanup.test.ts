@@ -31,7 +31,11 @@ async function startScene(
   upstream: Readonly<Record<string, unknown>> = {},
   env: Readonly<Record<string, string>> = {},
 ): Promise<Scene> {
-  const config = { upstreams: { main: { command: ['/bin/sh', '-c', script], ...upstream } } }
+  const config = {
+    upstreams: {
+      main: { command: ['/bin/sh', '-c', script], health: { method: 'off' }, ...upstream },
+    },
+  }
   const sidecar = await withFile(JSON.stringify(config), (file) =>
     startSidecarProcess({ args: ['--config', file], env }),
   )
@@ -103,7 +107,7 @@ test('a session that its client ends has no process any more', async () => {
 test('a session that nobody uses has no process any more', async () => {
   const script = STUBBORN.replace("trap '' TERM", ':')
   const config = {
-    upstreams: { main: { command: ['/bin/sh', '-c', script] } },
+    upstreams: { main: { command: ['/bin/sh', '-c', script], health: { method: 'off' } } },
     limits: { sessionIdle: '1s' },
   }
   const sidecar = await withFile(JSON.stringify(config), (file) =>

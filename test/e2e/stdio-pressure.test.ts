@@ -31,7 +31,7 @@ function startScene(config: Readonly<Record<string, unknown>> = {}): Promise<Tes
 }
 
 function startApart(): Promise<SidecarProcess> {
-  const config = { upstreams: { main: { command: FAULT_SERVER } } }
+  const config = { upstreams: { main: { command: FAULT_SERVER, health: { method: 'off' } } } }
   return withFile(JSON.stringify(config), (file) =>
     startSidecarProcess({ args: ['--config', file] }),
   )

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MCP_DURATION_BUCKETS } from '../../src/telemetry/names.ts'
+import { MCP_DURATION_BUCKETS } from '../../src/telemetry/buckets.ts'
 import { parseJson } from '../support/json.ts'
 import {
   OTLP,

@@ -55,7 +55,8 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
     upstreams: Object.fromEntries(
       Object.entries(options.upstreams).map(([name, value]) => [
         name,
-        typeof value === 'string' ? { url: value } : value,
+        // Requests of the sidecar's own would be among those that tests count.
+        { health: { method: 'off' }, ...(typeof value === 'string' ? { url: value } : value) },
       ]),
     ),
   })

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  ATTR,
-  MCP_DURATION_BUCKETS,
-  METRICS,
-  OTHER,
-  SCHEMA_URL,
-  SCOPE_NAME,
-} from '../../src/telemetry/names.ts'
+import { MCP_DURATION_BUCKETS } from '../../src/telemetry/buckets.ts'
+import { ATTR, METRICS, OTHER, SCHEMA_URL, SCOPE_NAME } from '../../src/telemetry/names.ts'
 import { prometheusName } from '../../src/telemetry/prometheus.ts'
 
 describe('The attributes', () => {
@@ -152,6 +146,13 @@ describe('The metrics', () => {
         '{line}',
         ['sidelight.upstream.name', 'sidelight.stdio.drop.reason'],
       ],
+      ['sidelight.upstream.up', 'gauge', '{upstream}', ['sidelight.upstream.name']],
+      [
+        'sidelight.upstream.health_check.duration',
+        'histogram',
+        's',
+        ['sidelight.upstream.name', 'error.type'],
+      ],
       ['sidelight.limit.hits', 'counter', '{hit}', ['sidelight.limit']],
       [
         'sidelight.telemetry.dropped',
@@ -198,6 +199,8 @@ describe('The metrics', () => {
       'sidelight_processes_ended_total',
       'sidelight_processes_restarts_total',
       'sidelight_stdio_lines_dropped_total',
+      'sidelight_upstream_up',
+      'sidelight_upstream_health_check_duration_seconds',
       'sidelight_limit_hits_total',
       'sidelight_telemetry_dropped_total',
       'sidelight_config_reloads_total',

@@ -220,6 +220,7 @@ const SOURCES: InstrumentSources = {
   version: '1',
   inFlight: () => new Map(),
   sessions: () => [],
+  health: () => [],
   methods: new Set(),
   revisions: new Set(['2025-06-18']),
   target: () => ({ upstreamName: 'up', carrier: 'pipe', address: undefined, port: undefined }),
@@ -233,6 +234,7 @@ describe('The instruments', () => {
       version: '1.2.3',
       inFlight: () => inFlight,
       sessions: () => [{ upstream: 'up', count: 3 }],
+      health: () => [],
     })
     inFlight.set('up', 4)
     instruments.limitHit('body')

@@ -36,8 +36,8 @@ export interface HostedProcess extends SessionProcess {
   stop(): Promise<void>
 }
 
-/** A process belongs to one session, or to requests of several clients. */
-export type ProcessUse = 'session' | 'shared'
+/** A process belongs to one session, to requests of several clients, or to one health check. */
+export type ProcessUse = 'session' | 'shared' | 'probe'
 
 /** More than this that a process does not read is refused. */
 export const BACKLOG_BYTES_MAX = 64 * 1024 * 1024
@@ -56,18 +56,26 @@ export class ProcessTable {
   readonly #running = new Set<ServerProcess>()
   /** Processes that ended by themselves and have not been replaced. */
   #missing = 0
+  /** Those of health checks, which take no place from sessions. */
+  readonly #probes = new Set<ServerProcess>()
   readonly #backoffs: Readonly<Record<ProcessUse, Backoff>> = {
     session: new Backoff(),
     shared: new Backoff(),
+    probe: new Backoff(),
   }
 
   constructor(options: ProcessTableOptions) {
     this.#options = options
   }
 
+  /** How many processes crashed before they were of use. */
+  crashes = 0
+
   get full(): boolean {
     let staying = 0
-    for (const process of this.#running) if (!process.ending) staying += 1
+    for (const process of this.#running) {
+      if (!process.ending && !this.#probes.has(process)) staying += 1
+    }
     return staying >= this.#options.processesMax
   }
 
@@ -88,6 +96,7 @@ export class ProcessTable {
 
   /** A process proved to be of no use, though it was not seen to crash. */
   failed(use: ProcessUse): void {
+    this.crashes += 1
     this.#backoffs[use].failed(this.#options.clock.monotonicMs())
     const { log, name } = this.#options
     log.write(
@@ -130,8 +139,9 @@ export class ProcessTable {
       exited: (end) => this.#ended(process, user, end, life),
     })
     this.#running.add(process)
+    if (use === 'probe') this.#probes.add(process)
     observer.processStarted(name)
-    if (this.#missing > 0) {
+    if (this.#missing > 0 && use !== 'probe') {
       this.#missing -= 1
       observer.processRestarted(name)
     }
@@ -150,6 +160,7 @@ export class ProcessTable {
   ): void {
     const { observer, name, clock, log } = this.#options
     this.#running.delete(process)
+    this.#probes.delete(process)
     const failure: TransportFailure = {
       reason: end.spawnError === undefined ? 'process_exit' : 'connect',
       sent: end.spawnError === undefined,
@@ -163,7 +174,10 @@ export class ProcessTable {
     this.#missing += 1
     const sound = answered && (use === 'session' || end.uptimeMs >= SOUND_MS)
     if (sound) this.#backoffs[use].reset()
-    else this.#backoffs[use].failed(clock.monotonicMs())
+    else {
+      this.crashes += 1
+      this.#backoffs[use].failed(clock.monotonicMs())
+    }
     log.write('warn', 'sidelight.process.ended', 'The process of an upstream ended by itself', {
       'sidelight.upstream.name': name,
       'process.pid': process.pid,

@@ -227,6 +227,12 @@ export class SharedPool {
     void longest.host.stop()
   }
 
+  /** A process that has answered before, and is not about to end. */
+  get proven(): SharedProcess | undefined {
+    for (const { shared } of this.#members) if (shared.proven) return shared
+    return undefined
+  }
+
   /** Looks after silent streams, and ends the processes that nobody uses. */
   tick(nowMs: number): void {
     for (const member of this.#members) {

@@ -27,6 +27,8 @@ export interface SharedRequest {
   readonly acceptsStream: boolean
   /** True for `subscriptions/listen`, whose reply is a stream from the start. */
   readonly listens: boolean
+  /** True for a health check, which is no use that keeps the process. */
+  readonly checks?: boolean
 }
 
 interface Entry {
@@ -36,6 +38,7 @@ interface Entry {
   readonly listens: boolean
   readonly wantsLogs: boolean
   readonly method: string
+  readonly checks: boolean
 }
 
 /** With more than this that nobody takes, the one furthest behind is broken off. */
@@ -78,7 +81,8 @@ export class SharedProcess {
   request(request: SharedRequest, sink: ReplySink): Flight {
     const { message, body } = request
     const nowMs = this.#options.nowMs()
-    this.lastUsedMs = nowMs
+    const checks = request.checks === true
+    if (!checks) this.lastUsedMs = nowMs
     const { id } = message
     if (id === undefined) throw new Error('a request has an id')
     const ours = this.#nextId
@@ -98,6 +102,7 @@ export class SharedProcess {
       listens: request.listens,
       wantsLogs: message.wantsLogs,
       method: message.method,
+      checks,
     }
     if (message.method !== 'server/discover') this.asked = true
     this.#entries.set(keyOf(ours), entry)
@@ -151,7 +156,7 @@ export class SharedProcess {
     const entry = this.#entries.get(key)
     if (entry === undefined) return this.#options.onUnroutable()
     this.#entries.delete(key)
-    this.lastUsedMs = this.#options.nowMs()
+    if (!entry.checks) this.lastUsedMs = this.#options.nowMs()
     if (message.errorCode === undefined) this.proven = true
     else if (entry.method === 'server/discover') this.refusedProbe = true
     const status = statusOfAnswer(message.errorCode)

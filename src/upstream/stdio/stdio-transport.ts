@@ -11,6 +11,7 @@ import type { Log } from '../../core/log.ts'
 import { reject, rejectOver, type Rejection } from '../../core/outcome.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
 import type { SessionEnding, TransportObserver } from '../../core/observer.ts'
+import type { HealthMethod, Verdict } from '../health/health-check.ts'
 import type { Flight, Outbound, ReplySink, Transport } from '../transport.ts'
 import { EMPTY_BODY } from './framing.ts'
 import { checkLegacy, checkModern, isModernExchange } from './endpoint-rules.ts'
@@ -23,6 +24,7 @@ import {
 import type { ServerCommand } from './server-process.ts'
 import { SharedPool } from './shared-pool.ts'
 import { StdioSession } from './stdio-session.ts'
+import { StdioHealth } from './stdio-health.ts'
 import type { Watchdog } from './watchdog.ts'
 
 export interface StdioTransportOptions {
@@ -116,6 +118,18 @@ export class StdioTransport implements Transport {
     const flight = session.post(exchange, outbound.body, messages, sink)
     outbound.attempt.handedMs = this.#options.clock.monotonicMs()
     return flight
+  }
+
+  /** Asks whether the program is well; see stdio-health.ts. */
+  healthCheck(method: HealthMethod, version: string): (signal: AbortSignal) => Promise<Verdict> {
+    const health = new StdioHealth({
+      method,
+      version,
+      processes: this.#processes,
+      shared: () => this.#pool.proven,
+      inSession: () => [...this.#sessions.values()].some(({ agreed }) => agreed),
+    })
+    return (signal) => health.run(signal)
   }
 
   tick(nowMs: number): void {

@@ -81,7 +81,7 @@ test(
   LINUX,
   async () => {
     const puppets = await producers()
-    const yaml = `upstreams:\n  main: { command: ${JSON.stringify(puppets.command)} }\n`
+    const yaml = `upstreams:\n  main: { command: ${JSON.stringify(puppets.command)}, health: { method: off } }\n`
     await withFile(yaml, async (file) => {
       const sidecar = await startSidecarProcess({ args: ['--config', file] })
       const begun = await requestOnce(sidecar.url('main'), { body: initialize('2025-06-18') })

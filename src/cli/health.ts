@@ -1,0 +1,30 @@
+/** Who checks the health of upstreams, and what it means for the sidecar. */
+
+import { randomInt } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import type { Log } from '../core/log.ts'
+import type { HealthObserver } from '../core/observer.ts'
+import type { Readiness } from '../http/admin-app.ts'
+import { Prober, type UpstreamHealth } from '../upstream/prober.ts'
+
+/** As fine as chance has to be to spread what many sidecars do. */
+const RANDOM_STEPS = 2 ** 32
+
+export function createProber(clock: Clock, log: Log, observer: HealthObserver): Prober {
+  return new Prober({
+    clock,
+    log,
+    observer,
+    random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
+  })
+}
+
+/**
+ * Ready means that calls are accepted. An upstream that is down is its clients' business, unless it is
+ * required.
+ */
+export function readinessOf(upstreams: readonly UpstreamHealth[], draining: boolean): Readiness {
+  if (draining) return { status: 'draining', upstreams }
+  const missing = upstreams.some(({ required, up }) => required && up !== true)
+  return { status: missing ? 'not_ready' : 'ready', upstreams }
+}
