@@ -183,8 +183,14 @@ function telemetryOptions(
       upstreams: new Set(Object.keys(config.upstreams)),
     },
     ...telemetryRules(config),
+    programs: programsOf(config),
     isLongLived,
   }
+}
+
+function programsOf({ upstreams }: Config): ReadonlySet<string> {
+  const programs = Object.entries(upstreams).filter(([, { command }]) => command !== undefined)
+  return new Set(programs.map(([name]) => name))
 }
 
 interface Made {
@@ -256,7 +262,7 @@ function toParts(made: Made): Parts {
         registry.put(one, graceMs)
         prober?.follow(one.name, one.health)
       }
-      telemetry.addUpstreams(change.added)
+      telemetry.addUpstreams(change.added, programsOf(next))
       config = next
       return undefined
     },

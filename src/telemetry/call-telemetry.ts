@@ -18,10 +18,10 @@ import type {
   StreamKind,
 } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
+import type { CallMetrics } from './call-metrics.ts'
 import {
   boundedBy,
   callAttributes,
-  HTTP,
   serverAttributes,
   UPSTREAM_HTTP_VERSION,
   type CallDescription,
@@ -38,6 +38,7 @@ export interface CallTelemetryOptions {
   readonly tracer: Tracer
   readonly instruments: Instruments
   readonly guard: LabelGuard
+  readonly metrics: CallMetrics
   readonly epoch: Epoch
   readonly propagation: Propagation
   readonly upstreams: ReadonlySet<string>
@@ -133,20 +134,10 @@ class CallSpans implements CallFollower {
     if (span.recording && attempt !== undefined) setFacts(span, attempt)
     endSpan(span, outcome, clientErrorType, this.#offsetMs + atMs)
     if (this.#options.isLongLived(this.#call.message.method)) return
-    const seconds = (atMs - this.#attemptStartedMs) / 1000
-    this.#options.instruments.clientOperationDuration.record(
-      [
-        ...this.#labels(
-          outcome,
-          clientErrorType,
-          this.#target?.carrier ?? 'tcp',
-          UPSTREAM_HTTP_VERSION,
-        ),
-        this.#target?.address ?? '',
-        String(this.#target?.port ?? ''),
-      ],
-      Math.max(0, seconds),
-    )
+    const target = this.#target
+    if (target === undefined) return
+    const seconds = Math.max(0, (atMs - this.#attemptStartedMs) / 1000)
+    this.#options.metrics.attempted(this.#about, outcome, target, seconds, span)
   }
 
   asked(request: ServerRequest, atMs: number): ServerRequestFollower {
@@ -154,55 +145,21 @@ class CallSpans implements CallFollower {
   }
 
   ended(outcome: Outcome, atMs: number): void {
-    const { instruments } = this.#options
+    const { metrics } = this.#options
     const { serverErrorType } = factsOf(outcome)
     endSpan(this.#server, outcome, serverErrorType, this.#offsetMs + atMs)
     const { exchange, message } = this.#call
-    instruments.calls.add(
-      [this.#about.upstream, this.#about.method, outcome.kind, reasonOf(outcome) ?? ''],
-      1,
-    )
-    if (outcome.kind === 'rejected')
-      instruments.traffic.rejected(this.#about.upstream, outcome.reason)
+    metrics.callEnded(this.#about, outcome)
+    if (outcome.kind === 'rejected') {
+      this.#options.instruments.traffic.rejected(this.#about.upstream, outcome.reason)
+    }
     if (this.#options.isLongLived(message.method)) return
-    const seconds = (atMs - exchange.receivedAtMs) / 1000
-    instruments.serverOperationDuration.record(
-      this.#labels(outcome, serverErrorType, exchange.carrier, exchange.httpVersion),
-      Math.max(0, seconds),
-    )
+    const seconds = Math.max(0, (atMs - exchange.receivedAtMs) / 1000)
+    metrics.served(this.#about, outcome, exchange, seconds, this.#server)
   }
 
   #subject(carrier: 'tcp' | 'pipe'): SpanSubject {
     return { name: this.#about.spanName, attributes: this.#about.attributes[carrier] }
-  }
-
-  /** Attribute values in the order of `OPERATION_ATTRIBUTES`. */
-  #labels(
-    outcome: Outcome,
-    errorType: string | undefined,
-    carrier: 'tcp' | 'pipe',
-    httpVersion: string,
-  ): string[] {
-    const about = this.#about
-    const admit = (name: string | undefined): string =>
-      name === undefined ? '' : this.#options.guard.admit(about.upstream, name, outcome)
-    const code =
-      outcome.kind === 'rpc_error'
-        ? this.#options.guard.admitCode(about.upstream, String(outcome.code))
-        : ''
-    return [
-      about.method,
-      about.upstream,
-      admit(about.tool),
-      admit(about.prompt),
-      about.operationName,
-      errorType === undefined || outcome.kind !== 'rpc_error' ? (errorType ?? '') : code,
-      code,
-      about.protocolVersion,
-      carrier,
-      carrier === 'tcp' ? HTTP : '',
-      carrier === 'tcp' ? httpVersion : '',
-    ]
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { headerOf, type Call } from '../core/exchange.ts'
 import type { JsonRpcId } from '../core/message.ts'
+import type { CallHandles } from './call-metrics.ts'
 import { isPlain } from './label-guard.ts'
 import { ATTR, OTHER } from './names.ts'
 import type { AttributeValue } from './span.ts'
@@ -30,10 +31,18 @@ export interface CallDescription {
    * the span; one list for all of them, so that its bytes are made once.
    */
   readonly attributes: Readonly<Record<'tcp' | 'pipe', readonly AttributeValue[]>>
+  /** Where such calls are recorded, by ending; filled by call-metrics.ts. */
+  readonly handles: Map<string, CallHandles>
 }
 
 /** Calls are alike: what was described last is looked at first. */
 const RECENT_MAX = 8
+
+/** Descriptions that are kept; one more, and all are made anew. */
+const KEPT_MAX = 1_024
+
+/** A longer target is no name, and not kept. */
+const KEPT_CHARS_MAX = 256
 
 interface Recent {
   readonly method: string
@@ -47,6 +56,23 @@ interface Recent {
 export function createCallDescriber(vocabulary: Vocabulary): (call: Call) => CallDescription {
   const recent: Recent[] = []
   let next = 0
+  const all = new Map<string, CallDescription>()
+  const kept = (call: Call, revision: string | undefined): CallDescription => {
+    const { method, target } = call.message
+    const { upstreamName } = call.exchange
+    // All of it comes from clients, so what ends where is said by lengths.
+    const lengths = `${upstreamName.length} ${revision?.length} ${method.length} ${target?.length}`
+    const key = `${lengths} ${upstreamName}${revision}${method}${target}`
+    if (key.length > KEPT_CHARS_MAX) return describe(call, revision, vocabulary)
+    const known = all.get(key)
+    if (known !== undefined) return known
+    const description = describe(call, revision, vocabulary)
+    // A newer configuration may know the upstream.
+    if (description.upstream === OTHER) return description
+    if (all.size >= KEPT_MAX) all.clear()
+    all.set(key, description)
+    return description
+  }
   return (call) => {
     const { method, target } = call.message
     const { upstreamName } = call.exchange
@@ -61,8 +87,7 @@ export function createCallDescriber(vocabulary: Vocabulary): (call: Call) => Cal
         return one.description
       }
     }
-    const description = describe(call, revision, vocabulary)
-    // A newer configuration may know the upstream.
+    const description = kept(call, revision)
     if (description.upstream === OTHER) return description
     recent[next] = { method, target, upstreamName, revision, description }
     next = (next + 1) % RECENT_MAX
@@ -97,6 +122,7 @@ function describe(
       tcp: [...attributes, ATTR.networkTransport, 'tcp', ATTR.networkProtocolName, HTTP],
       pipe: [...attributes, ATTR.networkTransport, 'pipe'],
     },
+    handles: new Map(),
   }
 }
 

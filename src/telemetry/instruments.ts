@@ -9,6 +9,7 @@ import type {
   SessionFacts,
   TransportObserver,
 } from '../core/observer.ts'
+import { UPSTREAM_FAILURES, type OutcomeKind } from '../core/outcome.ts'
 import type { SeriesSettings } from './histogram-series.ts'
 import { METRICS } from './names.ts'
 import { SeriesLimits } from './series-limits.ts'
@@ -51,6 +52,32 @@ const RELOAD_RESULTS: readonly ReloadResult[] = [
   'invalid',
 ]
 
+/** With more upstreams, series from the start would take the room of those that are used. */
+const EXPECTED_UPSTREAMS_MAX = 50
+
+/** Endings of calls of tools, each with its reason. */
+const EXPECTED_OUTCOMES: readonly (readonly [OutcomeKind, string])[] = [
+  ['ok', ''],
+  ['tool_error', ''],
+  ['rpc_error', ''],
+  ['cancelled', ''],
+  ['internal', ''],
+  ['rejected', 'at_capacity'],
+  ...UPSTREAM_FAILURES.map((reason) => ['upstream_failed', reason] as const),
+]
+
+const SESSION_ENDINGS: readonly SessionEnding[] = ['deleted', 'idle', 'lost', 'evicted', 'stopped']
+
+const PROCESS_ENDINGS: readonly ProcessEnding[] = [
+  'stopped',
+  'exited',
+  'crashed',
+  'not_started',
+  'probe',
+]
+
+const DROPPED_LINES: readonly DroppedLine[] = ['noise', 'too_long', 'unroutable']
+
 export class Instruments implements TransportObserver, HealthObserver {
   readonly serverOperationDuration: HistogramFamily
   readonly clientOperationDuration: HistogramFamily
@@ -65,6 +92,7 @@ export class Instruments implements TransportObserver, HealthObserver {
   readonly #dropped: CounterFamily
   readonly #reloads: CounterFamily
   #lastReloadGood = true
+  #expected = 0
   /** Running processes per upstream. */
   readonly #processes = new Map<string, number>()
   readonly traffic: Traffic
@@ -126,6 +154,24 @@ export class Instruments implements TransportObserver, HealthObserver {
       for (const reason of DROP_REASONS) this.#dropped.add([signal, reason], 0)
     }
     for (const result of RELOAD_RESULTS) this.#reloads.add([result], 0)
+  }
+
+  /**
+   * Makes the series exist that an alert on this upstream is about: a counter that is born at 1 shows no
+   * increase, and one that does not exist cannot be told from a sidecar that is gone.
+   */
+  expectUpstream(upstream: string, isProgram: boolean): void {
+    if (this.#expected >= EXPECTED_UPSTREAMS_MAX) return
+    this.#expected += 1
+    for (const [outcome, reason] of EXPECTED_OUTCOMES) {
+      this.calls.add([upstream, 'tools/call', outcome, reason], 0)
+    }
+    for (const why of SESSION_ENDINGS) this.#sessionsEnded.add([upstream, why], 0)
+    if (!isProgram) return
+    this.#processes.set(upstream, this.#processes.get(upstream) ?? 0)
+    for (const how of PROCESS_ENDINGS) this.#processesEnded.add([upstream, how], 0)
+    for (const why of DROPPED_LINES) this.#linesDropped.add([upstream, why], 0)
+    this.#processesRestarted.add([upstream], 0)
   }
 
   processStarted(upstream: string): void {

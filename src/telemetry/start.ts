@@ -25,6 +25,7 @@ import {
 import type { Clock } from '../core/clock.ts'
 import type { Log, SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
+import { CallMetrics } from './call-metrics.ts'
 import { CallTelemetry } from './call-telemetry.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
@@ -53,6 +54,8 @@ export interface TelemetryOptions {
   readonly propagation: Omit<PropagationOptions, 'propagators'>
   readonly trustSampled: boolean
   readonly keep: KeepRules | undefined
+  /** Upstreams that are programs. */
+  readonly programs: ReadonlySet<string>
   readonly inFlight: () => ReadonlyMap<string, number>
   readonly target: InstrumentSources['target']
   readonly sessions: InstrumentSources['sessions']
@@ -69,7 +72,7 @@ export interface Telemetry {
   /** All metrics as text, in slices, so that calls get their turn between two of them. */
   renderMetrics(format: MetricsFormat): Iterable<string>
   /** Names that a newer configuration brought; those that went stay known, for their last records. */
-  addUpstreams(names: readonly string[]): void
+  addUpstreams(names: readonly string[], programs: ReadonlySet<string>): void
   /** A changed configuration was read, and this became of it. */
   configReloaded(result: ReloadResult): void
   /** Sends what is waiting and ends; never later than `timeoutMs`, whatever the collector does. */
@@ -114,6 +117,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       tracer,
       instruments,
       guard,
+      metrics: new CallMetrics(instruments, guard),
       epoch,
       propagation: new Propagation({
         ...options.propagation,
@@ -128,8 +132,11 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     transports: instruments,
     health: instruments,
     renderMetrics: (format) => metrics.render(format),
-    addUpstreams: (names) => {
-      for (const name of names) upstreams.add(name)
+    addUpstreams: (names, programs) => {
+      for (const name of names) {
+        upstreams.add(name)
+        instruments.expectUpstream(name, programs.has(name))
+      }
     },
     configReloaded: (result) => instruments.configReloaded(result),
     shutdown: async (timeoutMs) => {
@@ -143,7 +150,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
 
 function createInstruments(options: TelemetryOptions, upstreams: ReadonlySet<string>): Instruments {
   const { version, sessions, health, target, vocabulary } = options
-  return new Instruments(
+  const instruments = new Instruments(
     {
       version,
       sessions,
@@ -155,6 +162,8 @@ function createInstruments(options: TelemetryOptions, upstreams: ReadonlySet<str
     },
     recordingSettings(options.settings),
   )
+  for (const name of upstreams) instruments.expectUpstream(name, options.programs.has(name))
+  return instruments
 }
 
 /** One count for each upstream that is known, and one for all others together. */

@@ -73,6 +73,7 @@ describe('A call', () => {
         'client.address': '127.0.0.1',
         'client.port': 5_000,
       },
+      handles: new Map(),
     })
   })
 
@@ -155,5 +156,27 @@ describe('A call', () => {
     const params = { protocolVersion: '2025-11-25' }
     assert.equal(about(request(1, 'initialize', params), { headers }).protocolVersion, '2025-11-25')
     assert.equal(about(request(1, 'ping'), { headers: {} }).protocolVersion, '')
+  })
+
+  it('is described once, also when many kinds of calls take turns', () => {
+    const make = (name: string, method = 'tools/call'): CallDescription => {
+      const message = readMessage(JSON.stringify(request(1, method, { name })))
+      return describeCall({ exchange: post(''), message, trace: undefined, outcome: undefined })
+    }
+    const names = Array.from({ length: 40 }, (_, i) => `tool${i}`)
+    const first = names.map((name) => make(name))
+    for (const [i, name] of names.entries()) assert.equal(make(name), first[i])
+    assert.notEqual(make('tool1', 'prompts/get'), first[1])
+  })
+
+  it('is never taken for another, however its names are cut', () => {
+    const make = (method: string, name: string): CallDescription => {
+      const message = readMessage(JSON.stringify(request(1, method, { name })))
+      return describeCall({ exchange: post(''), message, trace: undefined, outcome: undefined })
+    }
+    assert.equal(make('tools/call', 'x').tool, 'x')
+    assert.equal(make('tools/callx', '').tool, undefined)
+    assert.equal(make('tools/call', 'undefined').tool, 'undefined')
+    assert.equal(make('prompts/get', 'x').prompt, 'x')
   })
 })

@@ -275,6 +275,30 @@ describe('The instruments', () => {
     ])
   })
 
+  it('show what an alert on an upstream is about before anything happened', () => {
+    const instruments = new Instruments(SOURCES)
+    instruments.expectUpstream('web', false)
+    instruments.expectUpstream('program', true)
+    const lines = textOf(renderMetrics(instruments.families, 'text')).split('\n')
+    for (const line of [
+      'sidelight_calls_total{sidelight_upstream_name="web",mcp_method_name="tools/call",sidelight_outcome="ok"} 0',
+      'sidelight_calls_total{sidelight_upstream_name="web",mcp_method_name="tools/call",sidelight_outcome="upstream_failed",sidelight_outcome_reason="timeout"} 0',
+      'sidelight_sessions_ended_total{sidelight_upstream_name="web",sidelight_session_end="lost"} 0',
+      'sidelight_processes_active{sidelight_upstream_name="program"} 0',
+      'sidelight_processes_ended_total{sidelight_upstream_name="program",sidelight_process_end="crashed"} 0',
+      'sidelight_processes_restarts_total{sidelight_upstream_name="program"} 0',
+    ]) {
+      assert.ok(lines.includes(line), line)
+    }
+    assert.ok(!lines.some((line) => /^sidelight_(processes|stdio).*"web"/.test(line)))
+  })
+
+  it('leave room for what happens when there are very many upstreams', () => {
+    const instruments = new Instruments(SOURCES)
+    for (let i = 0; i < 500; i += 1) instruments.expectUpstream(`up${i}`, true)
+    assert.equal([...instruments.calls.series()].length, 50 * 13)
+  })
+
   it('count a full family as a limit that was hit', () => {
     const instruments = new Instruments(SOURCES)
     for (let i = 0; i < 2_001; i += 1) instruments.calls.add([String(i), '', '', ''], 1)
