@@ -2,15 +2,16 @@
 
 import type { Config } from '../config/schema.ts'
 import type { TelemetryOptions } from '../telemetry/start.ts'
-import { durationOf } from './units.ts'
+import { durationOf, sizeOf } from './units.ts'
 
 export function telemetryRules({
   telemetry,
-}: Config): Pick<TelemetryOptions, 'propagation' | 'trustSampled' | 'keep'> {
-  const { propagation, trustSampled, baggage, keep } = telemetry
+}: Config): Pick<TelemetryOptions, 'propagation' | 'trustSampled' | 'keep' | 'capture'> {
+  const { propagation, trustSampled, baggage, keep, capture } = telemetry
   return {
     propagation: { mode: propagation, baggage: new Set(baggage) },
     trustSampled,
+    capture: capture.map((entry) => ({ ...entry, bytesMax: sizeOf(entry.bytesMax) })),
     keep:
       keep.errors || keep.slowerThan !== undefined
         ? {

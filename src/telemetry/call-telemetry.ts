@@ -8,6 +8,7 @@
 import type { Call, Exchange } from '../core/exchange.ts'
 import type { LimitName } from '../core/limits.ts'
 import type {
+  Answered,
   AttemptFacts,
   AttemptTarget,
   CallFollower,
@@ -26,10 +27,12 @@ import {
   UPSTREAM_HTTP_VERSION,
   type CallDescription,
 } from './describe-call.ts'
+import { capturedArguments, type CaptureRule, type FindCapture } from './capture.ts'
 import type { Epoch } from './epoch.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
 import { ATTR } from './names.ts'
+import { redactJson } from './redact.ts'
 import type { Propagation } from './propagation.ts'
 import { ServerRequestSpans } from './server-request-spans.ts'
 import type { AttributeValue, Span, SpanSubject, Tracer } from './span.ts'
@@ -41,6 +44,8 @@ export interface CallTelemetryOptions {
   readonly metrics: CallMetrics
   readonly epoch: Epoch
   readonly propagation: Propagation
+  /** Undefined when nothing is captured of any call. */
+  readonly capture: FindCapture | undefined
   readonly upstreams: ReadonlySet<string>
   readonly methods: ReadonlySet<string>
   readonly revisions: ReadonlySet<string>
@@ -91,6 +96,9 @@ class CallSpans implements CallFollower {
   #client: Span | undefined
   #target: AttemptTarget | undefined
   #attemptStartedMs = 0
+  /** What is shown of its arguments and its result; undefined for nothing, as usual. */
+  readonly #capture: CaptureRule | undefined
+  #result: Buffer | undefined
 
   constructor(call: Call, options: CallTelemetryOptions) {
     this.#options = options
@@ -103,9 +111,21 @@ class CallSpans implements CallFollower {
     this.#server = options.tracer.startServer(subject, startMs, parent, links)
     call.trace = this.#server.context
     this.#attributes = this.#server.recording ? callAttributes(call) : undefined
+    this.#capture =
+      options.capture === undefined || !this.#server.recording || this.#about.tool === undefined
+        ? undefined
+        : options.capture(this.#about.upstream, this.#about.tool)
     if (this.#attributes === undefined) return
     this.#server.setAll(this.#attributes)
     this.#server.setAll(serverAttributes(call))
+  }
+
+  get resultBytesWanted(): number {
+    return this.#capture?.resultBytesMax ?? 0
+  }
+
+  answered({ result }: Answered): void {
+    if (this.#capture !== undefined) this.#result = result
   }
 
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined {
@@ -147,6 +167,7 @@ class CallSpans implements CallFollower {
   ended(outcome: Outcome, atMs: number): void {
     const { metrics } = this.#options
     const { serverErrorType } = factsOf(outcome)
+    if (this.#capture !== undefined) this.#show(this.#capture, outcome)
     endSpan(this.#server, outcome, serverErrorType, this.#offsetMs + atMs)
     const { exchange, message } = this.#call
     metrics.callEnded(this.#about, outcome)
@@ -156,6 +177,15 @@ class CallSpans implements CallFollower {
     if (this.#options.isLongLived(message.method)) return
     const seconds = Math.max(0, (atMs - exchange.receivedAtMs) / 1000)
     metrics.served(this.#about, outcome, exchange, seconds, this.#server)
+  }
+
+  /** Results of successes only (GenAI conventions, `gen_ai.tool.call.result`). */
+  #show(rule: CaptureRule, outcome: Outcome): void {
+    const sent = capturedArguments(this.#call, rule)
+    if (sent !== undefined) this.#server.set(ATTR.toolArguments, sent)
+    if (this.#result === undefined || outcome.kind !== 'ok') return
+    const got = redactJson(this.#result, rule.redaction)
+    if (got !== undefined) this.#server.set(ATTR.toolResult, got)
   }
 
   #subject(carrier: 'tcp' | 'pipe'): SpanSubject {

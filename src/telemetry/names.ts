@@ -1,9 +1,6 @@
 /**
- * Every name that Sidelight's telemetry shows: the one place for attributes, metrics, units and
- * buckets.
- *
- * `mcp.*`, `gen_ai.*`, `jsonrpc.*`, `rpc.*`, `error.*`, `network.*`, `server.*` and `client.*` are
- * OpenTelemetry's (semantic conventions for MCP, development status); `sidelight.*` are ours.
+ * Every name that Sidelight's telemetry shows: attributes, metrics, units and buckets. `sidelight.*`
+ * are ours, the others OpenTelemetry's (semantic conventions for MCP, development status).
  */
 
 import { MCP_DURATION_BUCKETS, OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
@@ -22,6 +19,8 @@ export const ATTR = {
   toolName: 'gen_ai.tool.name',
   promptName: 'gen_ai.prompt.name',
   operationName: 'gen_ai.operation.name',
+  toolArguments: 'gen_ai.tool.call.arguments',
+  toolResult: 'gen_ai.tool.call.result',
   requestId: 'jsonrpc.request.id',
   jsonrpcVersion: 'jsonrpc.protocol.version',
   rpcStatusCode: 'rpc.response.status_code',

@@ -26,6 +26,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Log, SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
 import { CallMetrics } from './call-metrics.ts'
+import { createCapture, type CaptureEntry } from './capture.ts'
 import { CallTelemetry } from './call-telemetry.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
@@ -52,6 +53,7 @@ export interface TelemetryOptions {
   readonly vocabulary: Vocabulary
   /** What the configuration says beyond `OTEL_*`. */
   readonly propagation: Omit<PropagationOptions, 'propagators'>
+  readonly capture: readonly CaptureEntry[]
   readonly trustSampled: boolean
   readonly keep: KeepRules | undefined
   /** Upstreams that are programs. */
@@ -123,6 +125,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
         ...options.propagation,
         propagators: settings.disabled ? NO_PROPAGATORS : settings.propagators,
       }),
+      capture: createCapture(options.capture),
       upstreams,
       methods: options.vocabulary.methods,
       revisions: options.vocabulary.revisions,

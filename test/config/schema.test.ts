@@ -62,6 +62,7 @@ describe('The configuration', () => {
         baggage: [],
         propagateMeta: true,
         propagateHeaders: true,
+        capture: [],
         keep: { errors: false },
       },
       shutdown: { drainTimeout: '10s', flushTimeout: '3s' },

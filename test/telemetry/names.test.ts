@@ -14,6 +14,8 @@ describe('The attributes', () => {
       toolName: 'gen_ai.tool.name',
       promptName: 'gen_ai.prompt.name',
       operationName: 'gen_ai.operation.name',
+      toolArguments: 'gen_ai.tool.call.arguments',
+      toolResult: 'gen_ai.tool.call.result',
       requestId: 'jsonrpc.request.id',
       jsonrpcVersion: 'jsonrpc.protocol.version',
       rpcStatusCode: 'rpc.response.status_code',
