@@ -109,8 +109,9 @@ function typeOf(schema: JsonSchema): string {
   if (schema.type === 'array') return 'list of text'
   if (schema.type === 'object') return 'mapping'
   return (
-    { string: 'text', integer: 'whole number', boolean: 'true or false' }[schema.type ?? ''] ??
-    'value'
+    { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false' }[
+      schema.type ?? ''
+    ] ?? 'value'
   )
 }
 
@@ -143,6 +144,9 @@ const OUTCOMES: readonly (readonly [string, Outcome])[] = [
   ],
   ['rejected, at_capacity', { kind: 'rejected', reason: 'at_capacity', message: '' }],
   ['rejected, restarting', { kind: 'rejected', reason: 'restarting', message: '' }],
+  ['rejected, breaker_open', { kind: 'rejected', reason: 'breaker_open', message: '' }],
+  ['rejected, throttled', { kind: 'rejected', reason: 'throttled', message: '' }],
+  ['rejected, queue_timeout', { kind: 'rejected', reason: 'queue_timeout', message: '' }],
   ['rejected, draining', { kind: 'rejected', reason: 'draining', message: '' }],
   ['cancelled', { kind: 'cancelled' }],
   ['internal', { kind: 'internal' }],
@@ -157,6 +161,7 @@ function outcomesPart(): string {
       facts.serverErrorType === undefined ? '' : code(facts.serverErrorType),
       facts.faultDomain,
       facts.breakerSignal,
+      facts.toolSignal,
       facts.countsAgainstAvailability ? 'yes' : 'no',
     ]
   })
@@ -167,6 +172,7 @@ function outcomesPart(): string {
       '`error.type` on SERVER',
       'Fault',
       'Breaker',
+      'Breaker of the tool',
       'Counts against availability',
     ],
     rows,

@@ -6,7 +6,8 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { renderDocs } from '../scripts/docs.ts'
 import { parseConfig } from '../src/config/load.ts'
-import { REJECT_REASONS, UPSTREAM_FAILURES } from '../src/core/outcome.ts'
+import { UPSTREAM_FAILURES } from '../src/core/outcome.ts'
+import { REJECT_REASONS } from '../src/core/reject-reasons.ts'
 import { ATTR } from '../src/telemetry/names.ts'
 
 const pages = [

@@ -26,6 +26,7 @@ export async function startAdmin(
     readiness: () => readinessOf(parts.prober?.health() ?? [], parts.draining()),
     renderMetrics: (format) => parts.telemetry.renderMetrics(format),
     onLimit: (limit) => parts.stages.observer.limitHit(limit),
+    breakers: parts.breakers,
   })
   return listen(app, { ...address, ...listenerLimits(config, parts) })
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts'
 import type { SharedLog } from '../core/log.ts'
 import { combineObservers, type CallObserver } from '../core/observer.ts'
 import { DRAINING } from '../core/outcome.ts'
+import type { BreakerAdmin } from '../http/breaker-routes.ts'
 import { createDecodeTee } from '../mcp/decode-tee.ts'
 import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
 import { createEnvelopeReader } from '../mcp/read-envelope.ts'
@@ -25,7 +26,9 @@ import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import type { Prober } from '../upstream/prober.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
+import { createBreakerAdmin } from './breaker-admin.ts'
 import { createProber } from './health.ts'
+import { withEvents } from './resilience-events.ts'
 import { telemetryRules } from './telemetry-rules.ts'
 import { durationOf } from './units.ts'
 import { createUpstreams, type MakeStdio, type Upstreams } from './upstreams.ts'
@@ -69,6 +72,7 @@ export interface Parts {
   readonly telemetry: Telemetry
   /** Undefined when nobody's health is checked. */
   readonly prober: Prober | undefined
+  readonly breakers: BreakerAdmin
   draining(): boolean
   startDraining(): void
   /** Follows a newer configuration; nothing has changed when it fails. */
@@ -88,6 +92,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     target: (name) => known.registry?.find(name)?.target,
     sessions: () => known.registry?.sessionCounts() ?? [],
     health: () => known.prober?.health() ?? [],
+    resilience: () => known.registry?.resilience() ?? [],
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
   const upstreams = createUpstreams({
@@ -97,6 +102,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     clock,
     log,
     observer: telemetry.transports,
+    resilience: withEvents(telemetry.resilience, log),
     makeStdio: options.makeStdio,
   })
   if ('kind' in upstreams) {
@@ -105,9 +111,8 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   }
   const registry = createRegistry(options, upstreams, telemetry)
   known.registry = registry
-  const prober =
-    options.checksHealth === true ? createProber(clock, log, telemetry.health) : undefined
-  known.prober = prober
+  if (options.checksHealth === true) known.prober = createProber(clock, log, telemetry.health)
+  const { prober } = known
   for (const one of upstreams.parts) prober?.follow(one.name, one.health)
   const resumptions = new Resumptions(clock, {
     callsMax: config.limits.suspendedCalls,
@@ -168,7 +173,10 @@ function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
 
 function telemetryOptions(
   options: SidecarOptions,
-): Omit<Parameters<typeof startTelemetry>[0], 'inFlight' | 'sessions' | 'target' | 'health'> {
+): Omit<
+  Parameters<typeof startTelemetry>[0],
+  'inFlight' | 'sessions' | 'target' | 'health' | 'resilience'
+> {
   const { config, version, clock, log, print } = options
   return {
     settings: options.telemetry,
@@ -246,6 +254,7 @@ function toParts(made: Made): Parts {
     stages,
     telemetry,
     prober,
+    breakers: createBreakerAdmin(() => registry.guards(), clock, log),
     draining: () => draining,
     startDraining: () => {
       draining = true

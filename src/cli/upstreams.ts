@@ -19,6 +19,8 @@ import { StdioTransport } from '../upstream/stdio/stdio-transport.ts'
 import { Watchdog } from '../upstream/stdio/watchdog.ts'
 import type { TransportObserver } from '../core/observer.ts'
 import type { Transport } from '../upstream/transport.ts'
+import type { ResilienceObserver } from '../core/breaker.ts'
+import { createGuard } from './guards.ts'
 import { durationOf, sizeOf } from './units.ts'
 
 type UpstreamConfig = Config['upstreams'][string]
@@ -34,6 +36,8 @@ export interface UpstreamsOptions {
   readonly observer: TransportObserver
   /** Makes the transports of stdio upstreams in another way. */
   readonly makeStdio: MakeStdio | undefined
+  /** Told of what keeps calls from upstreams. */
+  readonly resilience: ResilienceObserver
 }
 
 /** What a transport to a process is made of. */
@@ -153,15 +157,17 @@ function httpParts(
         : healthOf(upstream, (signal) =>
             sse ? checkSse(link, signal) : check.run(new HttpLink(link, signal)),
           ),
+    guard: createGuard(name, upstream, options),
   }
 }
 
 function stdioParts(
   name: string,
   upstream: UpstreamConfig,
-  { config, env, clock, log, observer, makeStdio, version }: UpstreamsOptions,
+  options: UpstreamsOptions,
   watchdog: Watchdog,
 ): UpstreamParts {
+  const { config, env, clock, log, observer, makeStdio, version } = options
   const [file = '', ...args] = upstream.command ?? []
   const { limits } = config
   const parts: StdioParts = {
@@ -193,6 +199,7 @@ function stdioParts(
     propagate: propagation(config),
     watchSessions: false,
     health: checked ? healthOf(upstream, transport.healthCheck(method, version)) : undefined,
+    guard: createGuard(name, upstream, options),
   }
 }
 

@@ -1,6 +1,7 @@
 /** The keys of one upstream. */
 
 import * as z from 'zod/mini'
+import { resilience } from './resilience-schema.ts'
 import { about, count, text, wait } from './scalars.ts'
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -115,6 +116,7 @@ export const upstream = z
       'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
     ),
     health: about(z.prefault(health, {}), 'Health checks, apart from the calls of clients.'),
+    ...resilience,
     command: z.optional(
       about(
         z.array(plain).check(

@@ -91,6 +91,34 @@ export const EVENTS = {
       'The first health check of an upstream has ended, or one found otherwise than the one before: a warning when the upstream is down.',
     attributes: [UPSTREAM, 'sidelight.upstream.healthy', ERROR_TYPE],
   },
+  'sidelight.breaker.transition': {
+    levels: ['info', 'warn'],
+    description:
+      'A circuit breaker changed its state: a warning when it opened. The open time in seconds, and what its window held.',
+    attributes: [
+      UPSTREAM,
+      'gen_ai.tool.name',
+      'sidelight.breaker.state',
+      'sidelight.breaker.previous_state',
+      'sidelight.breaker.cause',
+      'sidelight.breaker.open_time',
+      'sidelight.breaker.window.calls',
+      'sidelight.breaker.window.failed',
+      'sidelight.breaker.window.slow',
+    ],
+  },
+  'sidelight.breaker.order': {
+    levels: ['warn'],
+    description: 'A circuit breaker was ordered by hand, on the admin listener.',
+    attributes: [
+      UPSTREAM,
+      'gen_ai.tool.name',
+      'sidelight.breaker.action',
+      'sidelight.breaker.order.reason',
+      'sidelight.breaker.order.actor',
+      'sidelight.breaker.order.duration',
+    ],
+  },
   'sidelight.process.ended': {
     levels: ['warn'],
     description: 'The process of a stdio server ended by itself. Lifetime in seconds.',

@@ -23,6 +23,10 @@ export type LimitName =
   | 'sessions'
   /** `processes` of a stdio upstream */
   | 'processes'
+  /** `queue` of an upstream: too many calls wait, or one waited too long */
+  | 'queue'
+  /** Tools of an upstream that have a breaker of their own. */
+  | 'tool_breakers'
   /** `limits.line`, of what a stdio server writes */
   | 'line'
   /** `limits.replayEvents` and `limits.replayBytes`: a client missed events that are gone */
@@ -56,6 +60,8 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'request_timeout',
   'sessions',
   'processes',
+  'queue',
+  'tool_breakers',
   'line',
   'replay',
   'captures',

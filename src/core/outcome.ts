@@ -7,6 +7,7 @@
  */
 
 import type { LimitName } from './limits.ts'
+import { faultOfRejection, type RejectReason } from './reject-reasons.ts'
 
 export type Outcome =
   | { readonly kind: 'ok' }
@@ -76,58 +77,6 @@ export interface Rejection {
   readonly data?: Readonly<Record<string, string | readonly string[]>>
 }
 
-export type RejectReason =
-  /** The body is no JSON. */
-  | 'malformed'
-  /** The body is JSON but no JSON-RPC message. */
-  | 'invalid_request'
-  | 'too_large'
-  | 'unsupported_media'
-  | 'unsupported_method'
-  /** A method that this endpoint does not offer, as GET without a session. */
-  | 'method_not_allowed'
-  | 'header_mismatch'
-  /** 2026-07-28: `_meta` lacks what every request must say. */
-  | 'invalid_meta'
-  /** 2026-07-28: a revision that is not supported. */
-  | 'unsupported_revision'
-  /** Before 2026-07-28: a revision that is not supported. */
-  | 'bad_revision'
-  | 'session_required'
-  /** No such session, or somebody else's. */
-  | 'session_unknown'
-  /** The events after this id are not kept any more. */
-  | 'unknown_event'
-  | 'forbidden_host'
-  | 'forbidden_origin'
-  | 'unknown_upstream'
-  | 'at_capacity'
-  /** The upstream's processes crash as soon as they start; the next start has to wait. */
-  | 'restarting'
-  | 'draining'
-
-export const REJECT_REASONS: readonly RejectReason[] = [
-  'malformed',
-  'invalid_request',
-  'too_large',
-  'unsupported_media',
-  'unsupported_method',
-  'method_not_allowed',
-  'header_mismatch',
-  'invalid_meta',
-  'unsupported_revision',
-  'bad_revision',
-  'session_required',
-  'session_unknown',
-  'unknown_event',
-  'forbidden_host',
-  'forbidden_origin',
-  'unknown_upstream',
-  'at_capacity',
-  'restarting',
-  'draining',
-]
-
 export function reject(reason: RejectReason, message: string, retryAfterMs?: number): Rejection {
   return retryAfterMs === undefined
     ? { kind: 'rejected', reason, message }
@@ -155,7 +104,10 @@ export interface OutcomeFacts {
   /** `error.type` of the SERVER span and `mcp.server.operation.duration`; its span is ERROR when set. */
   readonly serverErrorType: string | undefined
   readonly faultDomain: FaultDomain
+  /** What the breaker of the upstream learns. */
   readonly breakerSignal: BreakerSignal
+  /** What the breaker of the tool learns that was called. */
+  readonly toolSignal: BreakerSignal
   /** Whether the call is one that an available service would have answered. */
   readonly countsAgainstAvailability: boolean
 }
@@ -178,11 +130,13 @@ const GOOD: OutcomeFacts = {
   serverErrorType: undefined,
   faultDomain: 'none',
   breakerSignal: 'healthy',
+  toolSignal: 'healthy',
   countsAgainstAvailability: false,
 }
 
 const TOOL_ERROR: OutcomeFacts = {
   ...GOOD,
+  toolSignal: 'none',
   clientErrorType: 'tool_error',
   serverErrorType: 'tool_error',
 }
@@ -193,6 +147,7 @@ const CANCELLED: OutcomeFacts = {
   serverErrorType: 'cancelled',
   faultDomain: 'caller',
   breakerSignal: 'none',
+  toolSignal: 'none',
 }
 
 const INTERNAL: OutcomeFacts = {
@@ -200,6 +155,7 @@ const INTERNAL: OutcomeFacts = {
   serverErrorType: 'internal',
   faultDomain: 'sidecar',
   breakerSignal: 'none',
+  toolSignal: 'none',
   countsAgainstAvailability: true,
 }
 
@@ -242,6 +198,7 @@ function factsOfRpcError(code: number): OutcomeFacts {
     serverErrorType: callersOnServer ? undefined : String(code),
     faultDomain: callersOnServer || CALLER_CODES.has(code) ? 'caller' : 'upstream',
     breakerSignal: 'healthy',
+    toolSignal: internal ? 'fault' : 'none',
     countsAgainstAvailability: internal,
   }
 }
@@ -253,6 +210,8 @@ function factsOfFailure(outcome: UpstreamFailed): OutcomeFacts {
     serverErrorType: errorType,
     faultDomain: 'upstream',
     breakerSignal: 'fault',
+    // Who cannot be reached cannot be reached for any tool.
+    toolSignal: outcome.reason === 'connect' ? 'none' : 'fault',
     countsAgainstAvailability: true,
   }
 }
@@ -263,18 +222,20 @@ function factsOfStatus(status: number): OutcomeFacts {
     serverErrorType: undefined,
     faultDomain: 'caller',
     breakerSignal: 'healthy',
+    toolSignal: 'none',
     countsAgainstAvailability: false,
   }
 }
 
 function factsOfRejection(reason: RejectReason): OutcomeFacts {
-  const theirs = reason === 'restarting'
-  const ours = theirs || reason === 'at_capacity' || reason === 'draining'
+  const faultDomain = faultOfRejection(reason)
+  const unavailable = faultDomain !== 'caller'
   return {
     clientErrorType: reason,
-    serverErrorType: ours ? reason : undefined,
-    faultDomain: theirs ? 'upstream' : ours ? 'sidecar' : 'caller',
+    serverErrorType: unavailable ? reason : undefined,
+    faultDomain,
     breakerSignal: 'none',
-    countsAgainstAvailability: ours,
+    toolSignal: 'none',
+    countsAgainstAvailability: unavailable,
   }
 }

@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
+import { addBreakerRoutes, type BreakerAdmin } from './breaker-routes.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
 import { MetricsEndpoint, type MetricsEndpointOptions } from './metrics-endpoint.ts'
 
@@ -23,12 +24,14 @@ export interface Readiness {
 export interface AdminAppOptions extends MetricsEndpointOptions {
   readonly peers: PeerRules
   readiness(): Readiness
+  readonly breakers: BreakerAdmin
 }
 
 const INDEX = `Sidelight admin
 /healthz  200 while the process lives
 /readyz   200 while calls are accepted, 503 otherwise; the health of upstreams
 /metrics  metrics for Prometheus, or in OpenMetrics if asked
+/breakers circuit breakers; POST /breakers/<upstream> orders one by hand
 `
 
 export function createAdminApp(options: AdminAppOptions): RequestListener {
@@ -49,6 +52,10 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   app.get('/metrics', async (c) => {
     await metrics.serve(c.env.incoming, c.env.outgoing)
     return RESPONSE_ALREADY_SENT
+  })
+  addBreakerRoutes(app, {
+    breakers: options.breakers,
+    takesOrders: options.peers.loopback,
   })
   app.notFound((c) => c.text(INDEX, 404))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })

@@ -9,7 +9,7 @@ import type { AttemptFacts } from '../core/observer.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import { DRAINING, type Outcome } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
-import type { Permit } from '../resilience/limiter.ts'
+import type { Permit } from '../resilience/permit.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
@@ -124,6 +124,7 @@ export class Delivery implements ReplySink, Stoppable {
       return
     }
     this.#headSent = true
+    this.#parts.permit.head(status, rawHeaders)
     this.#parts.upstream.replied(this.#parts.exchange, status, rawHeaders)
     try {
       this.#watchBody(status, rawHeaders)
@@ -164,6 +165,7 @@ export class Delivery implements ReplySink, Stoppable {
     }
     logUpstreamFailure(stages.log, exchange, failure)
     this.#copy.drop()
+    if (failure.incident !== undefined) this.#parts.permit.failedIn(failure.incident)
     if (this.#headSent) client.abort()
     else client.answer(answerRefusal(exchange, outcome, stages.rejections))
     this.#finish(outcome)

@@ -9,9 +9,11 @@
 import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
 import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
+import type { Permit } from '../resilience/permit.ts'
 import { Delivery } from './deliver.ts'
 import { Ledger } from './ledger.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
+import { Turn } from './turn.ts'
 import type { Stages } from './stages.ts'
 
 export function handle(exchange: Exchange, client: Client, stages: Stages): void {
@@ -47,7 +49,12 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
 
   takeBack(exchange, stages)
   answerBack(exchange, stages)
-  new Delivery({ exchange, client, stages, upstream, permit, ledger }).start()
+  const deliver = (admitted: Permit): void => {
+    ledger.admitted(admitted)
+    new Delivery({ exchange, client, stages, upstream, permit: admitted, ledger }).start()
+  }
+  if (permit.kind === 'permit') return deliver(permit)
+  new Turn({ exchange, client, stages, queued: permit, ledger, refuse, deliver }).wait()
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   type ServerRequestFollower,
 } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
+import type { Permit } from '../resilience/permit.ts'
 import { SUSPENDED_BY_SERVER, type Settle, type SuspendOptions } from './resumptions.ts'
 import type { Stages } from './stages.ts'
 
@@ -34,6 +35,7 @@ export class Ledger {
   /** The attempt under way, or the last one. */
   #attempt: AttemptFacts | undefined
   #worst: Outcome | undefined
+  #permit: Permit | undefined
 
   constructor(exchange: Exchange, stages: Stages) {
     this.#exchange = exchange
@@ -48,6 +50,11 @@ export class Ledger {
         follows ? this.#guard(() => this.#stages.observer.begin(call)) : undefined,
       )
     }
+  }
+
+  /** The exchange was admitted; `permit` is told how its calls end. */
+  admitted(permit: Permit): void {
+    this.#permit = permit
   }
 
   /** An attempt starts for every call; returns where to note what it took, and what to write into each. */
@@ -101,6 +108,7 @@ export class Ledger {
     if (this.#worst === undefined || badness(outcome) > badness(this.#worst)) this.#worst = outcome
     const atMs = endedAtMs ?? this.#stages.clock.monotonicMs()
     const follower = this.#followers[index]
+    this.#permit?.callEnded(call, outcome, atMs)
     if (answered !== undefined) this.#guard(() => follower?.answered?.(answered))
     this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
     this.#guard(() => follower?.ended(outcome, atMs))

@@ -1,6 +1,7 @@
 /** The words of a refusal: for the model that called a tool, and for the developer of a client. */
 
 import type { Rejection, UpstreamFailed, UpstreamFailure } from '../core/outcome.ts'
+import type { RejectReason } from '../core/reject-reasons.ts'
 
 export interface Refusal {
   readonly outcome: Rejection | UpstreamFailed
@@ -39,11 +40,17 @@ function failureMessage(
     : `${what} The tool did not run. Your arguments are not at fault. ${next(refusal)}`
 }
 
+/** Refusals that every call meets until their time is over. */
+const PAUSED: ReadonlySet<RejectReason> = new Set(['breaker_open', 'throttled'])
+
 function next(refusal: Refusal): string {
   if (refusal.retryAfterMs === undefined) {
     return 'Do not repeat the call: waiting does not help. Go on without this tool and tell the user.'
   }
   const seconds = Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))
+  if (refusal.outcome.kind === 'rejected' && PAUSED.has(refusal.outcome.reason)) {
+    return `Do not call it before ${seconds} s have passed, with these or other arguments: it would be refused again. Go on with what does not need it, or tell the user; you may try once more after that.`
+  }
   return `You may try once more in ${seconds} s; if that fails too, go on without this tool and tell the user.`
 }
 

@@ -11,7 +11,8 @@
 
 import type { Call, Exchange } from '../core/exchange.ts'
 import type { Message } from '../core/message.ts'
-import type { RejectReason, Rejection, UpstreamFailed, UpstreamFailure } from '../core/outcome.ts'
+import type { Rejection, UpstreamFailed, UpstreamFailure } from '../core/outcome.ts'
+import type { RejectReason } from '../core/reject-reasons.ts'
 import type { Answer } from '../core/reply.ts'
 import { messageFor, type Refusal } from './refusal-text.ts'
 
@@ -45,6 +46,9 @@ export const REJECTION_TABLE: Readonly<Record<RejectReason, RefusalRow>> = {
   unknown_upstream: { use: 'fallback', status: 502, code: 1005, retryAfterMs: undefined },
   at_capacity: { use: 'fallback', status: 503, code: 1006, retryAfterMs: 1_000 },
   restarting: { use: 'fallback', status: 503, code: 1009, retryAfterMs: 1_000 },
+  breaker_open: { use: 'fallback', status: 503, code: 1031, retryAfterMs: 5_000 },
+  throttled: { use: 'fallback', status: 429, code: 1032, retryAfterMs: 5_000 },
+  queue_timeout: { use: 'fallback', status: 503, code: 1033, retryAfterMs: 5_000 },
   draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
 }
 

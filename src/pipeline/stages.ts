@@ -12,7 +12,7 @@ import type {
   ServerAsk,
 } from '../core/observer.ts'
 import type { Outcome, Rejection } from '../core/outcome.ts'
-import type { Permit } from '../resilience/limiter.ts'
+import type { Permit, Queued } from '../resilience/permit.ts'
 import type { Transport } from '../upstream/transport.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Resumptions, Suspended } from './resumptions.ts'
@@ -100,8 +100,8 @@ export interface Upstream {
   readonly transport: Transport
   /** Which carriers of trace context are written on the way out. */
   readonly propagate: { readonly meta: boolean; readonly headers: boolean }
-  /** Everything that may say no before a byte is sent. */
-  admit(exchange: Exchange): Permit | Rejection
+  /** Everything that may say no, or wait, before a byte is sent. */
+  admit(exchange: Exchange): Permit | Rejection | Queued
   /** The head of the upstream's reply: what it says about sessions. */
   replied(exchange: Exchange, status: number, rawHeaders: readonly string[]): void
 }

@@ -97,10 +97,13 @@ export class Instruments implements TransportObserver, HealthObserver {
   readonly #processes = new Map<string, number>()
   readonly traffic: Traffic
   readonly families: readonly MetricFamily[]
+  /** For families that others keep. */
+  readonly settings: SeriesSettings
 
   constructor(sources: InstrumentSources, recording: RecordingSettings = USUAL) {
     const limits = new SeriesLimits((limit) => this.limitHit(limit))
     const settings: SeriesSettings = { limits, ...recording }
+    this.settings = settings
     this.serverOperationDuration = new HistogramFamily(METRICS.serverOperationDuration, settings)
     this.clientOperationDuration = new HistogramFamily(METRICS.clientOperationDuration, settings)
     this.calls = new CounterFamily(METRICS.calls, settings)

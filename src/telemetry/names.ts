@@ -4,6 +4,8 @@
  */
 
 import { MCP_DURATION_BUCKETS, OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
+import { CONFIG_METRICS, RELOAD_OUTCOME } from './config-names.ts'
+import { RESILIENCE_ATTR, resilienceMetrics } from './resilience-names.ts'
 import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
 import { UPSTREAM_METRICS } from './upstream-names.ts'
 
@@ -49,8 +51,9 @@ export const ATTR = {
   limit: 'sidelight.limit',
   signal: 'sidelight.telemetry.signal',
   dropReason: 'sidelight.telemetry.drop.reason',
+  ...RESILIENCE_ATTR,
   version: 'sidelight.version',
-  reloadOutcome: 'sidelight.config.reload.outcome',
+  reloadOutcome: RELOAD_OUTCOME,
   heapSpace: HEAP_SPACE,
 } as const
 
@@ -271,20 +274,8 @@ export const METRICS = {
     description: 'Spans and log records that were lost on their way out, by reason.',
     attributes: [ATTR.signal, ATTR.dropReason],
   },
-  configReloads: {
-    name: 'sidelight.config.reloads',
-    kind: 'counter',
-    unit: '{reload}',
-    description: 'Times that the configuration was read again, by what became of it.',
-    attributes: [ATTR.reloadOutcome],
-  },
-  configValid: {
-    name: 'sidelight.config.valid',
-    kind: 'gauge',
-    unit: '{config}',
-    description: '1 when the configuration that was read last is in force, 0 when it was refused.',
-    attributes: [],
-  },
+  ...CONFIG_METRICS,
+  ...resilienceMetrics(ATTR, MCP_DURATION_BUCKETS),
   buildInfo: {
     name: 'sidelight.build.info',
     kind: 'gauge',

@@ -22,6 +22,7 @@ import {
   TraceIdRatioBasedSampler,
   type Sampler,
 } from '@opentelemetry/sdk-trace'
+import type { ResilienceObserver, ResilienceView } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log, SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
@@ -37,6 +38,7 @@ import { createLogOutput } from './log-output.ts'
 import { recordingSettings, startMetricOutput } from './metric-output.ts'
 import type { MetricsFormat } from './prometheus.ts'
 import { Propagation, type PropagationOptions } from './propagation.ts'
+import { ResilienceMetrics } from './resilience-metrics.ts'
 import { createSpanOutput, type SpanOutput } from './span-output.ts'
 import { Tracer, type AttributeValue, type KeepRules } from './span.ts'
 import { withinTime } from './within-time.ts'
@@ -62,6 +64,7 @@ export interface TelemetryOptions {
   readonly target: InstrumentSources['target']
   readonly sessions: InstrumentSources['sessions']
   readonly health: InstrumentSources['health']
+  readonly resilience: () => readonly ResilienceView[]
   readonly isLongLived: (method: string) => boolean
 }
 
@@ -71,6 +74,8 @@ export interface Telemetry {
   readonly transports: TransportObserver
   /** Counts what the prober tells. */
   readonly health: HealthObserver
+  /** Counts what keeps calls from upstreams. */
+  readonly resilience: ResilienceObserver
   /** All metrics as text, in slices, so that calls get their turn between two of them. */
   renderMetrics(format: MetricsFormat): Iterable<string>
   /** Names that a newer configuration brought; those that went stay known, for their last records. */
@@ -88,6 +93,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const upstreams = new Set(options.vocabulary.upstreams)
   const epoch = new Epoch(clock)
   const instruments = createInstruments(options, upstreams)
+  const resilience = createResilience(options, instruments)
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   if (!settings.disabled) reportComplaints(log, clock)
   const resource = createResource(options)
@@ -108,7 +114,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const tracer = createTracer(options, output?.onEnd)
   const metrics = await startMetricOutput({
     settings,
-    families: instruments.families,
+    families: [...instruments.families, ...resilience.families],
     resource,
     version: options.version,
     clock,
@@ -134,11 +140,13 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     }),
     transports: instruments,
     health: instruments,
+    resilience,
     renderMetrics: (format) => metrics.render(format),
     addUpstreams: (names, programs) => {
       for (const name of names) {
         upstreams.add(name)
         instruments.expectUpstream(name, programs.has(name))
+        resilience.begin(name)
       }
     },
     configReloaded: (result) => instruments.configReloaded(result),
@@ -167,6 +175,15 @@ function createInstruments(options: TelemetryOptions, upstreams: ReadonlySet<str
   )
   for (const name of upstreams) instruments.expectUpstream(name, options.programs.has(name))
   return instruments
+}
+
+function createResilience(options: TelemetryOptions, instruments: Instruments): ResilienceMetrics {
+  return new ResilienceMetrics({
+    upstreams: options.vocabulary.upstreams,
+    views: options.resilience,
+    settings: instruments.settings,
+    limitHit: (limit) => instruments.limitHit(limit),
+  })
 }
 
 /** One count for each upstream that is known, and one for all others together. */

@@ -1,11 +1,15 @@
 /** The upstreams by name, and whether each may be called now. */
 
+import type { ResilienceView } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { AttemptTarget } from '../core/observer.ts'
 import { rejectOver, type Rejection } from '../core/outcome.ts'
 import { findHeader } from '../core/raw-headers.ts'
-import type { Limiter, Permit } from '../resilience/limiter.ts'
+import type { Limiter } from '../resilience/limiter.ts'
+import type { Permit, Queued } from '../resilience/permit.ts'
+import type { UpstreamGuard } from '../resilience/upstream-guard.ts'
+import { AdmittedExchange } from './admitted.ts'
 import type { HealthPlan } from './prober.ts'
 import type { SessionRegistry } from './sessions.ts'
 import type { Transport } from './transport.ts'
@@ -19,10 +23,12 @@ export interface UpstreamParts {
   readonly watchSessions: boolean
   /** How its health is checked; undefined when it is not. */
   readonly health: HealthPlan | undefined
+  /** What may keep calls from it. */
+  readonly guard: UpstreamGuard
 }
 
 export interface RegisteredUpstream extends Omit<UpstreamParts, 'watchSessions' | 'health'> {
-  admit(exchange: Exchange): Permit | Rejection
+  admit(exchange: Exchange): Permit | Rejection | Queued
   replied(exchange: Exchange, status: number, rawHeaders: readonly string[]): void
 }
 
@@ -84,18 +90,34 @@ export class UpstreamRegistry {
     }))
   }
 
+  /** What keeps calls from each upstream. */
+  guards(): readonly UpstreamGuard[] {
+    return [...this.#upstreams.values()].map(({ guard }) => guard)
+  }
+
+  resilience(): readonly ResilienceView[] {
+    return this.guards().map((guard) => guard.view())
+  }
+
   /** Looks after what depends on time; called about once a second. */
   tick(): void {
     const nowMs = this.#clock.monotonicMs()
     this.#sessions.sweep()
-    for (const { transport } of this.#upstreams.values()) transport.tick(nowMs)
-    for (const { upstream } of this.#retired) upstream.transport.tick(nowMs)
+    for (const { transport, guard } of this.#all()) {
+      transport.tick(nowMs)
+      guard.tick()
+    }
     this.#closeRetired()
   }
 
   async close(): Promise<void> {
-    const all = [...this.#upstreams.values(), ...[...this.#retired].map((one) => one.upstream)]
+    const all = this.#all()
+    for (const { guard } of all) guard.close()
     await Promise.all(all.map((upstream) => upstream.transport.close()))
+  }
+
+  #all(): CountedUpstream[] {
+    return [...this.#upstreams.values(), ...[...this.#retired].map((one) => one.upstream)]
   }
 
   #closeRetired(): void {
@@ -103,6 +125,7 @@ export class UpstreamRegistry {
     for (const one of this.#retired) {
       if (one.upstream.active > 0 && nowMs < one.untilMs) continue
       this.#retired.delete(one)
+      one.upstream.guard.close()
       void one.upstream.transport.close()
     }
   }
@@ -118,29 +141,23 @@ function register(
   limiter: Limiter,
   sessions: SessionRegistry,
 ): CountedUpstream {
-  const { transport, watchSessions } = parts
+  const { transport, watchSessions, guard } = parts
   const upstream: CountedUpstream = {
     ...parts,
     active: 0,
     admit: (exchange) => {
-      const permit = limiter.tryAcquire()
-      if (permit === undefined) return AT_CAPACITY
+      if (!limiter.tryEnter()) return AT_CAPACITY
       const visit = watchSessions ? sessions.enter(exchange) : undefined
+      const admitted = new AdmittedExchange(
+        limiter,
+        upstream,
+        visit?.kind === 'visit' ? visit : undefined,
+      )
       const refused = visit?.kind === 'rejected' ? visit : transport.check(exchange)
-      if (refused !== undefined) {
-        permit.settle(refused)
-        if (visit?.kind === 'visit') visit.leave()
-        return refused
-      }
-      upstream.active += 1
-      return {
-        kind: 'permit',
-        settle: (outcome) => {
-          upstream.active -= 1
-          permit.settle(outcome)
-          if (visit?.kind === 'visit') visit.leave()
-        },
-      }
+      if (refused !== undefined) return admitted.refuse(refused)
+      const result = guard.admit(exchange)
+      if (result.kind === 'pass') return admitted.permit(result)
+      return result.kind === 'rejected' ? admitted.refuse(result) : admitted.queue(result)
     },
     replied: (exchange, status, rawHeaders) => {
       const { kind, sessionId } = exchange

@@ -36,6 +36,8 @@ export interface TransportFailure {
   readonly stale: boolean
   /** For people: an error code such as ECONNREFUSED. Never holds an address or a header. */
   readonly detail: string
+  /** Equal for all that one broken connection or ended process took with it; of a process, its pid. */
+  readonly incident?: number
 }
 
 /** One message under way. */

@@ -3,14 +3,13 @@ import { describe, it } from 'node:test'
 import {
   factsOf,
   reasonOf,
-  REJECT_REASONS,
   reject,
   rejectOver,
   UPSTREAM_FAILURES,
   type Outcome,
-  type RejectReason,
   type UpstreamFailure,
 } from '../../src/core/outcome.ts'
+import { REJECT_REASONS, type RejectReason } from '../../src/core/reject-reasons.ts'
 import { LIMIT_NAMES } from '../../src/core/limits.ts'
 
 /** client error.type, server error.type, fault domain, breaker signal, counts against availability */
@@ -87,6 +86,9 @@ const TABLE: readonly (readonly [Outcome, Row])[] = [
   [rejected('unknown_upstream'), ['unknown_upstream', undefined, 'caller', 'none', false]],
   [rejected('at_capacity'), ['at_capacity', 'at_capacity', 'sidecar', 'none', true]],
   [rejected('restarting'), ['restarting', 'restarting', 'upstream', 'none', true]],
+  [rejected('breaker_open'), ['breaker_open', 'breaker_open', 'upstream', 'none', true]],
+  [rejected('throttled'), ['throttled', 'throttled', 'upstream', 'none', true]],
+  [rejected('queue_timeout'), ['queue_timeout', 'queue_timeout', 'sidecar', 'none', true]],
   [rejected('draining'), ['draining', 'draining', 'sidecar', 'none', true]],
 ]
 
@@ -113,6 +115,31 @@ describe('What an outcome means', () => {
       )
     }
   })
+})
+
+describe('What a tool’s breaker learns', () => {
+  const cases: readonly (readonly [Outcome, string])[] = [
+    [{ kind: 'ok' }, 'healthy'],
+    [{ kind: 'input_required' }, 'healthy'],
+    [{ kind: 'task' }, 'healthy'],
+    [{ kind: 'tool_error' }, 'none'],
+    [{ kind: 'cancelled' }, 'none'],
+    [{ kind: 'internal' }, 'none'],
+    [rpc(-32602), 'none'],
+    [rpc(-32603), 'fault'],
+    [rpc(42), 'none'],
+    [failed('connect'), 'none'],
+    [failed('timeout'), 'fault'],
+    [failed('http_5xx', 503), 'fault'],
+    [failed('process_exit'), 'fault'],
+    [status(404), 'none'],
+    [rejected('breaker_open'), 'none'],
+  ]
+  for (const [outcome, signal] of cases) {
+    it(`is ${signal} from ${outcome.kind} ${reasonOf(outcome) ?? ''}`, () => {
+      assert.equal(factsOf(outcome).toolSignal, signal)
+    })
+  }
 })
 
 describe('The reasons', () => {
@@ -148,6 +175,9 @@ describe('The reasons', () => {
       'unknown_upstream',
       'at_capacity',
       'restarting',
+      'breaker_open',
+      'throttled',
+      'queue_timeout',
       'draining',
     ])
   })
@@ -190,11 +220,18 @@ describe('The limits', () => {
       'request_timeout',
       'sessions',
       'processes',
+      'queue',
+      'tool_breakers',
       'line',
       'replay',
       'captures',
+      'server_requests',
       'label_values',
       'metric_series',
+      'metric_series_upstream',
+      'metric_series_total',
+      'metric_exemplars',
+      'scrapes',
     ])
   })
 })

@@ -426,7 +426,10 @@ test('an upstream that is down is answered at once, in the words of what was ask
   const port = await freePort()
   const good = await startRawUpstream()
   const sidecar = await startTestSidecar({
-    upstreams: { main: `http://127.0.0.1:${port}/mcp`, good: good.url },
+    upstreams: {
+      main: { url: `http://127.0.0.1:${port}/mcp`, breaker: { mode: 'off' } },
+      good: good.url,
+    },
   })
   const startedAt = performance.now()
   const response = await requestOnce(sidecar.url('main'), { body: call('"a-1"') })

@@ -632,7 +632,15 @@ test('pushed metrics are the scraped ones', async () => {
   )
   for (const metric of sink.metrics.values()) {
     const base = metric.name.replaceAll('.', '_')
-    const suffixes = ['', '_seconds', '_bytes', '_ratio', '_total', '_bytes_total']
+    const suffixes = [
+      '',
+      '_seconds',
+      '_bytes',
+      '_ratio',
+      '_total',
+      '_bytes_total',
+      '_seconds_total',
+    ]
     assert.ok(
       suffixes.some((suffix) => scrapedNames.has(base + suffix)),
       metric.name,

@@ -188,7 +188,13 @@ export class World {
       admit: () => {
         if (options.admit !== undefined) return options.admit
         this.permits += 1
-        return { kind: 'permit', settle: (outcome) => this.settled.push(nameOf(outcome)) }
+        return {
+          kind: 'permit',
+          head: () => {},
+          failedIn: () => {},
+          callEnded: () => {},
+          settle: (outcome) => this.settled.push(nameOf(outcome)),
+        }
       },
       replied: (_exchange, status) => this.replies.push(status),
       transport: {

@@ -64,6 +64,9 @@ describe('The tables of answers', () => {
       unknown_upstream: { use: 'fallback', status: 502, code: 1005, retryAfterMs: undefined },
       at_capacity: { use: 'fallback', status: 503, code: 1006, retryAfterMs: 1_000 },
       restarting: { use: 'fallback', status: 503, code: 1009, retryAfterMs: 1_000 },
+      breaker_open: { use: 'fallback', status: 503, code: 1031, retryAfterMs: 5_000 },
+      throttled: { use: 'fallback', status: 429, code: 1032, retryAfterMs: 5_000 },
+      queue_timeout: { use: 'fallback', status: 503, code: 1033, retryAfterMs: 5_000 },
       draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
     })
   })

@@ -166,6 +166,7 @@ export class ProcessTable {
       sent: end.spawnError === undefined,
       stale: false,
       detail: end.spawnError ?? `exit ${end.code ?? end.signal ?? 'unknown'}`,
+      ...(process.pid === undefined ? {} : { incident: process.pid }),
     }
     const verdict = end.asked ? 'asked' : user.ended(failure)
     if (end.asked) user.ended(failure)

@@ -1,0 +1,119 @@
+/** The words for what keeps calls from a bad upstream, as telemetry and people see it. */
+
+import type { LimitName } from './limits.ts'
+
+export type BreakerStateName = 'closed' | 'open' | 'half_open'
+
+export const BREAKER_STATES: readonly BreakerStateName[] = ['closed', 'open', 'half_open']
+
+/** What a breaker watches: all calls of an upstream, or those of one of its tools. */
+export type BreakerScope = 'upstream' | 'tool'
+
+export const BREAKER_SCOPES: readonly BreakerScope[] = ['upstream', 'tool']
+
+/** Why a breaker changed its state. */
+export type TransitionCause =
+  /** Hard failures in a row. */
+  | 'failures_in_row'
+  | 'failure_rate'
+  | 'slow_rate'
+  | 'trial_failed'
+  /** A trial did not end within its lease. */
+  | 'trial_lost'
+  | 'probe_failed'
+  /** The open time is over, and there is no probe that could say more. */
+  | 'open_time_over'
+  | 'probe_passed'
+  | 'trials_passed'
+  /** By hand. */
+  | 'forced_open'
+  | 'forced_closed'
+  | 'reset'
+  /** What was ordered by hand has run out, or was taken back. */
+  | 'override_ended'
+
+export const TRANSITION_CAUSES: readonly TransitionCause[] = [
+  'failures_in_row',
+  'failure_rate',
+  'slow_rate',
+  'trial_failed',
+  'trial_lost',
+  'probe_failed',
+  'open_time_over',
+  'probe_passed',
+  'trials_passed',
+  'forced_open',
+  'forced_closed',
+  'reset',
+  'override_ended',
+]
+
+export interface Transition {
+  readonly from: BreakerStateName
+  readonly to: BreakerStateName
+  readonly cause: TransitionCause
+  readonly atMs: number
+  /** When `to` is `open`: how long. */
+  readonly openMs: number | undefined
+  /** Of the window at that moment. */
+  readonly calls: number
+  readonly failed: number
+  readonly slow: number
+}
+
+export type TrialResult = 'passed' | 'failed' | 'returned' | 'lost'
+
+export const TRIAL_RESULTS: readonly TrialResult[] = ['passed', 'failed', 'returned', 'lost']
+
+export type OverrideMode = 'forced_open' | 'forced_closed' | 'metrics_only'
+
+export const OVERRIDE_MODES: readonly OverrideMode[] = [
+  'forced_open',
+  'forced_closed',
+  'metrics_only',
+]
+
+/** How a call's wait in an upstream's queue ended. */
+export type QueueEnd =
+  | 'entered'
+  /** It could not begin in time. */
+  | 'timeout'
+  /** It made room for a client that waits with fewer calls. */
+  | 'evicted'
+  /** The upstream's breaker opened, or it asked for time. */
+  | 'refused'
+  /** The client left, or took the call back. */
+  | 'left'
+
+export const QUEUE_ENDS: readonly QueueEnd[] = ['entered', 'timeout', 'evicted', 'refused', 'left']
+
+/** Told of what keeps calls from upstreams. Every method is cheap and never throws. */
+export interface ResilienceObserver {
+  /** `tool` is undefined for the breaker of the whole upstream. */
+  breakerChanged(upstream: string, tool: string | undefined, transition: Transition): void
+  breakerRefused(upstream: string, scope: BreakerScope): void
+  trialEnded(upstream: string, scope: BreakerScope, result: TrialResult): void
+  /** A result came when the state that its call began in was over; it counted for nothing. */
+  lateResult(upstream: string, scope: BreakerScope): void
+  /** It was open for so much longer. */
+  breakerWasOpen(upstream: string, ms: number): void
+  throttled(upstream: string, status: number): void
+  queueLeft(upstream: string, how: QueueEnd, waitMs: number): void
+  limitHit(limit: LimitName): void
+}
+
+/** One upstream's state, for gauges. */
+export interface ResilienceView {
+  readonly upstream: string
+  readonly state: BreakerStateName
+  /** Tools whose breaker has opened at least once. */
+  readonly tools: readonly { readonly tool: string; readonly state: BreakerStateName }[]
+  /** Of the calls in the window, 0 to 1. */
+  readonly failureRatio: number
+  readonly slowRatio: number
+  readonly throttled: boolean
+  readonly queued: number
+  readonly active: number
+  readonly limit: number
+  readonly retriesLeft: number
+}

@@ -1,0 +1,82 @@
+/** The rules of a breaker that need nothing but figures. */
+
+import type { TransitionCause } from '../core/breaker.ts'
+import type { BreakerSettings, BreakerState, BreakerView, Override } from './breaker-state.ts'
+
+/** Openings are forgotten after so long without one, and the open time begins at its first value. */
+export const CALM_MS = 600_000
+
+/** Incidents that are remembered, so that what they took with them counts once. */
+const INCIDENTS_MAX = 16
+
+/** The last incidents: each is the end of a process or a connection that took many calls with it. */
+export class Incidents {
+  readonly #last: number[] = []
+
+  /** True when the incident has been counted before; remembers it. */
+  known(incident: number | undefined): boolean {
+    if (incident === undefined) return false
+    if (this.#last.includes(incident)) return true
+    this.#last.push(incident)
+    if (this.#last.length > INCIDENTS_MAX) this.#last.shift()
+    return false
+  }
+
+  clear(): void {
+    this.#last.length = 0
+  }
+}
+
+/** Why a closed breaker has to open after a result, if it has to. */
+export function causeToOpen(
+  settings: BreakerSettings,
+  { window, workRun, otherRun }: BreakerState & { kind: 'closed' },
+  { fault, hard }: { readonly fault: boolean; readonly hard: boolean },
+): TransitionCause | undefined {
+  const { failuresInRow, failureRate, slowRate, slowOpens, callsMin } = settings
+  if (fault && hard && failuresInRow !== undefined && workRun + otherRun >= failuresInRow) {
+    return 'failures_in_row'
+  }
+  if (window.calls < callsMin) return undefined
+  if (fault && window.failed >= failureRate * window.calls) return 'failure_rate'
+  return slowOpens && window.slow >= slowRate * window.calls ? 'slow_rate' : undefined
+}
+
+/**
+ * How long to stay open at the nth opening in a row: doubled each time up to the maximum, half of it
+ * fixed and half by chance, so that many sidecars do not come back at once.
+ */
+export function openTimeMs(settings: BreakerSettings, opening: number, random: number): number {
+  const wholeMs = Math.min(
+    settings.openMsMax,
+    settings.openMs * 2 ** Math.min(opening - 1, DOUBLINGS_MAX),
+  )
+  return wholeMs / 2 + (random * wholeMs) / 2
+}
+
+const DOUBLINGS_MAX = 30
+
+/** A state as people and gauges see it. */
+export function viewOf(state: BreakerState, override: Override | undefined): BreakerView {
+  const view: BreakerView = {
+    state: state.kind,
+    sinceMs: state.sinceMs,
+    openUntilMs: undefined,
+    trialUnderWay: false,
+    trialsPassed: 0,
+    override,
+    calls: 0,
+    failed: 0,
+    slow: 0,
+    failuresInRow: 0,
+  }
+  if (state.kind === 'closed') {
+    const { calls, failed, slow } = state.window
+    return { ...view, calls, failed, slow, failuresInRow: state.workRun + state.otherRun }
+  }
+  if (state.kind === 'half_open') {
+    return { ...view, trialUnderWay: state.trial !== undefined, trialsPassed: state.passed }
+  }
+  const forced = override?.mode === 'forced_open' ? override.untilMs : undefined
+  return { ...view, openUntilMs: forced ?? state.untilMs }
+}

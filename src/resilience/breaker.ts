@@ -1,0 +1,291 @@
+/**
+ * A circuit breaker: stops calling what does not work, and finds out when it works again.
+ *
+ * A caller takes a ticket before the call and settles it after. A ticket belongs to one state, or to
+ * one trial, so that results of calls that began in an earlier state change nothing. While half open
+ * one trial is under way at a time and everybody else is refused at once; nobody waits. A trial has
+ * a lease, so that one that never ends cannot hold the breaker. Time is monotonic and passed in.
+ */
+
+import type { BreakerStateName, TransitionCause } from '../core/breaker.ts'
+import { CALM_MS, causeToOpen, Incidents, openTimeMs, viewOf } from './breaker-rules.ts'
+import type {
+  BreakerObserver,
+  BreakerParts,
+  BreakerSettings,
+  BreakerState,
+  BreakerView,
+  Override,
+  Probe,
+  ProbeResult,
+  Result,
+  Trial,
+} from './breaker-state.ts'
+import { RateWindow } from './rate-window.ts'
+
+/** What `acquire` returns when the call must not be made. */
+export const REFUSED = 0
+
+/** The ticket of a call that is let through and counts for nothing. */
+export const UNCOUNTED = -1
+
+/** Share of calls that are let through at once after it closed. */
+const SLOW_START_SHARE = 0.1
+
+export class Breaker {
+  readonly #settings: BreakerSettings
+  readonly #random: () => number
+  readonly #observer: BreakerObserver
+  readonly #probe: Probe | undefined
+  readonly #incidents = new Incidents()
+  #state: BreakerState
+  #override: Override | undefined
+  #serial = 1
+  /** Openings in a row; the open time doubles with each. */
+  #openings = 0
+  #openMs = 0
+
+  constructor(parts: BreakerParts) {
+    this.#settings = parts.settings
+    this.#random = parts.random
+    this.#observer = parts.observer
+    this.#probe = parts.probe
+    this.#state = this.#closed(parts.nowMs, undefined)
+  }
+
+  /** A ticket for one call, `UNCOUNTED`, or `REFUSED`. */
+  acquire(nowMs: number): number {
+    const state = this.#state
+    if (state.kind === 'closed' && this.#override === undefined) return state.ticket
+    this.tick(nowMs)
+    const ticket = this.#ticket(nowMs)
+    return ticket === REFUSED && this.#lenient ? UNCOUNTED : ticket
+  }
+
+  /** True when `acquire` would refuse; takes nothing. */
+  refuses(nowMs: number): boolean {
+    if (this.#state.kind === 'closed' && this.#override === undefined) return false
+    this.tick(nowMs)
+    if (this.#lenient) return false
+    if (this.#override?.mode === 'forced_open') return true
+    return (
+      this.#state.kind === 'open' ||
+      (this.#state.kind === 'half_open' && this.#state.trial !== undefined)
+    )
+  }
+
+  /** How a call ended. Settle each ticket once. */
+  settle(ticket: number, result: Result, nowMs: number): void {
+    if (ticket === UNCOUNTED) return
+    const state = this.#state
+    if (state.kind === 'closed' && state.ticket === ticket) return this.#count(state, result, nowMs)
+    if (state.kind === 'half_open' && state.trial?.ticket === ticket) {
+      state.trial = undefined
+      return this.#trialEnded(state, result, nowMs)
+    }
+    this.#observer.lateResult()
+  }
+
+  /** Does what time brings. Calls do it too, so that a late timer changes nothing but gauges. */
+  tick(nowMs: number): void {
+    if (this.#override !== undefined && nowMs >= this.#override.untilMs) this.release(nowMs)
+    if (this.#override?.mode === 'forced_open') return
+    const state = this.#state
+    if (state.kind === 'open' && nowMs >= state.untilMs) this.#openTimeOver(state, nowMs)
+    else if (state.kind === 'half_open' && state.trial !== undefined) {
+      if (nowMs < state.trial.leaseMs) return
+      state.trial = undefined
+      this.#observer.trialEnded('lost')
+      this.#open('trial_lost', nowMs)
+    }
+  }
+
+  /** When `tick` is due next; undefined when time alone changes nothing. */
+  nextAtMs(): number | undefined {
+    const override = this.#override?.untilMs ?? Infinity
+    const state = this.#state
+    let own = Infinity
+    if (this.#override?.mode === 'forced_open') own = Infinity
+    else if (state.kind === 'open') own = state.probe?.leaseMs ?? state.untilMs
+    else if (state.kind === 'half_open') own = state.trial?.leaseMs ?? Infinity
+    const next = Math.min(override, own)
+    return next === Infinity ? undefined : next
+  }
+
+  /** The ticket of a call that is no trial, whatever the state. */
+  passingTicket(): number {
+    return this.#state.kind === 'closed' ? this.#state.ticket : UNCOUNTED
+  }
+
+  get state(): BreakerStateName {
+    return this.#state.kind
+  }
+
+  /** How long a refused caller should wait. */
+  retryAfterMs(nowMs: number): number {
+    const forced = this.#override?.mode === 'forced_open' ? this.#override.untilMs - nowMs : 0
+    const state = this.#state
+    const open = state.kind === 'open' ? state.untilMs - nowMs : 0
+    return Math.ceil(Math.max(1_000, Math.min(this.#settings.openMsMax, Math.max(forced, open))))
+  }
+
+  /** The share of calls that may be under way: grows from a tenth to 1 after it closed. */
+  share(nowMs: number): number {
+    const state = this.#state
+    if (state.kind !== 'closed' || state.fullAtMs === undefined) return 1
+    const left = (state.fullAtMs - nowMs) / this.#settings.slowStartMs
+    return left <= 0 ? 1 : 1 - left * (1 - SLOW_START_SHARE)
+  }
+
+  /** Orders a mode by hand, until `override.untilMs`. */
+  force(override: Override, nowMs: number): void {
+    this.tick(nowMs)
+    this.#override = override
+    const { kind } = this.#state
+    if (override.mode === 'forced_open' && kind !== 'open') this.#open('forced_open', nowMs)
+    if (override.mode === 'forced_closed' && kind !== 'closed') this.#close('forced_closed', nowMs)
+  }
+
+  /** Takes back what was ordered by hand. What was forced open is tried before it is trusted. */
+  release(nowMs: number): void {
+    const override = this.#override
+    this.#override = undefined
+    if (override?.mode === 'forced_open') this.#halfOpen('override_ended', nowMs)
+  }
+
+  /** Closes it and forgets everything. */
+  reset(nowMs: number): void {
+    this.#override = undefined
+    this.#openings = 0
+    this.#incidents.clear()
+    this.#close('reset', nowMs)
+  }
+
+  view(nowMs: number): BreakerView {
+    if (this.#state.kind === 'closed') this.#state.window.roll(nowMs)
+    return viewOf(this.#state, this.#override)
+  }
+
+  /** Refuses nobody, whatever its state. */
+  get #lenient(): boolean {
+    const mode = this.#override?.mode
+    if (mode !== undefined) return mode !== 'forced_open'
+    return this.#settings.reportOnly
+  }
+
+  #ticket(nowMs: number): number {
+    if (this.#override?.mode === 'forced_open') return REFUSED
+    const state = this.#state
+    if (state.kind === 'closed') return state.ticket
+    if (state.kind === 'open' || state.trial !== undefined) return REFUSED
+    state.trial = this.#trial(nowMs + this.#settings.trialMs)
+    return state.trial.ticket
+  }
+
+  #trial(leaseMs: number): Trial {
+    this.#serial += 1
+    return { ticket: this.#serial, leaseMs }
+  }
+
+  #count(state: BreakerState & { kind: 'closed' }, result: Result, nowMs: number): void {
+    const { signal, work, hard, incident, durationMs } = result
+    if (signal === 'none') return
+    const fault = signal === 'fault'
+    if (fault && this.#incidents.known(incident)) return
+    state.window.record(nowMs, fault, durationMs >= this.#settings.slowCallMs)
+    if (!fault) {
+      state.otherRun = 0
+      if (work) state.workRun = 0
+    } else if (hard) {
+      if (work) state.workRun += 1
+      else state.otherRun += 1
+    }
+    const cause = causeToOpen(this.#settings, state, { fault, hard })
+    if (cause !== undefined && this.#override?.mode !== 'forced_closed') this.#open(cause, nowMs)
+  }
+
+  #trialEnded(state: BreakerState & { kind: 'half_open' }, result: Result, nowMs: number): void {
+    const { slowOpens, slowCallMs, successes } = this.#settings
+    if (result.signal === 'none') return this.#observer.trialEnded('returned')
+    if (result.signal === 'fault' || (slowOpens && result.durationMs >= slowCallMs)) {
+      this.#observer.trialEnded('failed')
+      return this.#open('trial_failed', nowMs)
+    }
+    this.#observer.trialEnded('passed')
+    state.passed += 1
+    if (state.passed >= successes) this.#close('trials_passed', nowMs)
+  }
+
+  #openTimeOver(state: BreakerState & { kind: 'open' }, nowMs: number): void {
+    if (this.#probe === undefined) return this.#halfOpen('open_time_over', nowMs)
+    if (state.probe !== undefined) {
+      if (nowMs >= state.probe.leaseMs) this.#open('probe_failed', nowMs)
+      return
+    }
+    const probe = this.#trial(nowMs + this.#settings.probeMs)
+    state.probe = probe
+    try {
+      this.#probe((result, atMs) => this.#probed(probe, result, atMs))
+    } catch {
+      this.#probed(probe, 'unknown', nowMs)
+    }
+  }
+
+  #probed(probe: Trial, result: ProbeResult, nowMs: number): void {
+    const state = this.#state
+    if (state.kind !== 'open' || state.probe !== probe) return
+    if (this.#override?.mode === 'forced_open') return
+    if (result === 'dead') this.#open('probe_failed', nowMs)
+    else this.#halfOpen(result === 'alive' ? 'probe_passed' : 'open_time_over', nowMs)
+  }
+
+  #closed(nowMs: number, fullAtMs: number | undefined): BreakerState {
+    this.#serial += 1
+    return {
+      kind: 'closed',
+      ticket: this.#serial,
+      sinceMs: nowMs,
+      fullAtMs,
+      window: new RateWindow(this.#settings.windowMs, nowMs),
+      workRun: 0,
+      otherRun: 0,
+    }
+  }
+
+  #open(cause: TransitionCause, nowMs: number): void {
+    const before = this.#state
+    const calm = before.kind === 'closed' && nowMs - before.sinceMs >= CALM_MS
+    if (calm) this.#openings = 0
+    if (cause !== 'forced_open') this.#openings += 1
+    this.#openMs = openTimeMs(this.#settings, Math.max(1, this.#openings), this.#random())
+    const untilMs = nowMs + this.#openMs
+    this.#enter({ kind: 'open', sinceMs: nowMs, untilMs, probe: undefined }, cause, nowMs)
+  }
+
+  #halfOpen(cause: TransitionCause, nowMs: number): void {
+    this.#enter({ kind: 'half_open', sinceMs: nowMs, passed: 0, trial: undefined }, cause, nowMs)
+  }
+
+  #close(cause: TransitionCause, nowMs: number): void {
+    const wasOpen = this.#state.kind !== 'closed'
+    const { slowStartMs } = this.#settings
+    const fullAtMs = wasOpen && slowStartMs > 0 ? nowMs + slowStartMs : undefined
+    this.#enter(this.#closed(nowMs, fullAtMs), cause, nowMs)
+  }
+
+  #enter(state: BreakerState, cause: TransitionCause, nowMs: number): void {
+    const before = this.#state
+    const window = before.kind === 'closed' ? before.window : undefined
+    this.#state = state
+    this.#observer.transition({
+      from: before.kind,
+      to: state.kind,
+      cause,
+      atMs: nowMs,
+      openMs: state.kind === 'open' ? this.#openMs : undefined,
+      calls: window?.calls ?? 0,
+      failed: window?.failed ?? 0,
+      slow: window?.slow ?? 0,
+    })
+  }
+}

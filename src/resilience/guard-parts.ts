@@ -1,0 +1,43 @@
+/** What the guard of an upstream is made of. */
+
+import type { ResilienceObserver } from '../core/breaker.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Rejection } from '../core/outcome.ts'
+import type { BreakerSettings, Probe } from './breaker-state.ts'
+import type { GuardPass } from './guard-pass.ts'
+import type { RetryBudgetSettings } from './retry-budget.ts'
+import type { SignalRules } from './signals.ts'
+import type { Timers } from './timers.ts'
+
+export interface GuardSettings {
+  /** Undefined when the upstream has no breaker. */
+  readonly breaker: BreakerSettings | undefined
+  /** Undefined when its tools have none. */
+  readonly toolBreaker: BreakerSettings | undefined
+  readonly signals: SignalRules
+  /** Calls at a time. */
+  readonly concurrency: number
+  /** True: the limit follows how long calls take, up to `concurrency`. */
+  readonly adaptive: boolean
+  readonly queueMax: number
+  readonly queueMs: number
+  readonly retries: RetryBudgetSettings
+}
+
+export interface GuardParts {
+  readonly upstream: string
+  readonly settings: GuardSettings
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: () => number
+  readonly observer: ResilienceObserver
+  readonly isLongLived: (method: string) => boolean
+  readonly probe?: Probe
+}
+
+/** A call that waits for its turn. */
+export interface GuardQueued {
+  readonly kind: 'queued'
+  start(done: (result: GuardPass | Rejection) => void): void
+  leave(): void
+}

@@ -1,0 +1,109 @@
+/** One exchange that was let through to an upstream, until everything about it is known. */
+
+import type { Call, Exchange } from '../core/exchange.ts'
+import type { Outcome } from '../core/outcome.ts'
+import { UNREACHABLE, type Result } from './breaker-state.ts'
+import { UNCOUNTED } from './breaker.ts'
+import { hasToolBreaker, toolSignal, upstreamSignal } from './signals.ts'
+import { isWork, toolOf } from './traffic.ts'
+import type { UpstreamGuard } from './upstream-guard.ts'
+
+export interface PassTickets {
+  readonly ticket: number
+  readonly toolTicket: number
+  readonly startedMs: number
+  /** True when it holds one of the upstream's places. */
+  readonly gated: boolean
+}
+
+export class GuardPass {
+  readonly kind = 'pass'
+  readonly #guard: UpstreamGuard
+  readonly #exchange: Exchange
+  readonly #tickets: PassTickets
+  #incident: number | undefined
+  #throttled = false
+  #judged = false
+  #over = false
+
+  constructor(guard: UpstreamGuard, exchange: Exchange, tickets: PassTickets) {
+    this.#guard = guard
+    this.#exchange = exchange
+    this.#tickets = tickets
+  }
+
+  head(status: number, rawHeaders: readonly string[]): void {
+    if (status === 429 || status === 503) this.#throttled = this.#guard.head(status, rawHeaders)
+  }
+
+  failedIn(incident: number): void {
+    this.#incident = incident
+  }
+
+  /** The exchange's one call has ended. A batch is judged as a whole, when it is over. */
+  callEnded(_call: Call, outcome: Outcome, atMs: number): void {
+    if (this.#exchange.calls.length === 1) this.#judge(outcome, atMs)
+  }
+
+  settle(outcome: Outcome): void {
+    if (this.#over) return
+    this.#over = true
+    // The answer to a suspended call comes later, elsewhere.
+    const suspended = this.#exchange.calls.some(
+      (call) => call.message.kind === 'request' && call.outcome === undefined,
+    )
+    if (!suspended) this.#judge(outcome, this.#guard.nowMs)
+    if (this.#tickets.gated) this.#guard.left()
+  }
+
+  #judge(outcome: Outcome, atMs: number): void {
+    if (this.#judged) return
+    this.#judged = true
+    const { ticket, toolTicket, startedMs, gated } = this.#tickets
+    if (!gated) return this.#judgeStream(outcome, atMs)
+    const guard = this.#guard
+    const durationMs = atMs - startedMs
+    const { signals } = guard.settings
+    const result: Result = {
+      signal: this.#throttled ? this.#throttledSignal() : upstreamSignal(outcome, signals),
+      durationMs,
+      work: isWork(this.#exchange.calls[0]?.message.method ?? ''),
+      hard: !isProcessExit(outcome),
+      incident: this.#incident,
+    }
+    guard.breaker?.settle(ticket, result, atMs)
+    if (outcome.kind === 'ok') {
+      guard.took(durationMs)
+      if (toolTicket === UNCOUNTED) return
+    }
+    this.#judgeTool(outcome, result, atMs)
+  }
+
+  #judgeTool(outcome: Outcome, result: Result, atMs: number): void {
+    const { tools, settings } = this.#guard
+    const tool = toolOf(this.#exchange)
+    if (tool === undefined || !hasToolBreaker(tool, settings.signals)) return
+    const signal = this.#throttled ? 'none' : toolSignal(outcome, tool, settings.signals)
+    tools.settle(tool, this.#tickets.toolTicket, { ...result, signal }, atMs)
+  }
+
+  /** An upstream that asks for time is not broken, but it cannot pass a trial. */
+  #throttledSignal(): 'none' | 'fault' {
+    return this.#guard.breaker?.state === 'half_open' ? 'fault' : 'none'
+  }
+
+  /** Of a stream only its beginning says something: all of them end some time. */
+  #judgeStream(outcome: Outcome, atMs: number): void {
+    const unreachable = outcome.kind === 'upstream_failed' && outcome.reason === 'connect'
+    if (!unreachable || this.#tickets.ticket === UNCOUNTED) return
+    this.#guard.breaker?.settle(this.#tickets.ticket, UNREACHABLE, atMs)
+  }
+}
+
+/**
+ * A process that ended took its own sessions with it, and the next start has a back-off of its own
+ * (`restarting`), so some that end in a row need not keep everybody else from the server.
+ */
+function isProcessExit(outcome: Outcome): boolean {
+  return outcome.kind === 'upstream_failed' && outcome.reason === 'process_exit'
+}

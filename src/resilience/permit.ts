@@ -1,0 +1,26 @@
+/** What the call path holds while an exchange with an upstream is under way, or waits for its turn. */
+
+import type { Call } from '../core/exchange.ts'
+import type { Outcome, Rejection } from '../core/outcome.ts'
+
+/** The right to make one exchange with an upstream. */
+export interface Permit {
+  readonly kind: 'permit'
+  /** The head of the upstream's reply. */
+  head(status: number, rawHeaders: readonly string[]): void
+  /** What failed took other calls with it; equal numbers mean the same failure. */
+  failedIn(incident: number): void
+  /** A call of the exchange has ended; for one that was suspended, maybe after `settle`. */
+  callEnded(call: Call, outcome: Outcome, atMs: number): void
+  /** The exchange is over. Later settles do nothing. */
+  settle(outcome: Outcome): void
+}
+
+/** An exchange that has to wait for its turn. */
+export interface Queued {
+  readonly kind: 'queued'
+  /** Calls back once, later, unless it leaves before. */
+  start(done: (result: Permit | Rejection) => void): void
+  /** Gives up waiting. */
+  leave(): void
+}

@@ -1,0 +1,296 @@
+/**
+ * Everything that may keep a call from one upstream: what the upstream asked for, its breaker, those
+ * of its tools, and the number of calls it is given at a time.
+ */
+
+import type { BreakerScope, ResilienceView, Transition } from '../core/breaker.ts'
+import type { Exchange } from '../core/exchange.ts'
+import type { Rejection } from '../core/outcome.ts'
+import { findHeader } from '../core/raw-headers.ts'
+import { Breaker, REFUSED, UNCOUNTED } from './breaker.ts'
+import { NOTHING, type BreakerSettings, type Override } from './breaker-state.ts'
+import { CallGate } from './call-gate.ts'
+import { GradientLimit } from './gradient.ts'
+import type { GuardParts, GuardQueued, GuardSettings } from './guard-parts.ts'
+import { GuardPass } from './guard-pass.ts'
+import { Patience } from './patience.ts'
+import { breakerOpen, QUEUE_FULL, queueTimeout, throttled } from './rejections.ts'
+import { RetryBudget } from './retry-budget.ts'
+import { parseRetryAfter, ThrottleGate } from './throttle.ts'
+import { Alarm } from './timers.ts'
+import { ToolBreakers } from './tool-breakers.ts'
+import { callerKeyOf, clientOf, toolOf, trafficOf } from './traffic.ts'
+
+/** How often calls that wait are looked at for their deadlines. */
+const SWEEP_MS = 100
+
+/** Below so many calls at a time an adaptive limit does not go. */
+const ADAPTIVE_MIN = 8
+
+export class UpstreamGuard {
+  readonly upstream: string
+  readonly settings: GuardSettings
+  readonly retries: RetryBudget
+  readonly tools: ToolBreakers
+  readonly breaker: Breaker | undefined
+  readonly #parts: GuardParts
+  readonly #throttle = new ThrottleGate()
+  readonly #gate: CallGate
+  readonly #adaptive: GradientLimit | undefined
+  readonly #patience = new Patience()
+  readonly #alarm: Alarm
+  /** Until when its open time has been told. */
+  #openToldMs = 0
+
+  constructor(parts: GuardParts) {
+    const { settings, upstream, clock } = parts
+    this.#parts = parts
+    this.upstream = upstream
+    this.settings = settings
+    this.retries = new RetryBudget(settings.retries, clock.monotonicMs())
+    this.#gate = new CallGate(settings.queueMax)
+    this.#alarm = new Alarm(parts.timers, () => this.tick())
+    if (settings.adaptive) {
+      const max = settings.concurrency
+      this.#adaptive = new GradientLimit({ min: Math.min(ADAPTIVE_MIN, max), max })
+    }
+    this.breaker = this.#createBreaker(settings.breaker)
+    this.tools = new ToolBreakers({ ...parts, settings: settings.toolBreaker })
+  }
+
+  admit(exchange: Exchange): GuardPass | Rejection | GuardQueued {
+    const nowMs = this.nowMs
+    const traffic = trafficOf(exchange, this.#parts.isLongLived)
+    if (traffic === 'free') return this.#pass(exchange, UNCOUNTED, UNCOUNTED, nowMs)
+    const refused = this.#refusal(exchange, nowMs)
+    if (refused !== undefined) return refused
+    if (traffic === 'stream') {
+      return this.#pass(exchange, this.breaker?.passingTicket() ?? UNCOUNTED, UNCOUNTED, nowMs)
+    }
+    this.retries.called()
+    return this.#gate.tryEnter(this.#limit(nowMs))
+      ? this.#enter(exchange, nowMs)
+      : this.#queue(exchange, nowMs)
+  }
+
+  /** The head of a reply: what it says about how busy the upstream is. True when it asks for time. */
+  head(status: number, rawHeaders: readonly string[]): boolean {
+    if (status !== 429 && status !== 503) return false
+    const { clock, observer } = this.#parts
+    const askedMs = parseRetryAfter(findHeader(rawHeaders, 'retry-after'), clock.wallMs())
+    if (askedMs === undefined || askedMs === 0) return status === 429
+    this.#throttle.close(status, askedMs, clock.monotonicMs())
+    observer.throttled(this.upstream, status)
+    this.#gate.refuseAll()
+    return true
+  }
+
+  /** A call that came through the gate is over. */
+  left(): void {
+    const nowMs = this.nowMs
+    this.#gate.leave(this.#limit(nowMs), nowMs)
+  }
+
+  /** How long a call took that ended well or by a timeout. */
+  took(durationMs: number): void {
+    this.#adaptive?.record(durationMs, this.#gate.active)
+  }
+
+  /** Does what time brings; called about once a second, and by timers when something is due. */
+  tick(): void {
+    const nowMs = this.nowMs
+    this.breaker?.tick(nowMs)
+    this.tools.tick(nowMs)
+    this.#tellOpenTime(nowMs)
+    this.#gate.sweep(nowMs)
+    if (this.#gate.waiting > 0) this.#gate.pump(this.#limit(nowMs), nowMs)
+    this.arm()
+  }
+
+  force(tool: string | undefined, override: Override): boolean {
+    const breaker = tool === undefined ? this.breaker : this.tools.make(tool)
+    breaker?.force(override, this.nowMs)
+    this.arm()
+    return breaker !== undefined
+  }
+
+  reset(tool: string | undefined): boolean {
+    const nowMs = this.nowMs
+    const breaker = tool === undefined ? this.breaker : this.tools.find(tool)
+    breaker?.reset(nowMs)
+    if (tool === undefined) this.#throttle.open()
+    this.arm()
+    return breaker !== undefined
+  }
+
+  view(): ResilienceView {
+    const nowMs = this.nowMs
+    const view = this.breaker?.view(nowMs)
+    const calls = Math.max(1, view?.calls ?? 0)
+    return {
+      upstream: this.upstream,
+      state: view?.state ?? 'closed',
+      tools: this.tools.opened(),
+      failureRatio: (view?.failed ?? 0) / calls,
+      slowRatio: (view?.slow ?? 0) / calls,
+      throttled: this.#throttle.remainingMs(nowMs) > 0,
+      queued: this.#gate.waiting,
+      active: this.#gate.active,
+      limit: this.#limit(nowMs),
+      retriesLeft: this.retries.left(nowMs),
+    }
+  }
+
+  throttledMs(): number {
+    return this.#throttle.remainingMs(this.nowMs)
+  }
+
+  /** Ends its timers; calls under way may still be settled. */
+  close(): void {
+    this.#alarm.close()
+  }
+
+  /** Sees to it that `tick` is called when something is due. */
+  arm(): void {
+    const { nowMs } = this
+    if (this.#gate.waiting > 0) this.#alarm.set(nowMs + SWEEP_MS, nowMs)
+    this.#alarm.set(this.breaker?.nextAtMs() ?? Infinity, nowMs)
+  }
+
+  get nowMs(): number {
+    return this.#parts.clock.monotonicMs()
+  }
+
+  #limit(nowMs: number): number {
+    const limit = this.#adaptive?.limit ?? this.settings.concurrency
+    const share = this.breaker?.share(nowMs) ?? 1
+    return share === 1 ? limit : Math.max(1, Math.round(limit * share))
+  }
+
+  #pass(exchange: Exchange, ticket: number, toolTicket: number, nowMs: number): GuardPass {
+    return new GuardPass(this, exchange, { ticket, toolTicket, startedMs: nowMs, gated: false })
+  }
+
+  /** Takes the tickets of a call that has a place; gives the place back when one is refused. */
+  #enter(exchange: Exchange, nowMs: number): GuardPass | Rejection {
+    const tool = toolOf(exchange)
+    const ticket = this.breaker?.acquire(nowMs) ?? UNCOUNTED
+    const toolTicket =
+      ticket === REFUSED || tool === undefined ? UNCOUNTED : this.tools.acquire(tool, nowMs)
+    if (ticket !== REFUSED && toolTicket !== REFUSED) {
+      return new GuardPass(this, exchange, { ticket, toolTicket, startedMs: nowMs, gated: true })
+    }
+    if (ticket !== REFUSED) {
+      this.breaker?.settle(ticket, NOTHING, nowMs)
+    }
+    this.left()
+    return ticket === REFUSED
+      ? this.#open(exchange, undefined, nowMs)
+      : this.#open(exchange, tool, nowMs)
+  }
+
+  #queue(exchange: Exchange, nowMs: number): GuardQueued | Rejection {
+    const { queueMs } = this.settings
+    if (this.settings.queueMax === 0) return QUEUE_FULL
+    let entry: ReturnType<CallGate['wait']>
+    const { observer } = this.#parts
+    const leftQueue = (how: 'entered' | 'timeout' | 'evicted' | 'refused' | 'left'): void =>
+      observer.queueLeft(this.upstream, how, this.nowMs - nowMs)
+    let done: ((result: GuardPass | Rejection) => void) | undefined
+    entry = this.#gate.wait({
+      key: clientOf(exchange),
+      cost: Math.max(1, exchange.calls.length),
+      sinceMs: nowMs,
+      deadlineMs: nowMs + queueMs,
+      ended: (how) => {
+        entry = undefined
+        leftQueue(how)
+        done?.(this.#afterWait(exchange, how))
+      },
+    })
+    if (entry === undefined) return QUEUE_FULL
+    this.arm()
+    return {
+      kind: 'queued',
+      start: (tell) => {
+        done = tell
+      },
+      leave: () => {
+        if (entry === undefined) return
+        this.#gate.giveUp(entry)
+        leftQueue('left')
+      },
+    }
+  }
+
+  #afterWait(
+    exchange: Exchange,
+    how: 'entered' | 'timeout' | 'evicted' | 'refused',
+  ): GuardPass | Rejection {
+    const nowMs = this.nowMs
+    if (how === 'evicted') return QUEUE_FULL
+    if (how === 'timeout') return queueTimeout(this.settings.queueMs)
+    const refused = this.#refusal(exchange, nowMs)
+    if (how === 'refused') return refused ?? QUEUE_FULL
+    if (refused === undefined) return this.#enter(exchange, nowMs)
+    this.left()
+    return refused
+  }
+
+  /** Why the call may not be made now; takes nothing. */
+  #refusal(exchange: Exchange, nowMs: number): Rejection | undefined {
+    const throttledMs = this.#throttle.remainingMs(nowMs)
+    if (throttledMs > 0) {
+      const waitMs = this.#patience.retryAfterMs(callerKeyOf(exchange), throttledMs, nowMs)
+      return throttled(this.#throttle.status, waitMs)
+    }
+    if (this.breaker?.refuses(nowMs) === true) {
+      // Without its stream a client of HTTP+SSE can call nothing, so nothing could be tried.
+      const needed = exchange.endpoint === 'sse_stream' && this.breaker.state === 'half_open'
+      if (!needed) return this.#open(exchange, undefined, nowMs)
+    }
+    if (this.tools.size === 0) return undefined
+    const tool = toolOf(exchange)
+    if (tool === undefined || !this.tools.refuses(tool, nowMs)) return undefined
+    return this.#open(exchange, tool, nowMs)
+  }
+
+  #open(exchange: Exchange, tool: string | undefined, nowMs: number): Rejection {
+    const breaker = tool === undefined ? this.breaker : this.tools.find(tool)
+    const scope: BreakerScope = tool === undefined ? 'upstream' : 'tool'
+    this.#parts.observer.breakerRefused(this.upstream, scope)
+    const waitMs = breaker?.retryAfterMs(nowMs) ?? 1_000
+    return breakerOpen(tool, this.#patience.retryAfterMs(callerKeyOf(exchange), waitMs, nowMs))
+  }
+
+  #createBreaker(settings: BreakerSettings | undefined): Breaker | undefined {
+    if (settings === undefined) return undefined
+    const { upstream, observer, clock, random, probe } = this.#parts
+    return new Breaker({
+      settings,
+      nowMs: clock.monotonicMs(),
+      random,
+      probe,
+      observer: {
+        transition: (transition) => this.#changed(transition),
+        trialEnded: (result) => observer.trialEnded(upstream, 'upstream', result),
+        lateResult: () => observer.lateResult(upstream, 'upstream'),
+      },
+    })
+  }
+
+  #changed(transition: Transition): void {
+    const { atMs, from, to } = transition
+    if (from === 'open') this.#tellOpenTime(atMs, true)
+    if (to === 'open') this.#openToldMs = atMs
+    this.#parts.observer.breakerChanged(this.upstream, undefined, transition)
+    if (to === 'open') this.#gate.refuseAll()
+    this.arm()
+  }
+
+  #tellOpenTime(nowMs: number, wasOpen = this.breaker?.state === 'open'): void {
+    if (!wasOpen) return
+    this.#parts.observer.breakerWasOpen(this.upstream, Math.max(0, nowMs - this.#openToldMs))
+    this.#openToldMs = nowMs
+  }
+}

@@ -1,0 +1,74 @@
+/** One exchange on its way to an upstream: what it holds, given back once. */
+
+import type { Call } from '../core/exchange.ts'
+import type { Outcome, Rejection } from '../core/outcome.ts'
+import type { GuardPass } from '../resilience/guard-pass.ts'
+import type { Limiter } from '../resilience/limiter.ts'
+import type { Permit, Queued } from '../resilience/permit.ts'
+import type { GuardQueued } from '../resilience/guard-parts.ts'
+import type { Visit } from './sessions.ts'
+
+export class AdmittedExchange implements Permit {
+  readonly kind = 'permit'
+  readonly #limiter: Limiter
+  /** The upstream, which is not closed while something is under way. */
+  readonly #counted: { active: number }
+  readonly #visit: Visit | undefined
+  #pass: GuardPass | undefined
+  #settled = false
+
+  constructor(limiter: Limiter, counted: { active: number }, visit: Visit | undefined) {
+    this.#limiter = limiter
+    this.#counted = counted
+    counted.active += 1
+    this.#visit = visit
+  }
+
+  permit(pass: GuardPass): Permit {
+    this.#pass = pass
+    return this
+  }
+
+  refuse(rejection: Rejection): Rejection {
+    this.settle(rejection)
+    return rejection
+  }
+
+  /** The same once its turn has come. */
+  queue(queued: GuardQueued): Queued {
+    return {
+      kind: 'queued',
+      start: (done) =>
+        queued.start((result) =>
+          done(result.kind === 'pass' ? this.permit(result) : this.refuse(result)),
+        ),
+      leave: () => {
+        queued.leave()
+        this.settle(LEFT)
+      },
+    }
+  }
+
+  head(status: number, rawHeaders: readonly string[]): void {
+    this.#pass?.head(status, rawHeaders)
+  }
+
+  failedIn(incident: number): void {
+    this.#pass?.failedIn(incident)
+  }
+
+  callEnded(call: Call, outcome: Outcome, atMs: number): void {
+    this.#pass?.callEnded(call, outcome, atMs)
+  }
+
+  settle(outcome: Outcome): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.#limiter.leave()
+    this.#counted.active -= 1
+    this.#visit?.leave()
+    this.#pass?.settle(outcome)
+  }
+}
+
+const LEFT: Outcome = { kind: 'cancelled' }
