@@ -74,6 +74,7 @@ interface JsonSchema {
   readonly additionalProperties?: JsonSchema | boolean
   readonly anyOf?: readonly JsonSchema[]
   readonly required?: readonly string[]
+  readonly items?: JsonSchema
 }
 
 function configPart(): string {
@@ -106,7 +107,9 @@ function typeOf(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => code(String(value))).join(', ')
   if (schema.const !== undefined) return code(JSON.stringify(schema.const))
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeOf).join(' or ')
-  if (schema.type === 'array') return 'list of text'
+  if (schema.type === 'array') {
+    return schema.items?.type === 'object' ? 'list of mappings' : 'list of text'
+  }
   if (schema.type === 'object') return 'mapping'
   return (
     { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false' }[
