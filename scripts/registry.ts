@@ -20,7 +20,7 @@ const annotations = z.strictObject({
     source: z.string().optional(),
     /** Values that are allowed besides the members, or of a text. */
     pattern: z.string().optional(),
-    /** On spans other values than the members are allowed. */
+    /** On spans and events other values than the members are allowed; on metrics never. */
     open_on_spans: z.boolean().optional(),
     /** Explicit bucket boundaries of a histogram. */
     buckets: z.array(z.number()).optional(),

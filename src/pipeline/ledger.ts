@@ -212,7 +212,8 @@ export class Ledger {
       'A call ended',
       {
         'sidelight.upstream.name': this.#exchange.upstreamName,
-        'mcp.method.name': method,
+        // A client's answer to a request of the server has none.
+        'mcp.method.name': method === '' ? undefined : method,
         'gen_ai.tool.name': method === 'tools/call' ? target : undefined,
         'gen_ai.prompt.name': method === 'prompts/get' ? target : undefined,
         'sidelight.outcome': outcome.kind,

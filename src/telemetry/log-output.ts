@@ -13,7 +13,7 @@ import type { LogFields, LogRecord, LogSink } from '../core/log.ts'
 import { BatchQueue } from './batch-queue.ts'
 import type { AttributeLimits, TelemetrySettings } from './env.ts'
 import { toHrTime } from './epoch.ts'
-import { SCOPE_NAME } from './names.ts'
+import { SCHEMA_URL, SCOPE_NAME } from './names.ts'
 import { createOtlpClient, type Destination } from './otlp-client.ts'
 
 type OtlpLogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number]
@@ -46,7 +46,10 @@ export function createLogOutput(options: LogOutputOptions): LogOutput | undefine
     send: (records) => destination.send(records),
     onDropped: options.onDropped,
   })
-  const origin = { resource, instrumentationScope: { name: SCOPE_NAME, version } }
+  const origin = {
+    resource,
+    instrumentationScope: { name: SCOPE_NAME, version, schemaUrl: SCHEMA_URL },
+  }
   let closed = false
   return {
     sink: (record) => {

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OTLP, plainAttributes, startOtlpSink, type OtlpSink } from '../support/otlp-sink.ts'
+import { startOtlpSink, type OtlpSink } from '../support/otlp-sink.ts'
+import { OTLP, plainAttributes } from '../support/otlp-types.ts'
 import { requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawHandler } from '../support/raw-upstream.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'

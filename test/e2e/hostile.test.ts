@@ -7,7 +7,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import zlib from 'node:zlib'
 import { parseJson } from '../support/json.ts'
-import { startOtlpSink, plainAttributes } from '../support/otlp-sink.ts'
+import { startOtlpSink } from '../support/otlp-sink.ts'
+import { plainAttributes } from '../support/otlp-types.ts'
 import { JSON_HEADERS, RawClient, requestOnce, type RawResponse } from '../support/raw-client.ts'
 import {
   answerWell,

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseJson } from '../support/json.ts'
-import { OTLP, plainAttributes, startOtlpSink, type OtlpLog } from '../support/otlp-sink.ts'
+import { startOtlpSink } from '../support/otlp-sink.ts'
+import { OTLP, plainAttributes, type OtlpLogRecord } from '../support/otlp-types.ts'
 import { requestOnce } from '../support/raw-client.ts'
 import { freePort, startRawUpstream } from '../support/raw-upstream.ts'
 import { startSidecarProcess } from '../support/sidecar-process.ts'
@@ -66,7 +67,7 @@ test('a failed call is logged with its span, the same on standard error and at t
   assert.equal(record.traceId, server?.traceId)
   assert.equal(record.spanId, server?.spanId)
   assert.deepEqual([record.severityText, record.severityNumber, record.flags], ['WARN', 13, 1])
-  assert.equal(record.body.stringValue, 'A call ended')
+  assert.equal(record.body?.stringValue, 'A call ended')
   assert.deepEqual(plainAttributes(record.attributes), line.attributes)
   const failed = linesOf(sidecar.stderr).find(
     (one) => one.event_name === 'sidelight.upstream.failed',
@@ -135,7 +136,7 @@ test('log records go out as protobuf by default, and as lines of OTLP/JSON to th
     .split('\n')
     .flatMap(
       (line) =>
-        parseJson<{ resourceLogs: { scopeLogs: { logRecords: OtlpLog[] }[] }[] }>(line)
+        parseJson<{ resourceLogs: { scopeLogs: { logRecords: OtlpLogRecord[] }[] }[] }>(line)
           .resourceLogs,
     )
     .flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords))

@@ -5,7 +5,8 @@ import { test } from 'node:test'
 import { ROOT_CONTEXT, SpanKind, trace, type SpanContext } from '@opentelemetry/api'
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { parseJson } from '../support/json.ts'
-import { OTLP, startOtlpSink, type OtlpSink, type OtlpSpan } from '../support/otlp-sink.ts'
+import { startOtlpSink, type OtlpSink } from '../support/otlp-sink.ts'
+import { OTLP, type OtlpSpan } from '../support/otlp-types.ts'
 import { JSON_HEADERS, requestOnce } from '../support/raw-client.ts'
 import {
   startRawUpstream,
@@ -76,7 +77,7 @@ test('in mode link a trace of our own begins, with links to what the caller sent
     `traceparent: ${PARENT_B}`,
   ])
   const { server, client } = await pair(here.sink)
-  assert.equal(server.parentSpanId, undefined)
+  assert.equal(server.parentSpanId, '')
   assert.match(server.traceId, HEX)
   assert.ok(server.traceId !== 'a'.repeat(32) && server.traceId !== 'b'.repeat(32))
   assert.deepEqual(
@@ -107,7 +108,7 @@ test('in mode off nothing is read or written, baggage included', async () => {
   assert.deepEqual(arrived.values('traceparent'), [PARENT_B])
   assert.deepEqual(arrived.values('baggage'), ['b=2'])
   const { server } = await pair(here.sink)
-  assert.equal(server.parentSpanId, undefined)
+  assert.equal(server.parentSpanId, '')
   assert.deepEqual(server.links ?? [], [])
 })
 

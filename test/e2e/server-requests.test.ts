@@ -2,13 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  OTLP,
-  plainAttributes,
-  startOtlpSink,
-  type OtlpSink,
-  type OtlpSpan,
-} from '../support/otlp-sink.ts'
+import { startOtlpSink, type OtlpSink } from '../support/otlp-sink.ts'
+import { OTLP, plainAttributes, type OtlpSpan } from '../support/otlp-types.ts'
 import { startPuppets } from '../support/puppets.ts'
 import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawHandler, type Reply } from '../support/raw-upstream.ts'

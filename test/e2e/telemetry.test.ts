@@ -4,14 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MCP_DURATION_BUCKETS } from '../../src/telemetry/buckets.ts'
 import { parseJson } from '../support/json.ts'
-import {
-  OTLP,
-  plainAttributes,
-  startOtlpSink,
-  type HistogramPoint,
-  type OtlpSink,
-  type OtlpSpan,
-} from '../support/otlp-sink.ts'
+import { startOtlpSink, type OtlpSink } from '../support/otlp-sink.ts'
+import { OTLP, plainAttributes, type HistogramPoint, type OtlpSpan } from '../support/otlp-types.ts'
 import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
 import {
   freePort,
@@ -76,11 +70,11 @@ function errorBody(code: number, message: string): RawHandler {
 const toolError: RawHandler = (_request, reply) =>
   reply.result({ isError: true, content: [{ type: 'text', text: 'private-result' }] })
 
-function statusOf(span: OtlpSpan): { code: number; message: string | undefined } {
-  return { code: span.status.code ?? OTLP.unset, message: span.status.message }
+function statusOf(span: OtlpSpan): { code: number; message: string } {
+  return span.status
 }
 
-const UNSET = { code: OTLP.unset, message: undefined }
+const UNSET = { code: OTLP.unset, message: '' }
 
 test('a tool call is a SERVER span with a CLIENT child, attribute by attribute', async () => {
   const { sink, upstream, sidecar } = await scene({
@@ -608,12 +602,12 @@ test('pushed metrics are the scraped ones', async () => {
               Object.keys(labels).length,
           )
           .map((sample) => sample.value)
-      assert.deepEqual(exact('_count'), [Number(point.count)])
+      assert.deepEqual(exact('_count'), [point.count])
       assert.deepEqual(exact('_sum'), [point.sum])
       let below = 0
       assert.deepEqual(
         exact('_bucket'),
-        point.bucketCounts.map((count) => (below += Number(count))),
+        point.bucketCounts.map((count) => (below += count)),
       )
     }
   }

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OTLP, plainAttributes, startOtlpSink } from '../support/otlp-sink.ts'
+import { startOtlpSink } from '../support/otlp-sink.ts'
+import { OTLP, plainAttributes } from '../support/otlp-types.ts'
 import { startPuppets } from '../support/puppets.ts'
 import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawHandler, type Reply } from '../support/raw-upstream.ts'

@@ -9,7 +9,12 @@ const closers: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
   // The last started depends on the ones before it.
-  for (const close of closers.splice(0).toReversed()) await close()
+  const failures: unknown[] = []
+  for (const close of closers.splice(0).toReversed()) {
+    // What stays open would keep the process of the test for ever.
+    await close().catch((failure: unknown) => failures.push(failure))
+  }
+  if (failures.length > 0) throw failures[0]
 })
 
 export function closeAfterTest(close: () => Promise<unknown>): void {

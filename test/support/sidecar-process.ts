@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkedExports } from './checked-collector.ts'
 import { parseJson } from './json.ts'
 import { Metrics } from './metrics.ts'
 import { closeAfterTest } from './scope.ts'
@@ -98,9 +99,7 @@ function launch(args: readonly string[], env: Readonly<Record<string, string>>):
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: {
       PATH: process.env['PATH'],
-      OTEL_TRACES_EXPORTER: 'none',
-      OTEL_METRICS_EXPORTER: 'none',
-      OTEL_LOGS_EXPORTER: 'none',
+      ...checkedExports(),
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

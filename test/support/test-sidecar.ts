@@ -7,6 +7,7 @@ import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { EVENTS, type EventName, type LogLevel } from '../../src/core/events.ts'
 import type { LogFields, LogSink, SharedLog } from '../../src/core/log.ts'
 import { readTelemetryEnv } from '../../src/telemetry/env.ts'
+import { checkedExports } from './checked-collector.ts'
 import { Metrics } from './metrics.ts'
 import { OutcomeRecorder } from './outcome-recorder.ts'
 import { closeAfterTest } from './scope.ts'
@@ -16,7 +17,7 @@ export interface TestSidecarOptions {
   readonly upstreams: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>
   /** Merged over a configuration with ephemeral ports and short shutdown times. */
   readonly config?: Readonly<Record<string, unknown>>
-  /** `OTEL_*` variables; without any, nothing is exported. */
+  /** `OTEL_*` variables; without any, all is exported to the collector that checks it. */
   readonly otel?: Readonly<Record<string, string>>
   readonly clock?: Clock
 }
@@ -40,12 +41,6 @@ export interface TestSidecar {
   close(): Promise<void>
 }
 
-const QUIET: Readonly<Record<string, string>> = {
-  OTEL_TRACES_EXPORTER: 'none',
-  OTEL_METRICS_EXPORTER: 'none',
-  OTEL_LOGS_EXPORTER: 'none',
-}
-
 export async function startTestSidecar(options: TestSidecarOptions): Promise<TestSidecar> {
   const { listen, ...others }: { listen?: object } = options.config ?? {}
   const result = validateConfig({
@@ -61,7 +56,7 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
     ),
   })
   if (result.kind === 'invalid') assert.fail(formatProblems('test', result.problems))
-  const env = options.otel ?? QUIET
+  const env = options.otel ?? checkedExports()
   const telemetry = readTelemetryEnv(env)
   if ('kind' in telemetry) assert.fail(telemetry.message)
   const recorder = new OutcomeRecorder()

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { checkedExports } from './checked-collector.ts'
 import { closeAfterTest } from './scope.ts'
 import { bounded, waitFor } from './wait-for.ts'
 
@@ -29,9 +30,7 @@ export class WrapProcess {
     this.child = spawn(process.execPath, [MAIN, 'wrap', ...args], {
       env: {
         PATH: process.env['PATH'],
-        OTEL_TRACES_EXPORTER: 'none',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
+        ...checkedExports(),
         ...env,
       },
       stdio: ['pipe', 'pipe', 'pipe'],

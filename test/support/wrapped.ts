@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { PassThrough, Writable } from 'node:stream'
 import { wrapCommand } from '../../src/cli/wrap.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import { checkedExports } from './checked-collector.ts'
 import { closeAfterTest } from './scope.ts'
 import { bounded, signal, SOON, waitFor } from './wait-for.ts'
 
@@ -14,7 +15,7 @@ export interface WrappedOptions {
   /** The server's command, or the URL of one over HTTP. */
   readonly server: readonly string[] | string
   readonly flags?: Readonly<Record<string, string | readonly string[]>>
-  /** The whole environment, besides what keeps telemetry quiet. */
+  /** The whole environment, besides what exports telemetry to the collector that checks it. */
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -43,7 +44,7 @@ export class Wrapped {
       typeof server === 'string' ? { ...flags, upstream: server } : flags,
       command,
       {
-        env: { ...QUIET, PATH: process.env['PATH'], ...env },
+        env: { ...checkedExports(), PATH: process.env['PATH'], ...env },
         version: '0.0.0-test',
         clock: systemClock,
         out: () => assert.fail('standard output belongs to the protocol'),
@@ -92,12 +93,6 @@ export class Wrapped {
     this.#partial = pieces.pop() ?? ''
     for (const line of pieces) this.lines.push(Buffer.from(line, 'latin1').toString('utf8'))
   }
-}
-
-const QUIET: Readonly<Record<string, string>> = {
-  OTEL_TRACES_EXPORTER: 'none',
-  OTEL_METRICS_EXPORTER: 'none',
-  OTEL_LOGS_EXPORTER: 'none',
 }
 
 export function startWrapped(options: WrappedOptions): Wrapped {
