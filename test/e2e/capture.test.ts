@@ -19,7 +19,7 @@ const answer: RawHandler = (request, reply) => {
 async function scene(
   capture: readonly object[],
 ): Promise<{ sink: OtlpSink; sidecar: TestSidecar }> {
-  const sink = await startOtlpSink()
+  const sink = await startOtlpSink({ optIn: true })
   const upstream = await startRawUpstream(answer)
   const sidecar = await startTestSidecar({
     upstreams: { main: upstream.url },
