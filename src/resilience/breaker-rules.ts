@@ -1,7 +1,13 @@
 /** The rules of a breaker that need nothing but figures. */
 
 import type { TransitionCause } from '../core/breaker.ts'
-import type { BreakerSettings, BreakerState, BreakerView, Override } from './breaker-state.ts'
+import type {
+  BreakerSettings,
+  BreakerState,
+  BreakerView,
+  Override,
+  ProbeResult,
+} from './breaker-state.ts'
 
 /** Openings are forgotten after so long without one, and the open time begins at its first value. */
 export const CALM_MS = 600_000
@@ -55,6 +61,45 @@ export function openTimeMs(settings: BreakerSettings, opening: number, random: n
 }
 
 const DOUBLINGS_MAX = 30
+
+/** `probeMs` is the time between probes. */
+export function openedState(
+  cause: TransitionCause,
+  nowMs: number,
+  openMs: number,
+  probeMs: number,
+): BreakerState {
+  return {
+    kind: 'open',
+    sinceMs: nowMs,
+    untilMs: nowMs + openMs,
+    probe: undefined,
+    probeAtMs: nowMs + probeMs,
+    seenDead: cause === 'probe_failed',
+  }
+}
+
+/** When an open breaker has something to do. */
+export function nextWhileOpen(state: BreakerState & { kind: 'open' }, asks: boolean): number {
+  if (!asks) return state.untilMs
+  return state.probe?.leaseMs ?? Math.min(state.untilMs, state.probeAtMs)
+}
+
+/**
+ * Why an open breaker changes after a probe, or undefined when it stays as it is. An upstream that was dead and answers again is tried at
+ * once, or an outage of minutes would be followed by one of ours. One that answers probes all the while
+ * and fails calls is tried only when its open time is over.
+ */
+export function afterProbe(
+  state: BreakerState & { kind: 'open' },
+  result: ProbeResult,
+  nowMs: number,
+): 'probe_failed' | 'probe_passed' | 'open_time_over' | undefined {
+  const over = nowMs >= state.untilMs
+  if (result === 'dead') return over ? 'probe_failed' : undefined
+  if (result === 'alive' && (over || state.seenDead)) return 'probe_passed'
+  return over ? 'open_time_over' : undefined
+}
 
 /** A state as people and gauges see it. */
 export function viewOf(state: BreakerState, override: Override | undefined): BreakerView {

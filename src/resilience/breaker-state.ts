@@ -24,8 +24,12 @@ export type BreakerState =
       readonly kind: 'open'
       readonly sinceMs: number
       readonly untilMs: number
-      /** The probe that is under way, when the open time is over. */
+      /** The probe that is under way. */
       probe: Trial | undefined
+      /** When to ask next; the end of the open time is another time to ask. */
+      probeAtMs: number
+      /** A probe has found it dead, so that the first one that finds it alive is news. */
+      seenDead: boolean
     }
   | {
       readonly kind: 'half_open'

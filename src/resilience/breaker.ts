@@ -8,7 +8,16 @@
  */
 
 import type { BreakerStateName, TransitionCause } from '../core/breaker.ts'
-import { CALM_MS, causeToOpen, Incidents, openTimeMs, viewOf } from './breaker-rules.ts'
+import {
+  afterProbe,
+  CALM_MS,
+  causeToOpen,
+  Incidents,
+  nextWhileOpen,
+  openedState,
+  openTimeMs,
+  viewOf,
+} from './breaker-rules.ts'
 import type {
   BreakerObserver,
   BreakerParts,
@@ -91,7 +100,7 @@ export class Breaker {
     if (this.#override !== undefined && nowMs >= this.#override.untilMs) this.release(nowMs)
     if (this.#override?.mode === 'forced_open') return
     const state = this.#state
-    if (state.kind === 'open' && nowMs >= state.untilMs) this.#openTimeOver(state, nowMs)
+    if (state.kind === 'open') this.#whileOpen(state, nowMs)
     else if (state.kind === 'half_open' && state.trial !== undefined) {
       if (nowMs < state.trial.leaseMs) return
       state.trial = undefined
@@ -106,7 +115,7 @@ export class Breaker {
     const state = this.#state
     let own = Infinity
     if (this.#override?.mode === 'forced_open') own = Infinity
-    else if (state.kind === 'open') own = state.probe?.leaseMs ?? state.untilMs
+    else if (state.kind === 'open') own = nextWhileOpen(state, this.#probe !== undefined)
     else if (state.kind === 'half_open') own = state.trial?.leaseMs ?? Infinity
     const next = Math.min(override, own)
     return next === Infinity ? undefined : next
@@ -216,12 +225,10 @@ export class Breaker {
     if (state.passed >= successes) this.#close('trials_passed', nowMs)
   }
 
-  #openTimeOver(state: BreakerState & { kind: 'open' }, nowMs: number): void {
+  #whileOpen(state: BreakerState & { kind: 'open' }, nowMs: number): void {
+    if (nowMs < nextWhileOpen(state, this.#probe !== undefined)) return
     if (this.#probe === undefined) return this.#halfOpen('open_time_over', nowMs)
-    if (state.probe !== undefined) {
-      if (nowMs >= state.probe.leaseMs) this.#open('probe_failed', nowMs)
-      return
-    }
+    if (state.probe !== undefined) return this.#probed(state.probe, 'dead', nowMs)
     const probe = this.#trial(nowMs + this.#settings.probeMs)
     state.probe = probe
     try {
@@ -235,8 +242,12 @@ export class Breaker {
     const state = this.#state
     if (state.kind !== 'open' || state.probe !== probe) return
     if (this.#override?.mode === 'forced_open') return
-    if (result === 'dead') this.#open('probe_failed', nowMs)
-    else this.#halfOpen(result === 'alive' ? 'probe_passed' : 'open_time_over', nowMs)
+    state.probe = undefined
+    state.probeAtMs = nowMs + this.#settings.openMs
+    if (result === 'dead') state.seenDead = true
+    const cause = afterProbe(state, result, nowMs)
+    if (cause === 'probe_failed') this.#open(cause, nowMs)
+    else if (cause !== undefined) this.#halfOpen(cause, nowMs)
   }
 
   #closed(nowMs: number, fullAtMs: number | undefined): BreakerState {
@@ -253,13 +264,11 @@ export class Breaker {
   }
 
   #open(cause: TransitionCause, nowMs: number): void {
-    const before = this.#state
-    const calm = before.kind === 'closed' && nowMs - before.sinceMs >= CALM_MS
-    if (calm) this.#openings = 0
+    const { kind, sinceMs } = this.#state
+    if (kind === 'closed' && nowMs - sinceMs >= CALM_MS) this.#openings = 0
     if (cause !== 'forced_open') this.#openings += 1
     this.#openMs = openTimeMs(this.#settings, Math.max(1, this.#openings), this.#random())
-    const untilMs = nowMs + this.#openMs
-    this.#enter({ kind: 'open', sinceMs: nowMs, untilMs, probe: undefined }, cause, nowMs)
+    this.#enter(openedState(cause, nowMs, this.#openMs, this.#settings.openMs), cause, nowMs)
   }
 
   #halfOpen(cause: TransitionCause, nowMs: number): void {

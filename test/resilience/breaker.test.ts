@@ -283,6 +283,36 @@ describe('A breaker with a probe', () => {
     assert.equal(throwing.state, 'half_open')
   })
 
+  it('asks every five seconds while it is open, and tries what was dead and answers again at once', () => {
+    const { rig, answers } = probed()
+    rig.calls(5, FAIL)
+    rig.wait(5_000)
+    answers[0]?.('dead')
+    rig.wait(4_999)
+    assert.equal(answers.length, 1)
+    rig.wait(1)
+    assert.equal(answers.length, 2)
+    answers[1]?.('alive')
+    assert.equal(rig.changes.at(-1), 'open>half_open probe_passed')
+    assert.equal(rig.now, 11_000)
+  })
+
+  it('keeps to its open time when the upstream answers probes all the while and fails calls', () => {
+    const { rig, answers } = probed()
+    rig.calls(5, FAIL)
+    rig.wait(5_000)
+    answers[0]?.('alive')
+    rig.call(FAIL)
+    assert.equal(rig.changes.at(-1), 'half_open>open trial_failed')
+    rig.wait(5_000)
+    answers[1]?.('alive')
+    assert.equal(rig.state, 'open')
+    rig.wait(5_000)
+    answers[2]?.('alive')
+    assert.equal(rig.changes.at(-1), 'open>half_open probe_passed')
+    assert.equal(rig.now, 16_000)
+  })
+
   it('is not held by a probe that never answers, nor moved by one that answers late', () => {
     const { rig, answers } = probed()
     rig.calls(5, FAIL)
