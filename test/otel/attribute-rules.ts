@@ -36,6 +36,8 @@ function hasType(value: OtlpValue, type: string): boolean {
   if (element !== undefined) {
     return value.arrayValue?.values.every((one) => hasType(one, element)) === true
   }
+  // OpenTelemetry's serialisers for JavaScript write a double without a fraction as an integer.
+  if (type === 'double' && value.intValue !== undefined) return true
   const member = MEMBER_OF_TYPE[type]
   return type === 'any' || (member !== undefined && value[member] !== undefined)
 }

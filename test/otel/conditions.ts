@@ -35,7 +35,9 @@ const methodOf = ({ values }: Carrier): string => String(values['mcp.method.name
 const ofMethods =
   (methods: (method: string) => boolean) =>
   (carrier: Carrier): Wanted =>
-    methods(methodOf(carrier)) ? 'free' : 'absent'
+    carrier.values['mcp.method.name'] === undefined || methods(methodOf(carrier))
+      ? 'free'
+      : 'absent'
 
 function overTcp({ values }: Carrier): Wanted {
   const transport = values['network.transport']
