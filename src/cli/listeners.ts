@@ -24,6 +24,7 @@ export async function startAdmin(
   const app = createAdminApp({
     peers: peerRules(config, address),
     readiness: () => readinessOf(parts.prober?.health() ?? [], parts.draining()),
+    catalogue: parts.telemetry.catalogue,
     renderMetrics: (format) => parts.telemetry.renderMetrics(format),
     onLimit: (limit) => parts.stages.observer.limitHit(limit),
     breakers: parts.breakers,

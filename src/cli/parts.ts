@@ -16,6 +16,7 @@ import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
 import { spliceMeta } from '../mcp/splice-meta.ts'
 import { CaptureBudget } from '../mcp/text-capture.ts'
 import { InFlight } from '../pipeline/in-flight.ts'
+import { retryAfterOf } from '../pipeline/refuse.ts'
 import { Resumptions } from '../pipeline/resumptions.ts'
 import { ServerRequests } from '../pipeline/server-requests.ts'
 import type { Stages } from '../pipeline/stages.ts'
@@ -28,6 +29,7 @@ import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
 import { createBreakerAdmin } from './breaker-admin.ts'
 import { createProber } from './health.ts'
+import { createPinCheck, loadPins } from './pins.ts'
 import { withEvents } from './resilience-events.ts'
 import { telemetryRules } from './telemetry-rules.ts'
 import { durationOf } from './units.ts'
@@ -54,9 +56,10 @@ export interface SidecarOptions {
 /** A start that failed: which address could not be listened on, or which file not read, and why. */
 export interface StartFailure {
   readonly kind: 'failed'
-  readonly what: 'data' | 'admin' | 'file'
+  readonly what: 'data' | 'admin' | 'file' | 'pins'
   /** The address, or the file's path. */
   readonly address: string
+  /** Why: the system's code, or what is wrong with a pin file and where. */
   readonly code: string
 }
 
@@ -84,10 +87,13 @@ export interface Parts {
 
 export async function assemble(options: SidecarOptions): Promise<Parts | StartFailure> {
   const { config, clock, log } = options
+  const pins = loadPins(config)
+  if ('kind' in pins) return pins
   const inFlight = new InFlight()
   const known: { registry?: UpstreamRegistry; prober?: Prober | undefined } = {}
   const telemetry = await startTelemetry({
     ...telemetryOptions(options),
+    pins,
     inFlight: () => inFlight.countByUpstream(),
     target: (name) => known.registry?.find(name)?.target,
     sessions: () => known.registry?.sessionCounts() ?? [],
@@ -96,11 +102,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
   const upstreams = createUpstreams({
-    config,
-    env: options.env,
-    version: options.version,
-    clock,
-    log,
+    ...options,
     observer: telemetry.transports,
     resilience: withEvents(telemetry.resilience, log),
     makeStdio: options.makeStdio,
@@ -128,6 +130,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     serverRequests.sweep()
     registry.tick()
     prober?.tick()
+    telemetry.catalogue.tick(clock.monotonicMs())
   }, SWEEP_INTERVAL_MS)
   sweeper.unref()
   const close = async (): Promise<void> => {
@@ -167,6 +170,13 @@ function createRegistry(
   return new UpstreamRegistry(upstreams.parts, new Limiter(limits.streams), sessions, clock)
 }
 
+function createBudget(observer: CallObserver): CaptureBudget {
+  return new CaptureBudget({
+    bytesMax: CAPTURES_BYTES_MAX,
+    onFull: () => observer.limitHit('captures'),
+  })
+}
+
 function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
   return { kind: 'failed', what: 'file', address: file, code }
 }
@@ -175,7 +185,7 @@ function telemetryOptions(
   options: SidecarOptions,
 ): Omit<
   Parameters<typeof startTelemetry>[0],
-  'inFlight' | 'sessions' | 'target' | 'health' | 'resilience'
+  'inFlight' | 'sessions' | 'target' | 'health' | 'resilience' | 'pins'
 > {
   const { config, version, clock, log, print } = options
   return {
@@ -193,6 +203,7 @@ function telemetryOptions(
     ...telemetryRules(config),
     programs: programsOf(config),
     isLongLived,
+    retryAfterMs: (outcome) => (outcome.kind === 'rejected' ? retryAfterOf(outcome) : undefined),
   }
 }
 
@@ -219,10 +230,7 @@ function toParts(made: Made): Parts {
   const { registry, upstreams, telemetry, prober, close } = made
   const { clock, log } = options
   let { config } = options
-  const budget = new CaptureBudget({
-    bytesMax: CAPTURES_BYTES_MAX,
-    onFull: () => observer.limitHit('captures'),
-  })
+  const budget = createBudget(observer)
   let draining = false
   const stages: Stages = {
     clock,
@@ -240,6 +248,7 @@ function toParts(made: Made): Parts {
       batchMax: config.limits.batch,
     }),
     findUpstream: (name) => registry.find(name),
+    checkPins: createPinCheck((name, tool) => telemetry.catalogue.verdictOn(name, tool)),
     upstreamNames: () => registry.names(),
     isLongLived,
     watchReply: (head, messages, onOutcome, wanted, speech) => {
@@ -260,6 +269,8 @@ function toParts(made: Made): Parts {
       draining = true
     },
     apply: (next, change) => {
+      const pins = loadPins(next)
+      if ('kind' in pins) return pins
       const remade = upstreams.make(next, [...change.added, ...change.changed])
       if ('kind' in remade) return fileFailure(remade)
       const graceMs = durationOf(config.limits.sessionIdle)
@@ -272,6 +283,7 @@ function toParts(made: Made): Parts {
         prober?.follow(one.name, one.health)
       }
       telemetry.addUpstreams(change.added, programsOf(next))
+      telemetry.catalogue.configure(Object.keys(next.upstreams), pins)
       config = next
       return undefined
     },

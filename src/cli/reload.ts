@@ -45,7 +45,8 @@ export function createReload(
     const next = { ...inForce, upstreams, rejections }
     const failure = parts.apply(next, change)
     if (failure !== undefined) {
-      return refuse(`${failure.address} cannot be read (${failure.code})`)
+      const { what, address, code } = failure
+      return refuse(what === 'pins' ? `${address}: ${code}` : `${address} cannot be read (${code})`)
     }
     inForce = next
     return report(change, parts.log)

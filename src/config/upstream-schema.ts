@@ -77,6 +77,29 @@ const health = z
     }),
   )
 
+const pins = z
+  .strictObject({
+    file: about(
+      z.string().check(z.minLength(1)),
+      'The pin file, JSON; it is read again when it changes. `GET /catalogue/<name>?format=pins` on the admin listener makes one.',
+    ),
+    mode: about(
+      z._default(z.enum(['warn', 'block']), 'warn'),
+      '`warn` tells of tools that are not as they are pinned; `block` also refuses to call them.',
+    ),
+    unpinned: z.optional(
+      about(
+        z.enum(['allow', 'block']),
+        'What becomes of calls of tools that are not in the file. Default: `block` with `mode: block`.',
+      ),
+    ),
+  })
+  .check(
+    z.refine((value) => value.mode === 'block' || value.unpinned !== 'block', {
+      error: 'unpinned: block needs mode: block',
+    }),
+  )
+
 /** One upstream: an HTTP server by its URL, or a program by its command. */
 export const upstream = z
   .strictObject({
@@ -143,6 +166,9 @@ export const upstream = z
     pool: about(
       z._default(count, 5),
       'Most processes that requests of revision 2026-07-28 share. Only with `stateless: true`; otherwise there is one per client (address and, when there is a token, its subject).',
+    ),
+    pins: z.optional(
+      about(pins, 'Which definitions of tools are accepted; see [tools.md](tools.md#pins).'),
     ),
     stateless: about(
       z._default(z.boolean(), false),

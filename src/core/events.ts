@@ -143,6 +143,32 @@ export const EVENTS = {
     description: 'There is no /bin/sh to end servers when Sidelight is killed.',
     attributes: [DETAIL],
   },
+  'sidelight.catalogue.drift': {
+    levels: ['warn'],
+    description: 'A tool came, went or changed its definition, or is not as it is pinned.',
+    attributes: [
+      UPSTREAM,
+      'gen_ai.tool.name',
+      'sidelight.drift.kind',
+      'sidelight.drift.members',
+      'sidelight.drift.pinned',
+    ],
+  },
+  'sidelight.catalogue.unread': {
+    levels: ['warn'],
+    description: 'A list of tools could not be read: it was too long, or no such list.',
+    attributes: [UPSTREAM],
+  },
+  'sidelight.pins.reloaded': {
+    levels: ['info'],
+    description: 'A pin file has changed and was read again.',
+    attributes: [UPSTREAM, 'file.path'],
+  },
+  'sidelight.pins.unreadable': {
+    levels: ['warn'],
+    description: 'A pin file cannot be read, or is malformed; what it said last stays in use.',
+    attributes: [UPSTREAM, 'file.path', DETAIL],
+  },
   'sidelight.secret.unreadable': {
     levels: ['warn'],
     description: 'A file with the value of a header cannot be read; the last value stays in use.',

@@ -35,6 +35,10 @@ export type LimitName =
   | 'captures'
   /** Requests of servers that their clients have not answered. */
   | 'server_requests'
+  /** What is remembered of lists of tools: tools, audiences, pages. */
+  | 'catalogue'
+  /** Calls and refusals that are remembered to notice that they come again. */
+  | 'recent_calls'
   /** Names of tools and prompts that become metric labels, per upstream. */
   | 'label_values'
   /** Series per metric. */
@@ -66,6 +70,8 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'replay',
   'captures',
   'server_requests',
+  'catalogue',
+  'recent_calls',
   'label_values',
   'metric_series',
   'metric_series_upstream',

@@ -229,10 +229,10 @@ function factsOfStatus(status: number): OutcomeFacts {
 
 function factsOfRejection(reason: RejectReason): OutcomeFacts {
   const faultDomain = faultOfRejection(reason)
-  const unavailable = faultDomain !== 'caller'
+  const unavailable = faultDomain === 'upstream' || faultDomain === 'sidecar'
   return {
     clientErrorType: reason,
-    serverErrorType: unavailable ? reason : undefined,
+    serverErrorType: faultDomain === 'caller' ? undefined : reason,
     faultDomain,
     breakerSignal: 'none',
     toolSignal: 'none',

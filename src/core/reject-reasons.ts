@@ -34,6 +34,10 @@ export type RejectReason =
   | 'throttled'
   /** The call waited for its turn and could not begin in time. */
   | 'queue_timeout'
+  /** The definition of the tool is not the one that is pinned. */
+  | 'tool_changed'
+  /** The tool is not pinned, and only pinned ones may be called. */
+  | 'tool_unpinned'
   | 'draining'
 
 export const REJECT_REASONS: readonly RejectReason[] = [
@@ -58,6 +62,8 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'breaker_open',
   'throttled',
   'queue_timeout',
+  'tool_changed',
+  'tool_unpinned',
   'draining',
 ]
 
@@ -71,7 +77,13 @@ const UPSTREAMS_REASONS: ReadonlySet<RejectReason> = new Set([
 /** Refusals that ours is. */
 const OWN_REASONS: ReadonlySet<RejectReason> = new Set(['at_capacity', 'queue_timeout', 'draining'])
 
-export function faultOfRejection(reason: RejectReason): 'upstream' | 'sidecar' | 'caller' {
+/** What the operator's rules refuse: no fault of anybody, and no reason to call it unavailable. */
+const POLICY_REASONS: ReadonlySet<RejectReason> = new Set(['tool_changed', 'tool_unpinned'])
+
+export function faultOfRejection(
+  reason: RejectReason,
+): 'upstream' | 'sidecar' | 'policy' | 'caller' {
+  if (POLICY_REASONS.has(reason)) return 'policy'
   if (UPSTREAMS_REASONS.has(reason)) return 'upstream'
   return OWN_REASONS.has(reason) ? 'sidecar' : 'caller'
 }

@@ -25,6 +25,17 @@ export interface AdminAppOptions extends MetricsEndpointOptions {
   readonly peers: PeerRules
   readiness(): Readiness
   readonly breakers: BreakerAdmin
+  readonly catalogue: CatalogueViews
+}
+
+/** The tools of upstreams as JSON values: names, digests and sizes, no texts. */
+export interface CatalogueViews {
+  /** All upstreams. */
+  views(): readonly object[]
+  /** Undefined for an upstream that does not exist. */
+  view(upstream: string): object | undefined
+  /** A pin file of what is shown now. */
+  pinFile(upstream: string): object | undefined
 }
 
 const INDEX = `Sidelight admin
@@ -32,6 +43,8 @@ const INDEX = `Sidelight admin
 /readyz   200 while calls are accepted, 503 otherwise; the health of upstreams
 /metrics  metrics for Prometheus, or in OpenMetrics if asked
 /breakers circuit breakers; POST /breakers/<upstream> orders one by hand
+/catalogue             the tools of every upstream: digests and sizes
+/catalogue/<upstream>  of one; with ?format=pins as a pin file
 `
 
 export function createAdminApp(options: AdminAppOptions): RequestListener {
@@ -52,6 +65,16 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   app.get('/metrics', async (c) => {
     await metrics.serve(c.env.incoming, c.env.outgoing)
     return RESPONSE_ALREADY_SENT
+  })
+  app.get('/catalogue', (c) => c.json({ upstreams: options.catalogue.views() }))
+  app.get('/catalogue/:upstream', (c) => {
+    const name = c.req.param('upstream')
+    const pins = c.req.query('format') === 'pins'
+    const view = pins ? options.catalogue.pinFile(name) : options.catalogue.view(name)
+    if (view === undefined) return c.json({ error: 'there is no upstream of that name' }, 404)
+    return c.text(`${JSON.stringify(view, null, 2)}\n`, 200, {
+      'Content-Type': 'application/json',
+    })
   })
   addBreakerRoutes(app, {
     breakers: options.breakers,

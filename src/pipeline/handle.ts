@@ -44,6 +44,9 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   const upstream = stages.findUpstream(exchange.upstreamName)
   if (upstream === undefined) return refuse(unknownUpstream(exchange.upstreamName, stages))
 
+  const unpinned = stages.checkPins(exchange)
+  if (unpinned !== undefined) return refuse(unpinned)
+
   const permit = upstream.admit(exchange)
   if (permit.kind === 'rejected') return refuse(permit)
 

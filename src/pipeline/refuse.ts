@@ -49,6 +49,8 @@ export const REJECTION_TABLE: Readonly<Record<RejectReason, RefusalRow>> = {
   breaker_open: { use: 'fallback', status: 503, code: 1031, retryAfterMs: 5_000 },
   throttled: { use: 'fallback', status: 429, code: 1032, retryAfterMs: 5_000 },
   queue_timeout: { use: 'fallback', status: 503, code: 1033, retryAfterMs: 5_000 },
+  tool_changed: { use: 'fallback', status: 403, code: 1040, retryAfterMs: undefined },
+  tool_unpinned: { use: 'fallback', status: 403, code: 1041, retryAfterMs: undefined },
   draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
 }
 
@@ -72,13 +74,11 @@ export function answerRefusal(
   outcome: Rejection | UpstreamFailed,
   rejections: 'mcp' | 'http',
 ): Answer {
-  const row =
-    outcome.kind === 'rejected' ? REJECTION_TABLE[outcome.reason] : FAILURE_TABLE[outcome.reason]
+  const row = rowOf(outcome)
   const refusal: Refusal = {
     outcome,
     upstream: exchange.upstreamName,
-    retryAfterMs:
-      (outcome.kind === 'rejected' ? outcome.retryAfterMs : undefined) ?? row.retryAfterMs,
+    retryAfterMs: retryAfterOf(outcome),
   }
   const requests = exchange.calls.filter((call) => call.message.kind === 'request')
   const inBand =
@@ -88,6 +88,19 @@ export function answerRefusal(
     !requests.some((call) => call.message.method === 'server/discover')
   const body = bodyFor(exchange, requests, refusal, row, inBand)
   return { status: inBand ? 200 : row.status, headers: headersFor(refusal), body }
+}
+
+function rowOf(outcome: Rejection | UpstreamFailed): RefusalRow {
+  return outcome.kind === 'rejected'
+    ? REJECTION_TABLE[outcome.reason]
+    : FAILURE_TABLE[outcome.reason]
+}
+
+/** How long the client is told to wait, in milliseconds; undefined when waiting does not help. */
+export function retryAfterOf(outcome: Rejection | UpstreamFailed): number | undefined {
+  return (
+    (outcome.kind === 'rejected' ? outcome.retryAfterMs : undefined) ?? rowOf(outcome).retryAfterMs
+  )
 }
 
 /** A defect of ours: nothing is known about the call, so nothing is said about it. */

@@ -31,6 +31,8 @@ export interface Stages {
   drainRejection(): Rejection | undefined
   readEnvelope(headers: HeaderRecord, body: Buffer): Envelope | Rejection
   findUpstream(name: string): Upstream | undefined
+  /** A rejection of calls of tools that are not as the operator has pinned them. */
+  checkPins(exchange: Exchange): Rejection | undefined
   /** Names of all upstreams, for the message that says which exist. */
   upstreamNames(): readonly string[]
   /** True for requests that stay open as long as the client listens. */

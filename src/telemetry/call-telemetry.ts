@@ -36,12 +36,15 @@ import { redactJson } from './redact.ts'
 import type { Propagation } from './propagation.ts'
 import { ServerRequestSpans } from './server-request-spans.ts'
 import type { AttributeValue, Span, SpanSubject, Tracer } from './span.ts'
+import type { CallSignals } from './agent-signals.ts'
+import type { ToolWatch } from './tool-watch.ts'
 
 export interface CallTelemetryOptions {
   readonly tracer: Tracer
   readonly instruments: Instruments
   readonly guard: LabelGuard
   readonly metrics: CallMetrics
+  readonly tools: ToolWatch
   readonly epoch: Epoch
   readonly propagation: Propagation
   /** Undefined when nothing is captured of any call. */
@@ -99,6 +102,8 @@ class CallSpans implements CallFollower {
   /** What is shown of its arguments and its result; undefined for nothing, as usual. */
   readonly #capture: CaptureRule | undefined
   #result: Buffer | undefined
+  readonly #signals: CallSignals
+  #resultBytes = 0
 
   constructor(call: Call, options: CallTelemetryOptions) {
     this.#options = options
@@ -110,6 +115,7 @@ class CallSpans implements CallFollower {
     const startMs = this.#offsetMs + call.exchange.receivedAtMs
     this.#server = options.tracer.startServer(subject, startMs, parent, links)
     call.trace = this.#server.context
+    this.#signals = options.tools.begin(call)
     this.#attributes = this.#server.recording ? callAttributes(call) : undefined
     this.#capture =
       options.capture === undefined || !this.#server.recording || this.#about.tool === undefined
@@ -118,14 +124,18 @@ class CallSpans implements CallFollower {
     if (this.#attributes === undefined) return
     this.#server.setAll(this.#attributes)
     this.#server.setAll(serverAttributes(call))
+    if (this.#signals.repeats > 0) this.#server.set(ATTR.callRepeats, this.#signals.repeats)
   }
 
   get resultBytesWanted(): number {
-    return this.#capture?.resultBytesMax ?? 0
+    const { tools } = this.#options
+    return Math.max(this.#capture?.resultBytesMax ?? 0, tools.resultBytesWanted(this.#call))
   }
 
-  answered({ result }: Answered): void {
-    if (this.#capture !== undefined) this.#result = result
+  answered(answer: Answered): void {
+    this.#resultBytes = answer.resultBytes
+    if (this.#capture !== undefined) this.#result = answer.result
+    this.#options.tools.answered(this.#call, answer)
   }
 
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined {
@@ -174,6 +184,7 @@ class CallSpans implements CallFollower {
     if (outcome.kind === 'rejected') {
       this.#options.instruments.traffic.rejected(this.#about.upstream, outcome.reason)
     }
+    if (message.method === 'tools/call') this.#toolEnded(outcome, atMs)
     if (this.#options.isLongLived(message.method)) return
     const seconds = Math.max(0, (atMs - exchange.receivedAtMs) / 1000)
     metrics.served(this.#about, outcome, exchange, seconds, this.#server)
@@ -186,6 +197,19 @@ class CallSpans implements CallFollower {
     if (this.#result === undefined || outcome.kind !== 'ok') return
     const got = redactJson(this.#result, rule.redaction)
     if (got !== undefined) this.#server.set(ATTR.toolResult, got)
+  }
+
+  #toolEnded(outcome: Outcome, atMs: number): void {
+    const { tools, guard } = this.#options
+    const { upstream, tool } = this.#about
+    tools.ended(this.#call, {
+      upstream,
+      tool: tool === undefined ? '' : guard.admit(upstream, tool, outcome),
+      outcome,
+      atMs,
+      resultBytes: this.#resultBytes,
+      signals: this.#signals,
+    })
   }
 
   #subject(carrier: 'tcp' | 'pipe'): SpanSubject {

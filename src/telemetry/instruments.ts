@@ -13,6 +13,7 @@ import { UPSTREAM_FAILURES, type OutcomeKind } from '../core/outcome.ts'
 import type { SeriesSettings } from './histogram-series.ts'
 import { METRICS } from './names.ts'
 import { SeriesLimits } from './series-limits.ts'
+import { estimateTokens } from './tokens.ts'
 import { CounterFamily, GaugeFamily, HistogramFamily, type MetricFamily } from './series.ts'
 import { Traffic, type TrafficOptions } from './traffic.ts'
 
@@ -30,6 +31,33 @@ export interface InstrumentSources extends TrafficOptions {
   sessions(): readonly { readonly upstream: string; readonly count: number }[]
   /** Whether upstreams are up; undefined while that is not known. */
   health(): readonly { readonly upstream: string; readonly up: boolean | undefined }[]
+  /** The list of tools that was read last, per upstream of which one was. */
+  readonly catalogues?: (() => readonly CatalogueSize[]) | undefined
+}
+
+export interface CatalogueSize {
+  readonly upstream: string
+  readonly tools: number
+  readonly bytes: number
+}
+
+function catalogueGauges(sources: InstrumentSources): readonly GaugeFamily[] {
+  const read = (value: (size: CatalogueSize) => number) => () =>
+    (sources.catalogues?.() ?? []).map((size) => ({ values: [size.upstream], value: value(size) }))
+  return [
+    new GaugeFamily(
+      METRICS.catalogueTools,
+      read(({ tools }) => tools),
+    ),
+    new GaugeFamily(
+      METRICS.catalogueSize,
+      read(({ bytes }) => bytes),
+    ),
+    new GaugeFamily(
+      METRICS.catalogueTokens,
+      read(({ bytes }) => estimateTokens(bytes)),
+    ),
+  ]
 }
 
 /** Why telemetry was lost: it came faster than it could be sent, or the collector did not take it. */
@@ -83,6 +111,11 @@ export class Instruments implements TransportObserver, HealthObserver {
   readonly clientOperationDuration: HistogramFamily
   readonly calls: CounterFamily
   readonly exchanges: CounterFamily
+  readonly catalogueDrifts: CounterFamily
+  readonly toolResultSize: HistogramFamily
+  readonly toolResultTokens: CounterFamily
+  readonly callsRepeated: CounterFamily
+  readonly callsAfterRefusal: CounterFamily
   readonly #sessionsEnded: CounterFamily
   readonly #processesEnded: CounterFamily
   readonly #processesRestarted: CounterFamily
@@ -108,6 +141,11 @@ export class Instruments implements TransportObserver, HealthObserver {
     this.clientOperationDuration = new HistogramFamily(METRICS.clientOperationDuration, settings)
     this.calls = new CounterFamily(METRICS.calls, settings)
     this.exchanges = new CounterFamily(METRICS.exchanges, settings)
+    this.catalogueDrifts = new CounterFamily(METRICS.catalogueDrifts, settings)
+    this.toolResultSize = new HistogramFamily(METRICS.toolResultSize, settings)
+    this.toolResultTokens = new CounterFamily(METRICS.toolResultTokens, settings)
+    this.callsRepeated = new CounterFamily(METRICS.callsRepeated, settings)
+    this.callsAfterRefusal = new CounterFamily(METRICS.callsAfterRefusal, settings)
     this.#sessionsEnded = new CounterFamily(METRICS.sessionsEnded, settings)
     this.#processesEnded = new CounterFamily(METRICS.processesEnded, settings)
     this.#processesRestarted = new CounterFamily(METRICS.processesRestarted, settings)
@@ -143,6 +181,12 @@ export class Instruments implements TransportObserver, HealthObserver {
           .map(({ upstream, up }) => ({ values: [upstream], value: up === true ? 1 : 0 })),
       ),
       this.#healthChecks,
+      ...catalogueGauges(sources),
+      this.catalogueDrifts,
+      this.toolResultSize,
+      this.toolResultTokens,
+      this.callsRepeated,
+      this.callsAfterRefusal,
       this.#limitHits,
       this.#dropped,
       this.#reloads,

@@ -1,8 +1,9 @@
 /**
  * Bounds the values that clients can put into metric attributes.
  *
- * A tool's name becomes a label with the first answer that shows the tool to exist, so that names a
- * model made up do not use up the room; beyond the limit every new name counts as `_OTHER`.
+ * A tool's name becomes a label when its upstream lists it, or with the first answer that shows the tool
+ * to exist, so that names a model made up do not use up the room; beyond the limit every new name counts
+ * as `_OTHER`.
  */
 
 import type { Outcome, OutcomeKind } from '../core/outcome.ts'
@@ -36,6 +37,12 @@ export class LabelGuard {
 
   constructor(onFull: () => void) {
     this.#onFull = onFull
+  }
+
+  /** The upstream lists a tool or prompt of this name, so there is one. */
+  learn(upstream: string, name: string): void {
+    if (this.#names.get(upstream)?.has(name) === true || !isPlain(name)) return
+    this.#add(this.#names, upstream, name, NAMES_MAX)
   }
 
   /** The label for a name, given how the call about it ended. */

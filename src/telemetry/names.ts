@@ -6,7 +6,9 @@
 import { MCP_DURATION_BUCKETS, OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
 import { CONFIG_METRICS, RELOAD_OUTCOME } from './config-names.ts'
 import { RESILIENCE_ATTR, resilienceMetrics } from './resilience-names.ts'
+import type { MetricDefinition } from './metric-definition.ts'
 import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
+import { DRIFT_KIND, TOOL_METRICS, TOOL_NAME, UPSTREAM_NAME } from './tool-names.ts'
 import { UPSTREAM_METRICS } from './upstream-names.ts'
 
 /** The conventions' schema; no tagged release exists yet, so this is what instrumentations name. */
@@ -18,7 +20,7 @@ export const ATTR = {
   protocolVersion: 'mcp.protocol.version',
   sessionId: 'mcp.session.id',
   resourceUri: 'mcp.resource.uri',
-  toolName: 'gen_ai.tool.name',
+  toolName: TOOL_NAME,
   promptName: 'gen_ai.prompt.name',
   operationName: 'gen_ai.operation.name',
   toolArguments: 'gen_ai.tool.call.arguments',
@@ -34,7 +36,7 @@ export const ATTR = {
   serverPort: 'server.port',
   clientAddress: 'client.address',
   clientPort: 'client.port',
-  upstreamName: 'sidelight.upstream.name',
+  upstreamName: UPSTREAM_NAME,
   outcome: 'sidelight.outcome',
   outcomeReason: 'sidelight.outcome.reason',
   attempt: 'sidelight.attempt',
@@ -44,6 +46,8 @@ export const ATTR = {
   requestSize: 'sidelight.request.size',
   responseSize: 'sidelight.response.size',
   streamKind: 'sidelight.stream.kind',
+  callRepeats: 'sidelight.call.repeats',
+  driftKind: DRIFT_KIND,
   exchangeKind: 'sidelight.exchange.kind',
   sessionEnd: 'sidelight.session.end',
   processEnd: 'sidelight.process.end',
@@ -67,18 +71,7 @@ export const DOUBLE_ATTRIBUTES: ReadonlySet<string> = new Set([
 /** Value of a bounded attribute whose real value is not one of the known ones. */
 export const OTHER = '_OTHER'
 
-export interface MetricDefinition {
-  readonly name: string
-  /** An updowncounter is a sum that may fall: a gauge to Prometheus, a Sum to OTLP. */
-  readonly kind: 'histogram' | 'counter' | 'updowncounter' | 'gauge'
-  /** UCUM. */
-  readonly unit: string
-  readonly description: string
-  /** In the order in which series are keyed. */
-  readonly attributes: readonly string[]
-  /** Upper bounds, for histograms. */
-  readonly buckets?: readonly number[]
-}
+export type { MetricDefinition }
 
 const SESSION_ATTRIBUTES: readonly string[] = [
   ATTR.protocolVersion,
@@ -260,6 +253,7 @@ export const METRICS = {
     attributes: [ATTR.upstreamName, ATTR.droppedLine],
   },
   ...UPSTREAM_METRICS,
+  ...TOOL_METRICS,
   limitHits: {
     name: 'sidelight.limit.hits',
     kind: 'counter',

@@ -14,21 +14,16 @@ import {
   resourceFromAttributes,
   type Resource,
 } from '@opentelemetry/resources'
-import {
-  AlwaysOffSampler,
-  AlwaysOnSampler,
-  ParentBasedSampler,
-  RandomIdGenerator,
-  TraceIdRatioBasedSampler,
-  type Sampler,
-} from '@opentelemetry/sdk-trace'
+import { RandomIdGenerator } from '@opentelemetry/sdk-trace'
 import type { ResilienceObserver, ResilienceView } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log, SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
+import type { Outcome } from '../core/outcome.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { createCapture, type CaptureEntry } from './capture.ts'
 import { CallTelemetry } from './call-telemetry.ts'
+import type { Catalogue, PinSource } from './catalogue.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
@@ -39,8 +34,10 @@ import { recordingSettings, startMetricOutput } from './metric-output.ts'
 import type { MetricsFormat } from './prometheus.ts'
 import { Propagation, type PropagationOptions } from './propagation.ts'
 import { ResilienceMetrics } from './resilience-metrics.ts'
+import { createSampler } from './sampler.ts'
 import { createSpanOutput, type SpanOutput } from './span-output.ts'
 import { Tracer, type AttributeValue, type KeepRules } from './span.ts'
+import { createToolWatch } from './tool-watch.ts'
 import { withinTime } from './within-time.ts'
 
 export interface TelemetryOptions {
@@ -66,6 +63,10 @@ export interface TelemetryOptions {
   readonly health: InstrumentSources['health']
   readonly resilience: () => readonly ResilienceView[]
   readonly isLongLived: (method: string) => boolean
+  /** The pin files, by upstream. */
+  readonly pins: ReadonlyMap<string, PinSource>
+  /** How long a client that is answered so is told to wait; undefined when waiting does not help. */
+  readonly retryAfterMs: (outcome: Outcome) => number | undefined
 }
 
 export interface Telemetry {
@@ -82,6 +83,8 @@ export interface Telemetry {
   addUpstreams(names: readonly string[], programs: ReadonlySet<string>): void
   /** A changed configuration was read, and this became of it. */
   configReloaded(result: ReloadResult): void
+  /** The tools of every upstream. */
+  readonly catalogue: Catalogue
   /** Sends what is waiting and ends; never later than `timeoutMs`, whatever the collector does. */
   shutdown(timeoutMs: number): Promise<void>
 }
@@ -92,9 +95,10 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const { settings, clock, log } = options
   const upstreams = new Set(options.vocabulary.upstreams)
   const epoch = new Epoch(clock)
-  const instruments = createInstruments(options, upstreams)
+  const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
   const resilience = createResilience(options, instruments)
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
+  const tools = createToolWatch(options, { upstreams, instruments, guard })
   if (!settings.disabled) reportComplaints(log, clock)
   const resource = createResource(options)
   const output = createSpanOutput({
@@ -126,11 +130,9 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       instruments,
       guard,
       metrics: new CallMetrics(instruments, guard),
+      tools,
       epoch,
-      propagation: new Propagation({
-        ...options.propagation,
-        propagators: settings.disabled ? NO_PROPAGATORS : settings.propagators,
-      }),
+      propagation: createPropagation(options),
       capture: createCapture(options.capture),
       upstreams,
       methods: options.vocabulary.methods,
@@ -141,6 +143,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     transports: instruments,
     health: instruments,
     resilience,
+    catalogue: tools.catalogue,
     renderMetrics: (format) => metrics.render(format),
     addUpstreams: (names, programs) => {
       for (const name of names) {
@@ -159,7 +162,16 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   }
 }
 
-function createInstruments(options: TelemetryOptions, upstreams: ReadonlySet<string>): Instruments {
+function createPropagation({ settings, propagation }: TelemetryOptions): Propagation {
+  const propagators = settings.disabled ? NO_PROPAGATORS : settings.propagators
+  return new Propagation({ ...propagation, propagators })
+}
+
+function createInstruments(
+  options: TelemetryOptions,
+  upstreams: ReadonlySet<string>,
+  catalogues: InstrumentSources['catalogues'],
+): Instruments {
   const { version, sessions, health, target, vocabulary } = options
   const instruments = new Instruments(
     {
@@ -167,6 +179,7 @@ function createInstruments(options: TelemetryOptions, upstreams: ReadonlySet<str
       sessions,
       health,
       target,
+      catalogues,
       methods: vocabulary.methods,
       revisions: vocabulary.revisions,
       inFlight: () => boundCounts(options.inFlight(), upstreams),
@@ -230,24 +243,6 @@ function flatten(resource: Resource): AttributeValue[] {
   return Object.entries(resource.attributes).flatMap(([name, value]) =>
     typeof value === 'string' || typeof value === 'number' ? [name, value] : [],
   )
-}
-
-function createSampler(settings: TelemetrySettings): Sampler {
-  const ratio = new TraceIdRatioBasedSampler(settings.samplerRatio)
-  switch (settings.sampler) {
-    case 'always_on':
-      return new AlwaysOnSampler()
-    case 'always_off':
-      return new AlwaysOffSampler()
-    case 'traceidratio':
-      return ratio
-    case 'parentbased_always_on':
-      return new ParentBasedSampler({ root: new AlwaysOnSampler() })
-    case 'parentbased_always_off':
-      return new ParentBasedSampler({ root: new AlwaysOffSampler() })
-    case 'parentbased_traceidratio':
-      return new ParentBasedSampler({ root: ratio })
-  }
 }
 
 /** How often the same complaint of the SDK is logged: an absent collector is said once a minute. */

@@ -89,6 +89,8 @@ const TABLE: readonly (readonly [Outcome, Row])[] = [
   [rejected('breaker_open'), ['breaker_open', 'breaker_open', 'upstream', 'none', true]],
   [rejected('throttled'), ['throttled', 'throttled', 'upstream', 'none', true]],
   [rejected('queue_timeout'), ['queue_timeout', 'queue_timeout', 'sidecar', 'none', true]],
+  [rejected('tool_changed'), ['tool_changed', 'tool_changed', 'policy', 'none', false]],
+  [rejected('tool_unpinned'), ['tool_unpinned', 'tool_unpinned', 'policy', 'none', false]],
   [rejected('draining'), ['draining', 'draining', 'sidecar', 'none', true]],
 ]
 
@@ -178,6 +180,8 @@ describe('The reasons', () => {
       'breaker_open',
       'throttled',
       'queue_timeout',
+      'tool_changed',
+      'tool_unpinned',
       'draining',
     ])
   })
@@ -226,6 +230,8 @@ describe('The limits', () => {
       'replay',
       'captures',
       'server_requests',
+      'catalogue',
+      'recent_calls',
       'label_values',
       'metric_series',
       'metric_series_upstream',

@@ -29,7 +29,7 @@ const iff = (condition: boolean): Wanted => (condition ? 'there' : 'absent')
 const methodOf = ({ values }: Carrier): string => String(values['mcp.method.name'])
 
 /**
- * Absent on calls of other methods. That it is there cannot be told from what was exported: clients
+ * Absent on calls of other methods; what is about no call, such as a breaker, may have it. That it is there cannot be told from what was exported: clients
  * may name nothing, or what no label can hold; test/e2e/otel-scenarios.test.ts holds it against calls.
  */
 const ofMethods =
@@ -77,6 +77,7 @@ export const CONDITIONS: Readonly<Record<string, (carrier: Carrier) => Wanted>> 
   },
   'server.port': ({ values }) => iff(values['server.address'] !== undefined),
   'client.port': ({ values }) => iff(values['client.address'] !== undefined),
+  'sidelight.call.repeats': () => 'free',
   // Absent on the CLIENT span of what an upstream asks a client: that is no attempt.
   'sidelight.attempt': () => 'free',
   'sidelight.request.size': ofAttempts('there'),

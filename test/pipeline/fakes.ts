@@ -164,6 +164,7 @@ export class World {
       readEnvelope: createEnvelopeReader({ depthMax: 50, batchMax: 10 }),
       findUpstream: (name) => (name === 'up' ? upstream : undefined),
       upstreamNames: () => ['up'],
+      checkPins: () => undefined,
       isLongLived,
       watchReply: (head, messages, onOutcome, wanted, speech) =>
         watchReply(

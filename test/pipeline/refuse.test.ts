@@ -67,6 +67,8 @@ describe('The tables of answers', () => {
       breaker_open: { use: 'fallback', status: 503, code: 1031, retryAfterMs: 5_000 },
       throttled: { use: 'fallback', status: 429, code: 1032, retryAfterMs: 5_000 },
       queue_timeout: { use: 'fallback', status: 503, code: 1033, retryAfterMs: 5_000 },
+      tool_changed: { use: 'fallback', status: 403, code: 1040, retryAfterMs: undefined },
+      tool_unpinned: { use: 'fallback', status: 403, code: 1041, retryAfterMs: undefined },
       draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
     })
   })

@@ -37,6 +37,8 @@ describe('The attributes', () => {
       requestSize: 'sidelight.request.size',
       responseSize: 'sidelight.response.size',
       streamKind: 'sidelight.stream.kind',
+      callRepeats: 'sidelight.call.repeats',
+      driftKind: 'sidelight.drift.kind',
       exchangeKind: 'sidelight.exchange.kind',
       sessionEnd: 'sidelight.session.end',
       processEnd: 'sidelight.process.end',
@@ -82,6 +84,7 @@ const SESSION = [
 ]
 const BY_METHOD = ['sidelight.upstream.name', 'mcp.method.name']
 const BY_STREAM = ['sidelight.upstream.name', 'sidelight.stream.kind']
+const TOOL = ['sidelight.upstream.name', 'gen_ai.tool.name']
 
 describe('The metrics', () => {
   it('have these names, kinds, units and attributes', () => {
@@ -160,6 +163,19 @@ describe('The metrics', () => {
         's',
         ['sidelight.upstream.name', 'error.type'],
       ],
+      ['sidelight.catalogue.tools', 'gauge', '{tool}', ['sidelight.upstream.name']],
+      ['sidelight.catalogue.size', 'gauge', 'By', ['sidelight.upstream.name']],
+      ['sidelight.catalogue.tokens', 'gauge', '{token}', ['sidelight.upstream.name']],
+      [
+        'sidelight.catalogue.drifts',
+        'counter',
+        '{drift}',
+        ['sidelight.upstream.name', 'sidelight.drift.kind'],
+      ],
+      ['sidelight.tool.result.size', 'histogram', 'By', TOOL],
+      ['sidelight.tool.result.tokens', 'counter', '{token}', TOOL],
+      ['sidelight.calls.repeated', 'counter', '{call}', TOOL],
+      ['sidelight.calls.after_refusal', 'counter', '{call}', TOOL],
       ['sidelight.limit.hits', 'counter', '{hit}', ['sidelight.limit']],
       [
         'sidelight.telemetry.dropped',
@@ -258,6 +274,14 @@ describe('The metrics', () => {
       'sidelight_stdio_lines_dropped_total',
       'sidelight_upstream_up',
       'sidelight_upstream_health_check_duration_seconds',
+      'sidelight_catalogue_tools',
+      'sidelight_catalogue_size_bytes',
+      'sidelight_catalogue_tokens',
+      'sidelight_catalogue_drifts_total',
+      'sidelight_tool_result_size_bytes',
+      'sidelight_tool_result_tokens_total',
+      'sidelight_calls_repeated_total',
+      'sidelight_calls_after_refusal_total',
       'sidelight_limit_hits_total',
       'sidelight_telemetry_dropped_total',
       'sidelight_config_reloads_total',

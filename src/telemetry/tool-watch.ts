@@ -1,0 +1,90 @@
+/** What calls tell besides their own timing: of tools, what they cost, and of agents that are stuck. */
+
+import type { Call } from '../core/exchange.ts'
+import type { Answered } from '../core/observer.ts'
+import type { Outcome } from '../core/outcome.ts'
+import { AgentSignals, type AgentSignalsOptions, type CallSignals } from './agent-signals.ts'
+import { Catalogue, type CatalogueOptions } from './catalogue.ts'
+import type { Instruments } from './instruments.ts'
+import { OTHER } from './names.ts'
+import { estimateTokens } from './tokens.ts'
+
+export interface ToolWatchParts {
+  readonly catalogue: Catalogue
+  readonly signals: AgentSignals
+  readonly instruments: Instruments
+}
+
+export class ToolWatch {
+  readonly #parts: ToolWatchParts
+
+  constructor(parts: ToolWatchParts) {
+    this.#parts = parts
+  }
+
+  get catalogue(): Catalogue {
+    return this.#parts.catalogue
+  }
+
+  /** The longest result of this call that it wants a copy of; 0 for none. */
+  resultBytesWanted(call: Call): number {
+    return this.#parts.catalogue.resultBytesWanted(call.message.method)
+  }
+
+  begin(call: Call): CallSignals {
+    return this.#parts.signals.begin(call)
+  }
+
+  /** The answer has passed. */
+  answered(call: Call, answered: Answered): void {
+    if (this.resultBytesWanted(call) > 0) this.#parts.catalogue.listed(call, answered)
+  }
+
+  /**
+   * A tool call has ended. `tool` is its label, empty when the tool's name is none; `resultBytes` is 0 when
+   * there was no result.
+   */
+  ended(call: Call, end: ToolCallEnd): void {
+    const { instruments, signals } = this.#parts
+    const labels = [end.upstream, end.tool === '' ? OTHER : end.tool]
+    if (end.resultBytes > 0) {
+      instruments.toolResultSize.record(labels, end.resultBytes)
+      instruments.toolResultTokens.add(labels, estimateTokens(end.resultBytes))
+    }
+    if (end.signals.repeats > 0) instruments.callsRepeated.add(labels, 1)
+    if (end.signals.afterRefusal) instruments.callsAfterRefusal.add(labels, 1)
+    signals.ended(call, end.outcome, end.atMs)
+  }
+}
+
+export interface ToolCallEnd {
+  readonly upstream: string
+  readonly tool: string
+  readonly outcome: Outcome
+  readonly atMs: number
+  readonly resultBytes: number
+  readonly signals: CallSignals
+}
+
+export interface ToolWatchOptions extends Pick<CatalogueOptions, 'pins' | 'log'> {
+  readonly retryAfterMs: AgentSignalsOptions['retryAfterMs']
+}
+
+export function createToolWatch(
+  { pins, log, retryAfterMs }: ToolWatchOptions,
+  parts: Pick<CatalogueOptions, 'upstreams' | 'guard'> & { readonly instruments: Instruments },
+): ToolWatch {
+  const { instruments, ...others } = parts
+  const catalogue = new Catalogue({
+    ...others,
+    pins,
+    log,
+    drifts: instruments.catalogueDrifts,
+    limitHit: (limit) => instruments.limitHit(limit),
+  })
+  const signals = new AgentSignals({
+    retryAfterMs,
+    onForgotten: () => instruments.limitHit('recent_calls'),
+  })
+  return new ToolWatch({ catalogue, signals, instruments })
+}
