@@ -32,6 +32,7 @@ import { createProber } from './health.ts'
 import { createPinCheck, loadPins } from './pins.ts'
 import { withEvents } from './resilience-events.ts'
 import { telemetryRules } from './telemetry-rules.ts'
+import { startTimers } from './timers.ts'
 import { durationOf } from './units.ts'
 import { createUpstreams, type MakeStdio, type Upstreams } from './upstreams.ts'
 
@@ -62,9 +63,6 @@ export interface StartFailure {
   /** Why: the system's code, or what is wrong with a pin file and where. */
   readonly code: string
 }
-
-/** What depends on time is looked after this often: calls that wait, sessions, processes. */
-const SWEEP_INTERVAL_MS = 1_000
 
 /** Most bytes of copies of results, such as lists of tools, that are held at a time. */
 const CAPTURES_BYTES_MAX = 32 * 1024 * 1024
@@ -116,25 +114,23 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   if (options.checksHealth === true) known.prober = createProber(clock, log, telemetry.health)
   const { prober } = known
   for (const one of upstreams.parts) prober?.follow(one.name, one.health)
-  const resumptions = new Resumptions(clock, {
-    callsMax: config.limits.suspendedCalls,
-    waitMs: durationOf(config.limits.suspendedWait),
-    onOverflow: () => observer.limitHit('suspended_calls'),
-  })
+  const resumptions = createResumptions(options, observer)
   const serverRequests = new ServerRequests({
     clock,
     onOverflow: () => observer.limitHit('server_requests'),
   })
-  const sweeper = setInterval(() => {
-    resumptions.sweep()
-    serverRequests.sweep()
-    registry.tick()
-    prober?.tick()
-    telemetry.catalogue.tick(clock.monotonicMs())
-  }, SWEEP_INTERVAL_MS)
-  sweeper.unref()
+  const stopTimers = startTimers({
+    deadlines: () => inFlight.tick(clock.monotonicMs()),
+    sweep: () => {
+      resumptions.sweep()
+      serverRequests.sweep()
+      registry.tick()
+      prober?.tick()
+      telemetry.catalogue.tick(clock.monotonicMs())
+    },
+  })
   const close = async (): Promise<void> => {
-    clearInterval(sweeper)
+    stopTimers()
     resumptions.endAll()
     serverRequests.endAll()
     await prober?.close()
@@ -153,6 +149,14 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     telemetry,
     prober,
     close,
+  })
+}
+
+function createResumptions({ config, clock }: SidecarOptions, observer: CallObserver): Resumptions {
+  return new Resumptions(clock, {
+    callsMax: config.limits.suspendedCalls,
+    waitMs: durationOf(config.limits.suspendedWait),
+    onOverflow: () => observer.limitHit('suspended_calls'),
   })
 }
 

@@ -149,6 +149,7 @@ function httpParts(
     name,
     target: { upstreamName: name, carrier: 'tcp', address: hostOf(url), port: portOf(url) },
     transport,
+    timeouts: timeoutsOf(upstream),
     propagate: propagation(config),
     watchSessions: !sse,
     health:
@@ -196,10 +197,21 @@ function stdioParts(
     name,
     target: { upstreamName: name, carrier: 'pipe', address: undefined, port: undefined },
     transport,
+    timeouts: timeoutsOf(upstream),
     propagate: propagation(config),
     watchSessions: false,
     health: checked ? healthOf(upstream, transport.healthCheck(method, version)) : undefined,
     guard: createGuard(name, upstream, options),
+  }
+}
+
+function timeoutsOf(upstream: UpstreamConfig): UpstreamParts['timeouts'] {
+  const limit = (text: string): number => (text === 'off' ? Infinity : durationOf(text))
+  return {
+    callMs: limit(upstream.timeout),
+    callMaxMs: limit(upstream.timeoutMax),
+    firstByteMs: limit(upstream.timeoutFirstByte),
+    idleMs: limit(upstream.timeoutIdle),
   }
 }
 

@@ -236,7 +236,8 @@ function readHeaders(
 /** Without a word from the operator logs say little, because clients show them to people. */
 function toConfig({ name, upstream }: Target, flags: FlagValues): ConfigResult {
   return validateConfig({
-    upstreams: { [name]: upstream },
+    // Such a client has its own idea of how long a call may take.
+    upstreams: { [name]: { timeout: 'off', timeoutMax: 'off', ...upstream } },
     listen: { admin: flags['admin'] ?? 'off' },
     // Clients do not wait for long when they end their servers.
     shutdown: { drainTimeout: '5s', flushTimeout: '1s' },

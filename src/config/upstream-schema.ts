@@ -58,6 +58,11 @@ const envName = text('the name of an environment variable', (value) =>
 /** Without a NUL byte, which no operating system takes in arguments and variables. */
 const plain = text('a text without NUL bytes', (value) => !value.includes('\u0000'))
 
+/** A limit that can be left out. */
+const limit = z.union([z.literal('off'), wait], {
+  error: 'expected a duration such as 30s or 500ms, more than 0 and at most 24d, or off',
+})
+
 const health = z
   .strictObject({
     method: about(
@@ -133,6 +138,19 @@ export const upstream = z
       z._default(z.record(headerName, headerSource), {}),
       "Headers set on every request to the upstream in place of the client's, such as its credential: a value, with `${NAME}` for one from the environment, or `{ file, prefix }`. Values are never printed.",
     ),
+    timeout: about(
+      z._default(limit, '30s'),
+      'Longest time for a call, from its arrival to the end of its answer; events that come before the answer, such as progress, begin it anew. Streams that stay open have no limit.',
+    ),
+    timeoutMax: about(
+      z._default(limit, '300s'),
+      'Longest time for a call, whatever progress there is.',
+    ),
+    timeoutFirstByte: about(
+      z._default(limit, 'off'),
+      'Longest wait for the head of the reply to a call.',
+    ),
+    timeoutIdle: about(z._default(limit, 'off'), 'Longest silence within the reply to a call.'),
     connectTimeout: about(z._default(wait, '5s'), 'Longest wait for a connection.'),
     connections: about(
       z._default(count, 256),

@@ -70,6 +70,7 @@ export function receive(
     },
     abort: () => void outgoing.destroy(),
     cancelCall: () => {},
+    tick: () => {},
   }
   stages.inFlight.add(reading)
   readBody(

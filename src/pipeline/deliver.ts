@@ -5,12 +5,12 @@
 
 import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
-import type { AttemptFacts } from '../core/observer.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import { DRAINING, type Outcome } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/permit.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
+import { lastEvent, takeBackCalls } from './deadline.ts'
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import { logUpstreamFailure } from './log-failure.ts'
@@ -18,6 +18,7 @@ import { answerInternal, answerRefusal } from './refuse.ts'
 import { ReplyCopy } from './reply-copy.ts'
 import { afterStream, mayComeBack, outcomeOfStatus, streamKindOf } from './reply-facts.ts'
 import { ReplySpeech } from './reply-speech.ts'
+import { ReplyTimes } from './reply-times.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT } from './resumptions.ts'
 import { isSigned } from './signed.ts'
 import type { ReplyWatch, Stages, Upstream } from './stages.ts'
@@ -41,10 +42,7 @@ export class Delivery implements ReplySink, Stoppable {
   inFlightIndex = -1
   readonly #parts: DeliveryParts
   #flight: Flight | undefined
-  /** What the attempt under way takes. */
-  #attempt: AttemptFacts | undefined
-  /** When handing on what came began; 0 while nothing is being handed on. */
-  #sinceMs = 0
+  readonly #times: ReplyTimes
   #headSent = false
   #over = false
   #status = 0
@@ -54,6 +52,7 @@ export class Delivery implements ReplySink, Stoppable {
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts
+    this.#times = new ReplyTimes(parts.stages.clock)
     this.#speech = new ReplySpeech(parts)
     this.#copy = new ReplyCopy({
       stages: parts.stages,
@@ -95,7 +94,7 @@ export class Delivery implements ReplySink, Stoppable {
   #send(): void {
     const { exchange, stages, upstream, ledger } = this.#parts
     const { attempt, injections } = ledger.attemptStarted(upstream.target)
-    this.#attempt = attempt
+    this.#times.attempt = attempt
     const writesBody = upstream.propagate.meta && injections.length > 0 && !isSigned(exchange)
     const body = writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body
     attempt.requestBytes = body.length
@@ -113,8 +112,7 @@ export class Delivery implements ReplySink, Stoppable {
 
   head(status: number, statusMessage: string, rawHeaders: string[]): void {
     this.#status = status
-    this.#comes()
-    if (this.#attempt !== undefined) this.#attempt.headMs = this.#sinceMs
+    this.#times.head()
     try {
       this.#parts.client.head(status, statusMessage, rawHeaders)
     } catch {
@@ -131,23 +129,24 @@ export class Delivery implements ReplySink, Stoppable {
     } catch (error) {
       this.#copy.failed(error)
     }
-    this.#handedOn()
+    this.#times.handedOn()
   }
 
   data(chunk: Buffer): boolean {
-    this.#comes()
-    if (this.#attempt !== undefined) this.#attempt.responseBytes += chunk.length
+    this.#times.comes()
+    const { attempt } = this.#times
+    if (attempt !== undefined) attempt.responseBytes += chunk.length
     if (!this.#parts.client.write(chunk)) this.#clientBehind = true
     this.#copy.write(chunk)
-    this.#handedOn()
+    this.#times.handedOn()
     return !this.#clientBehind && !this.#copy.behind
   }
 
   end(): void {
-    this.#comes()
+    this.#times.comes()
     this.#parts.client.end()
     this.#copy.end(() => this.#finish(outcomeOfStatus(this.#status)))
-    this.#handedOn()
+    this.#times.handedOn()
   }
 
   failed(failure: TransportFailure): void {
@@ -166,9 +165,25 @@ export class Delivery implements ReplySink, Stoppable {
     logUpstreamFailure(stages.log, exchange, failure)
     this.#copy.drop()
     if (failure.incident !== undefined) this.#parts.permit.failedIn(failure.incident)
-    if (this.#headSent) client.abort()
-    else client.answer(answerRefusal(exchange, outcome, stages.rejections))
+    if (!this.#headSent) client.answer(answerRefusal(exchange, outcome, stages.rejections))
+    else if (failure.reason === 'timeout' && this.#copy.betweenEvents && !this.#clientBehind) {
+      client.write(lastEvent(exchange, outcome))
+      client.end()
+    } else client.abort()
     this.#finish(outcome)
+  }
+
+  tick(nowMs: number): void {
+    const { exchange, upstream, ledger } = this.#parts
+    const attempt = this.#times.attempt
+    if (attempt === undefined || this.longLived) return
+    // What a server still says after the answer is not the call's time.
+    if (this.#headSent && !ledger.waits) return
+    if (!this.#times.isLate(upstream.timeouts, exchange.readAtMs, nowMs)) return
+    this.#flight?.abort()
+    const sent = attempt.handedMs > 0
+    if (sent) takeBackCalls(exchange, upstream, nowMs)
+    this.failed({ reason: 'timeout', sent, stale: false, detail: 'timeout' })
   }
 
   cancelled(): void {
@@ -208,12 +223,14 @@ export class Delivery implements ReplySink, Stoppable {
 
   #watchBody(status: number, rawHeaders: readonly string[]): void {
     const contentType = findHeader(rawHeaders, 'content-type')
-    if (this.#attempt !== undefined) {
+    const { attempt } = this.#times
+    if (attempt !== undefined) {
       const { exchange } = this.#parts
-      this.#attempt.stream = streamKindOf(exchange, status, contentType, this.longLived)
+      attempt.stream = streamKindOf(exchange, status, contentType, this.longLived)
     }
     const watch = this.#createWatch({ status, contentType })
-    if (watch !== undefined) this.#copy.begin(watch, findHeader(rawHeaders, 'content-encoding'))
+    const encoding = findHeader(rawHeaders, 'content-encoding')
+    if (watch !== undefined) this.#copy.begin(watch, encoding, attempt?.stream !== undefined)
   }
 
   #createWatch(head: Parameters<Stages['watchReply']>[0]): ReplyWatch | undefined {
@@ -240,29 +257,13 @@ export class Delivery implements ReplySink, Stoppable {
   }
 
   #noteEvents(): void {
-    const attempt = this.#attempt
-    const { events } = this.#copy
-    if (attempt === undefined || events === attempt.events) return
-    if (attempt.firstEventMs === 0) attempt.firstEventMs = this.#parts.stages.clock.monotonicMs()
-    const fresh = events - attempt.events
-    attempt.events = events
-    this.#parts.ledger.eventsPassed(attempt, fresh)
-  }
-
-  /** Something of the reply has come. */
-  #comes(): void {
-    this.#sinceMs = this.#parts.stages.clock.monotonicMs()
-  }
-
-  /** It has been handed on. */
-  #handedOn(): void {
-    if (this.#sinceMs === 0 || this.#attempt === undefined) return
-    this.#attempt.replyMs += this.#parts.stages.clock.monotonicMs() - this.#sinceMs
-    this.#sinceMs = 0
+    const { attempt } = this.#times
+    const fresh = this.#times.passed(this.#copy.events)
+    if (attempt !== undefined && fresh > 0) this.#parts.ledger.eventsPassed(attempt, fresh)
   }
 
   get #mayRetry(): boolean {
-    return !this.#headSent && (this.#attempt?.number ?? 0) < ATTEMPTS_MAX
+    return !this.#headSent && (this.#times.attempt?.number ?? 0) < ATTEMPTS_MAX
   }
 
   #resume(): void {
@@ -284,8 +285,7 @@ export class Delivery implements ReplySink, Stoppable {
     const { ledger, permit, stages, exchange } = this.#parts
     stages.inFlight.remove(this)
     this.#copy.drop()
-    this.#handedOn()
-    if (this.#attempt !== undefined) this.#attempt.endedMs = stages.clock.monotonicMs()
+    this.#times.end()
     try {
       if (exchange.endpoint === 'sse_post' && !this.#answersElsewhere) ledger.unsuspendAll()
       ledger.endAll(outcome)

@@ -12,6 +12,8 @@ export interface Stoppable {
   abort(): void
   /** Ends the call with this id, if it is one of this session's. */
   cancelCall(sessionKey: string, idKey: string): void
+  /** Ends what takes too long. */
+  tick(nowMs: number): void
 }
 
 /**
@@ -66,6 +68,12 @@ export class InFlight {
   /** The client took a call back. */
   cancelCall(sessionKey: string, idKey: string): void {
     for (const delivery of this.#active.slice()) delivery.cancelCall(sessionKey, idKey)
+  }
+
+  /** Ends what takes too long. To be called often: it costs less than a timer for each call. */
+  tick(nowMs: number): void {
+    // Whatever ends gives its place to the last one, which has been looked at.
+    for (let i = this.#active.length - 1; i >= 0; i -= 1) this.#active[i]?.tick(nowMs)
   }
 
   /** Resolves when nothing is under way. */

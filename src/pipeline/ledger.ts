@@ -136,6 +136,13 @@ export class Ledger {
     this.#stages.resumptions.suspend(this.#exchange, index, options, settle, wanted)
   }
 
+  /** True while the answer to a call is waited for here. */
+  get waits(): boolean {
+    return this.#exchange.calls.some(
+      ({ outcome }, index) => outcome === undefined && this.#suspended?.has(index) !== true,
+    )
+  }
+
   /** True while the answer to a call is waited for elsewhere. */
   get suspends(): boolean {
     return this.#suspended !== undefined && this.#suspended.size > 0

@@ -16,6 +16,8 @@ export class ReplyCopy {
   #watch: ReplyWatch | undefined
   #tee: DecodeTee | undefined
   #dropped = false
+  #plain = false
+  #last: Buffer | undefined
   /** True while decoding cannot keep up. */
   behind = false
 
@@ -31,8 +33,15 @@ export class ReplyCopy {
     return this.#watch?.events ?? 0
   }
 
+  /** True when events pass uncompressed and the last one was whole, as far as the last piece tells. */
+  get betweenEvents(): boolean {
+    if (!this.#plain) return false
+    return this.#last === undefined || /\n\r?\n$/.test(this.#last.toString('latin1', -4))
+  }
+
   /** From now on the body is watched, unless it cannot be decoded. */
-  begin(watch: ReplyWatch, contentEncoding: string | undefined): void {
+  begin(watch: ReplyWatch, contentEncoding: string | undefined, isStream: boolean): void {
+    this.#plain = isStream && contentEncoding === undefined
     const tee = this.#options.stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
     if (tee === 'unreadable') return
     this.#watch = watch
@@ -44,6 +53,7 @@ export class ReplyCopy {
   }
 
   write(chunk: Buffer): void {
+    this.#last = chunk
     if (this.#tee === undefined) this.#observe(chunk)
     else if (!this.#tee.write(chunk)) this.behind = true
   }

@@ -1,5 +1,6 @@
 /** What the pipeline needs from the rest of the sidecar. Each field is one stage or one source. */
 
+import type { Timeouts } from './deadline.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange, HeaderRecord } from '../core/exchange.ts'
 import type { Log } from '../core/log.ts'
@@ -100,6 +101,7 @@ export interface Upstream {
   readonly name: string
   readonly target: AttemptTarget
   readonly transport: Transport
+  readonly timeouts: Timeouts
   /** Which carriers of trace context are written on the way out. */
   readonly propagate: { readonly meta: boolean; readonly headers: boolean }
   /** Everything that may say no, or wait, before a byte is sent. */

@@ -58,6 +58,9 @@ export class Turn implements Stoppable {
     this.#parts.ledger.endAll({ kind: 'internal' })
   }
 
+  /** Whoever keeps the queue knows how long one may wait. */
+  tick(): void {}
+
   cancelCall(sessionKey: string, idKey: string): void {
     const { exchange, ledger, client } = this.#parts
     if (this.#over || sessionKeyOf(exchange) !== sessionKey) return

@@ -18,6 +18,12 @@ export interface UpstreamParts {
   readonly name: string
   readonly target: AttemptTarget
   readonly transport: Transport
+  readonly timeouts: {
+    readonly callMs: number
+    readonly callMaxMs: number
+    readonly firstByteMs: number
+    readonly idleMs: number
+  }
   readonly propagate: { readonly meta: boolean; readonly headers: boolean }
   /** True when the upstream keeps its sessions itself, so that they are only watched here. */
   readonly watchSessions: boolean

@@ -11,6 +11,7 @@ import { isLongLived } from '../../src/mcp/methods.ts'
 import { watchReply, watchStream } from '../../src/mcp/reply-watch.ts'
 import { spliceMeta } from '../../src/mcp/splice-meta.ts'
 import { CaptureBudget } from '../../src/mcp/text-capture.ts'
+import type { Timeouts } from '../../src/pipeline/deadline.ts'
 import { handle } from '../../src/pipeline/handle.ts'
 import { InFlight } from '../../src/pipeline/in-flight.ts'
 import { Resumptions } from '../../src/pipeline/resumptions.ts'
@@ -98,11 +99,19 @@ export const STALE: TransportFailure = {
   detail: 'ECONNRESET',
 }
 
+const NO_TIMEOUTS: Timeouts = {
+  callMs: Infinity,
+  callMaxMs: Infinity,
+  firstByteMs: Infinity,
+  idleMs: Infinity,
+}
+
 export interface WorldOptions {
   readonly rejections?: 'mcp' | 'http'
   readonly stages?: Partial<Stages>
   /** What the observer injects; none when undefined. */
   readonly injection?: Injection
+  readonly timeouts?: Timeouts
   readonly propagate?: { readonly meta: boolean; readonly headers: boolean }
   readonly admit?: Rejection
   /** The longest result that the observer wants a copy of. */
@@ -185,6 +194,7 @@ export class World {
     return {
       name: 'up',
       target: { upstreamName: 'up', carrier: 'tcp', address: 'host', port: 80 },
+      timeouts: options.timeouts ?? NO_TIMEOUTS,
       propagate: options.propagate ?? { meta: true, headers: true },
       admit: () => {
         if (options.admit !== undefined) return options.admit

@@ -10,6 +10,7 @@ function delivery(told: string[], name: string, longLived: boolean): Stoppable {
     stop: () => told.push(`stop ${name}`),
     abort: () => told.push(`abort ${name}`),
     cancelCall: () => {},
+    tick: () => {},
   }
 }
 
@@ -63,6 +64,7 @@ describe('The deliveries under way', () => {
           aborts += 1
         },
         cancelCall: () => {},
+        tick: () => {},
       }
       inFlight.add(one)
     }

@@ -1,0 +1,62 @@
+/** When things of a reply came, for what an attempt took and for whether a call takes too long. */
+
+import type { Clock } from '../core/clock.ts'
+import type { AttemptFacts } from '../core/observer.ts'
+import { isLate, type Timeouts } from './deadline.ts'
+
+export class ReplyTimes {
+  readonly #clock: Clock
+  /** The attempt under way. */
+  attempt: AttemptFacts | undefined
+  /** When handing on what came began; 0 while nothing is being handed on. */
+  #sinceMs = 0
+  /** When something of the reply last came; 0 before its head. */
+  #heardMs = 0
+  /** When an event last came. */
+  #movedMs = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The head has come. */
+  head(): void {
+    this.comes()
+    if (this.attempt !== undefined) this.attempt.headMs = this.#sinceMs
+  }
+
+  /** Something of the reply has come. */
+  comes(): void {
+    this.#sinceMs = this.#clock.monotonicMs()
+    this.#heardMs = this.#sinceMs
+  }
+
+  /** It has been handed on. */
+  handedOn(): void {
+    if (this.#sinceMs === 0 || this.attempt === undefined) return
+    this.attempt.replyMs += this.#clock.monotonicMs() - this.#sinceMs
+    this.#sinceMs = 0
+  }
+
+  /** So many events have passed. Returns how many of them are new. */
+  passed(events: number): number {
+    const { attempt } = this
+    if (attempt === undefined || events === attempt.events) return 0
+    if (attempt.firstEventMs === 0) attempt.firstEventMs = this.#clock.monotonicMs()
+    this.#movedMs = this.#heardMs
+    const fresh = events - attempt.events
+    attempt.events = events
+    return fresh
+  }
+
+  end(): void {
+    this.handedOn()
+    if (this.attempt !== undefined) this.attempt.endedMs = this.#clock.monotonicMs()
+  }
+
+  isLate(limits: Timeouts, beganMs: number, nowMs: number): boolean {
+    const attemptMs = this.attempt?.startedMs ?? nowMs
+    const [movedMs, heardMs] = [this.#movedMs, this.#heardMs]
+    return isLate(limits, { beganMs, attemptMs, movedMs, heardMs }, nowMs)
+  }
+}
