@@ -81,13 +81,19 @@ export function validateConfig(
   value: unknown,
   lineAt: (path: readonly PropertyKey[]) => number | undefined = () => undefined,
 ): ConfigResult {
-  const result = configSchema.safeParse(value)
+  const result = configSchema.safeParse(value, NO_WORDS)
   if (!result.success) {
     return invalid(result.error.issues.flatMap((issue) => toProblems(issue, value, lineAt)))
   }
   const clash = findPathClash(result.data, lineAt) ?? findLoop(result.data, lineAt)
   return clash === undefined ? { kind: 'config', config: result.data } : invalid([clash])
 }
+
+/**
+ * What the schema says in our own words stays; all else is said by describeIssue. Without this, zod
+ * would say it in the words of a locale, when another package of the process has loaded one.
+ */
+const NO_WORDS = { error: () => 'Invalid input' }
 
 function invalid(problems: readonly ConfigProblem[]): ConfigResult {
   return { kind: 'invalid', problems }

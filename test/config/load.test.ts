@@ -34,6 +34,17 @@ describe('A configuration file', () => {
     ])
   })
 
+  it('is refused in our own words, also where another package has given zod a language', async () => {
+    const { config, locales } = await import('zod')
+    const before = { ...config() }
+    config(locales.en())
+    try {
+      assert.deepEqual(problems('[]'), ['f: expected a mapping of keys to values'])
+    } finally {
+      config(before)
+    }
+  })
+
   it('is a mapping', () => {
     for (const source of ['[]', '5', 'text']) {
       assert.deepEqual(problems(source), ['f: expected a mapping of keys to values'], source)
