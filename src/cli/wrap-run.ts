@@ -233,11 +233,21 @@ function readHeaders(
   return headers
 }
 
+/** As many calls of the one client as may be under way in all (`limits.streams`). */
+const ONE_CLIENTS_CALLS_MAX = 10_000
+
 /** Without a word from the operator logs say little, because clients show them to people. */
 function toConfig({ name, upstream }: Target, flags: FlagValues): ConfigResult {
   return validateConfig({
-    // Such a client has its own idea of how long a call may take.
-    upstreams: { [name]: { timeout: 'off', timeoutMax: 'off', ...upstream } },
+    // Such a client has its own idea of how long a call may take, and waits for itself alone.
+    upstreams: {
+      [name]: {
+        timeout: 'off',
+        timeoutMax: 'off',
+        concurrency: ONE_CLIENTS_CALLS_MAX,
+        ...upstream,
+      },
+    },
     listen: { admin: flags['admin'] ?? 'off' },
     // Clients do not wait for long when they end their servers.
     shutdown: { drainTimeout: '5s', flushTimeout: '1s' },

@@ -135,7 +135,7 @@ describe('An upstream that fails', () => {
 
   it('gets one trial at a time, of a hundred calls at once', async () => {
     const upstream = await startRawUpstream(fail)
-    const sidecar = await startScene(upstream, { breaker: QUICK })
+    const sidecar = await startScene(upstream, { breaker: QUICK, health: { method: 'off' } })
     for (let id = 1; id <= 5; id += 1) await ask(sidecar, call(id))
     const held: Reply[] = []
     upstream.handle((_request, reply) => void held.push(reply))

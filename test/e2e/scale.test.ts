@@ -32,7 +32,10 @@ const GROWTH_MIB_MAX = 24
 const ABANDONED = 10_000
 
 function startSidecar(upstream: object, limits: object = {}): Promise<SidecarProcess> {
-  const config = { upstreams: { main: upstream }, limits: { sessionIdle: '2s', ...limits } }
+  const config = {
+    upstreams: { main: { ...upstream, concurrency: 10_000 } },
+    limits: { sessionIdle: '2s', ...limits },
+  }
   const env = { NODE_OPTIONS: `--expose-gc --import ${GARBAGE}` }
   return withFile(JSON.stringify(config), (file) =>
     startSidecarProcess({ args: ['--config', file], env }),

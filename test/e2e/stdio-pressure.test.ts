@@ -27,11 +27,16 @@ const MB = 1_000_000
 const NOT_READING = /does not read what it is sent/
 
 function startScene(config: Readonly<Record<string, unknown>> = {}): Promise<TestSidecar> {
-  return startTestSidecar({ upstreams: { main: { command: FAULT_SERVER } }, config })
+  return startTestSidecar({
+    upstreams: { main: { command: FAULT_SERVER, concurrency: 10_000 } },
+    config,
+  })
 }
 
 function startApart(): Promise<SidecarProcess> {
-  const config = { upstreams: { main: { command: FAULT_SERVER, health: { method: 'off' } } } }
+  const config = {
+    upstreams: { main: { command: FAULT_SERVER, concurrency: 10_000, health: { method: 'off' } } },
+  }
   return withFile(JSON.stringify(config), (file) =>
     startSidecarProcess({ args: ['--config', file] }),
   )
