@@ -7,7 +7,7 @@
  */
 
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -50,6 +50,7 @@ const USAGE = `Usage: npm run bench:faults -- [flags]
   --bad N          Seconds of the fault. Default 40.
   --again N        Seconds after the fault. Default 20.
   --out FILE       Write the result here. Default bench/results/DATE-faults.json.
+  --keep FILE      Add the runs of this earlier result that are not measured again.
   --assert         Exit with 1 unless the requirement is met.
   --help           Print this.
 `
@@ -60,6 +61,7 @@ interface FaultOptions {
   readonly rounds: number
   readonly seconds: { readonly well: number; readonly bad: number; readonly again: number }
   readonly out: string
+  readonly keep: string | undefined
   readonly assert: boolean
 }
 
@@ -74,6 +76,7 @@ function readOptions(args: readonly string[], today: string): FaultOptions | str
       bad: { type: 'string', default: '40' },
       again: { type: 'string', default: '20' },
       out: { type: 'string' },
+      keep: { type: 'string' },
       assert: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -98,8 +101,19 @@ function readOptions(args: readonly string[], today: string): FaultOptions | str
     rounds,
     seconds,
     out: values.out ?? fileURLToPath(new URL(`results/${today}-faults.json`, import.meta.url)),
+    keep: values.keep,
     assert: values.assert,
   }
+}
+
+/** The runs of an earlier result that none of these is in place of. */
+function keptFrom(file: string | undefined, runs: readonly ScenarioRun[]): readonly ScenarioRun[] {
+  if (file === undefined) return []
+  const earlier: FaultRun = JSON.parse(readFileSync(file, 'utf8'))
+  return earlier.runs.filter(
+    ({ scenario, target }) =>
+      !runs.some((one) => one.scenario === scenario && one.target === target),
+  )
 }
 
 async function run(options: FaultOptions, startedAt: Date): Promise<FaultRun> {
@@ -115,6 +129,7 @@ async function run(options: FaultOptions, startedAt: Date): Promise<FaultRun> {
       }
     }
   }
+  const all = [...keptFrom(options.keep, runs), ...runs]
   return {
     version: 1,
     startedAt: startedAt.toISOString(),
@@ -126,8 +141,8 @@ async function run(options: FaultOptions, startedAt: Date): Promise<FaultRun> {
     },
     machine,
     loadAverage: { before, after: loadAverage() },
-    requirement: judgeFaults(runs),
-    runs,
+    requirement: judgeFaults(all),
+    runs: all,
   }
 }
 

@@ -21,7 +21,7 @@ import { playSteps, realTime, seeded, type FaultTime, type Random, type Step } f
 import { Shaper } from './shaper.ts'
 
 /** More connections than this are reset, and counted. */
-const CONNECTIONS_MAX = 1_024
+const CONNECTIONS_MAX = 4_096
 
 export interface FaultProxyOptions {
   /** The server behind it. */
