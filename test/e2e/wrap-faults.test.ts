@@ -217,7 +217,7 @@ test('a wrapped client goes on after the server has forgotten its session', asyn
 test('a flag that is wrong starts nothing', async () => {
   const file = join(tmpdir(), `sidelight-started-${process.pid}`)
   const wrap = startWrapProcess(['--name', 'BAD NAME', '--', '/bin/sh', '-c', `touch '${file}'`])
-  assert.equal((await wrap.ended(SOON)).code, 2)
+  assert.equal((await wrap.ended(END_WITHIN)).code, 2)
   assert.match(wrap.stderr, /name/)
   assert.equal(existsSync(file), false)
 })
@@ -226,9 +226,9 @@ test('a flag that is wrong starts nothing', async () => {
 function outcomesOf({ errors }: Wrapped): readonly string[] {
   const records = errors
     .split('\n')
-    .filter((line) => line.includes('"call.ended"'))
-    .map((line) => parseJson<{ attributes: { target: string; outcome: string } }>(line).attributes)
-  return records.map(({ target, outcome }) => `${target} ${outcome}`)
+    .filter((line) => line.includes('"sidelight.call.ended"'))
+    .map((line) => parseJson<{ attributes: Record<string, string> }>(line).attributes)
+  return records.map((one) => `${one['gen_ai.tool.name']} ${one['sidelight.outcome']}`)
 }
 
 test('each request of a batch has its own outcome, though the server answers them line by line', async () => {

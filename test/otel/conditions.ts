@@ -52,6 +52,9 @@ function ofAttempts(wanted: Wanted) {
   return (carrier: Carrier): Wanted => (isAttempt(carrier) ? wanted : 'absent')
 }
 
+const REQUEST_METHODS =
+  /^(initialize|ping|(tools|resources|prompts|sampling|completion|roots|elicitation|logging|server|subscriptions|tasks)\/.+)$/
+
 export const CONDITIONS: Readonly<Record<string, (carrier: Carrier) => Wanted>> = {
   'gen_ai.tool.name': ofMethods((method) => method === 'tools/call'),
   'gen_ai.prompt.name': ofMethods((method) => method === 'prompts/get'),
@@ -64,7 +67,10 @@ export const CONDITIONS: Readonly<Record<string, (carrier: Carrier) => Wanted>> 
       ? 'free'
       : iff(values['sidelight.outcome'] === 'rpc_error'),
   'jsonrpc.request.id': (carrier) => {
-    if (methodOf(carrier).startsWith('notifications/')) return 'absent'
+    const method = methodOf(carrier)
+    if (method.startsWith('notifications/')) return 'absent'
+    // A method that MCP does not have may be a notification all the same.
+    if (!REQUEST_METHODS.test(method)) return 'free'
     return ANSWERED.has(carrier.values['sidelight.outcome']) ? 'there' : 'free'
   },
   'jsonrpc.protocol.version': ({ values }) =>
