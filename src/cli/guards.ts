@@ -10,20 +10,29 @@ import type { GuardSettings } from '../resilience/guard-parts.ts'
 import type { SignalRules } from '../resilience/signals.ts'
 import { systemTimers } from '../resilience/timers.ts'
 import { UpstreamGuard } from '../resilience/upstream-guard.ts'
+import { probeOf, type AskHealth } from './health.ts'
 import { durationOf } from './units.ts'
 
 type UpstreamConfig = Config['upstreams'][string]
 type BreakerConfig = UpstreamConfig['breaker']
 
-/** A probe that has not answered after so long has failed. */
-const PROBE_MS = 10_000
+/** A probe that has not answered so long after its own time limit has failed. */
+const PROBE_GRACE_MS = 5_000
 
 const RANDOM_STEPS = 2 ** 32
 
+export interface GuardOptions {
+  readonly clock: Clock
+  readonly resilience: ResilienceObserver
+  readonly askHealth: AskHealth
+}
+
+/** `checked` says whether the upstream's health is checked, so that an open breaker has whom to ask. */
 export function createGuard(
   upstream: string,
   config: UpstreamConfig,
-  { clock, resilience }: { readonly clock: Clock; readonly resilience: ResilienceObserver },
+  checked: boolean,
+  { clock, resilience, askHealth }: GuardOptions,
 ): UpstreamGuard {
   return new UpstreamGuard({
     upstream,
@@ -33,12 +42,13 @@ export function createGuard(
     random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
     observer: resilience,
     isLongLived,
+    probe: checked ? probeOf(upstream, askHealth, clock) : undefined,
   })
 }
 
 function guardSettings(config: UpstreamConfig): GuardSettings {
   const { breaker, concurrency, adaptiveConcurrency, queue, queueTimeout, retryBudget } = config
-  const settings = breaker.mode === 'off' ? undefined : breakerSettings(breaker)
+  const settings = breaker.mode === 'off' ? undefined : breakerSettings(config)
   return {
     breaker: settings,
     toolBreaker:
@@ -54,7 +64,7 @@ function guardSettings(config: UpstreamConfig): GuardSettings {
   }
 }
 
-function breakerSettings(breaker: BreakerConfig): BreakerSettings {
+function breakerSettings({ breaker, health }: UpstreamConfig): BreakerSettings {
   return {
     failuresInRow: breaker.failureThreshold,
     failureRate: breaker.failureRate,
@@ -67,7 +77,7 @@ function breakerSettings(breaker: BreakerConfig): BreakerSettings {
     openMsMax: durationOf(breaker.recoveryTimeout),
     successes: breaker.successThreshold,
     trialMs: durationOf(breaker.timeout),
-    probeMs: PROBE_MS,
+    probeMs: durationOf(health.timeout) + PROBE_GRACE_MS,
     slowStartMs: durationOf(breaker.slowStart),
     reportOnly: breaker.mode === 'report',
   }

@@ -5,7 +5,11 @@ import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { HealthObserver } from '../core/observer.ts'
 import type { Readiness } from '../http/admin-app.ts'
+import type { Probe, ProbeResult } from '../resilience/breaker-state.ts'
 import { Prober, type UpstreamHealth } from '../upstream/prober.ts'
+
+/** Asks an upstream now whether it is up; undefined when its health is not checked. */
+export type AskHealth = (upstream: string) => Promise<boolean | undefined>
 
 /** As fine as chance has to be to spread what many sidecars do. */
 const RANDOM_STEPS = 2 ** 32
@@ -17,6 +21,17 @@ export function createProber(clock: Clock, log: Log, observer: HealthObserver): 
     observer,
     random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
   })
+}
+
+/** The same as the question of an open breaker. */
+export function probeOf(upstream: string, ask: AskHealth, clock: Clock): Probe {
+  return (done) => {
+    const told = (result: ProbeResult): void => done(result, clock.monotonicMs())
+    ask(upstream).then(
+      (up) => told(up === undefined ? 'unknown' : up ? 'alive' : 'dead'),
+      () => told('unknown'),
+    )
+  }
 }
 
 /**

@@ -14,7 +14,6 @@ import { createEnvelopeReader } from '../mcp/read-envelope.ts'
 import { watchReply, watchStream } from '../mcp/reply-watch.ts'
 import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
 import { spliceMeta } from '../mcp/splice-meta.ts'
-import { CaptureBudget } from '../mcp/text-capture.ts'
 import { InFlight } from '../pipeline/in-flight.ts'
 import { retryAfterOf } from '../pipeline/refuse.ts'
 import { Resumptions } from '../pipeline/resumptions.ts'
@@ -28,6 +27,7 @@ import type { Prober } from '../upstream/prober.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
 import { createBreakerAdmin } from './breaker-admin.ts'
+import { createBudget } from './capture-budget.ts'
 import { createProber } from './health.ts'
 import { createPinCheck, loadPins } from './pins.ts'
 import { withEvents } from './resilience-events.ts'
@@ -63,9 +63,6 @@ export interface StartFailure {
   /** Why: the system's code, or what is wrong with a pin file and where. */
   readonly code: string
 }
-
-/** Most bytes of copies of results, such as lists of tools, that are held at a time. */
-const CAPTURES_BYTES_MAX = 32 * 1024 * 1024
 
 /** Everything of a sidecar but what listens. */
 export interface Parts {
@@ -103,7 +100,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     ...options,
     observer: telemetry.transports,
     resilience: withEvents(telemetry.resilience, log),
-    makeStdio: options.makeStdio,
+    askHealth: async (name) => known.prober?.check(name),
   })
   if ('kind' in upstreams) {
     await telemetry.shutdown(0)
@@ -172,13 +169,6 @@ function createRegistry(
     telemetry.transports,
   )
   return new UpstreamRegistry(upstreams.parts, new Limiter(limits.streams), sessions, clock)
-}
-
-function createBudget(observer: CallObserver): CaptureBudget {
-  return new CaptureBudget({
-    bytesMax: CAPTURES_BYTES_MAX,
-    onFull: () => observer.limitHit('captures'),
-  })
 }
 
 function fileFailure({ file, code }: HeaderFileFailure): StartFailure {

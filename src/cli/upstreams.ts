@@ -21,6 +21,7 @@ import type { TransportObserver } from '../core/observer.ts'
 import type { Transport } from '../upstream/transport.ts'
 import type { ResilienceObserver } from '../core/breaker.ts'
 import { createGuard } from './guards.ts'
+import type { AskHealth } from './health.ts'
 import { durationOf, sizeOf } from './units.ts'
 
 type UpstreamConfig = Config['upstreams'][string]
@@ -35,9 +36,11 @@ export interface UpstreamsOptions {
   readonly log: Log
   readonly observer: TransportObserver
   /** Makes the transports of stdio upstreams in another way. */
-  readonly makeStdio: MakeStdio | undefined
+  readonly makeStdio?: MakeStdio | undefined
   /** Told of what keeps calls from upstreams. */
   readonly resilience: ResilienceObserver
+  /** Called later only: whoever checks health is made after the upstreams. */
+  readonly askHealth: AskHealth
 }
 
 /** What a transport to a process is made of. */
@@ -158,7 +161,7 @@ function httpParts(
         : healthOf(upstream, (signal) =>
             sse ? checkSse(link, signal) : check.run(new HttpLink(link, signal)),
           ),
-    guard: createGuard(name, upstream, options),
+    guard: createGuard(name, upstream, check !== undefined, options),
   }
 }
 
@@ -201,7 +204,7 @@ function stdioParts(
     propagate: propagation(config),
     watchSessions: false,
     health: checked ? healthOf(upstream, transport.healthCheck(method, version)) : undefined,
-    guard: createGuard(name, upstream, options),
+    guard: createGuard(name, upstream, checked, options),
   }
 }
 

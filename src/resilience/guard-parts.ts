@@ -32,7 +32,8 @@ export interface GuardParts {
   readonly random: () => number
   readonly observer: ResilienceObserver
   readonly isLongLived: (method: string) => boolean
-  readonly probe?: Probe
+  /** What an open breaker asks; undefined when nothing can be asked. */
+  readonly probe: Probe | undefined
 }
 
 /** A call that waits for its turn. */
@@ -40,4 +41,13 @@ export interface GuardQueued {
   readonly kind: 'queued'
   start(done: (result: GuardPass | Rejection) => void): void
   leave(): void
+}
+
+/** The same probe, with something to do after each answer. */
+export function andThen(probe: Probe, then: () => void): Probe {
+  return (done) =>
+    probe((result, atMs) => {
+      done(result, atMs)
+      then()
+    })
 }

@@ -11,7 +11,7 @@ import { Breaker, REFUSED, UNCOUNTED } from './breaker.ts'
 import { NOTHING, type BreakerSettings, type Override } from './breaker-state.ts'
 import { CallGate } from './call-gate.ts'
 import { GradientLimit } from './gradient.ts'
-import type { GuardParts, GuardQueued, GuardSettings } from './guard-parts.ts'
+import { andThen, type GuardParts, type GuardQueued, type GuardSettings } from './guard-parts.ts'
 import { GuardPass } from './guard-pass.ts'
 import { Patience } from './patience.ts'
 import { breakerOpen, QUEUE_FULL, queueTimeout, throttled } from './rejections.ts'
@@ -270,7 +270,7 @@ export class UpstreamGuard {
       settings,
       nowMs: clock.monotonicMs(),
       random,
-      probe,
+      probe: probe === undefined ? undefined : andThen(probe, () => this.arm()),
       observer: {
         transition: (transition) => this.#changed(transition),
         trialEnded: (result) => observer.trialEnded(upstream, 'upstream', result),

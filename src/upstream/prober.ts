@@ -98,10 +98,10 @@ export class Prober {
     }
   }
 
-  /** Checks one upstream now, or waits for the check under way. False too when there is no such one. */
-  async check(name: string): Promise<boolean> {
+  /** Checks one upstream now, or waits for the check under way. Undefined when it is not checked. */
+  async check(name: string): Promise<boolean | undefined> {
     const watched = this.#watched.get(name)
-    if (watched === undefined || this.#closed) return false
+    if (watched === undefined || this.#closed) return undefined
     return (await (watched.run?.ended ?? this.#start(watched))).up
   }
 

@@ -133,6 +133,40 @@ describe('An upstream that fails', () => {
     assert.deepEqual(states(), ['open', 'half_open', 'closed'])
   })
 
+  it('is asked by health checks while its breaker is open, and tried as soon as it is up', async () => {
+    const upstream = await startRawUpstream(fail)
+    const sidecar = await startScene(upstream, {
+      health: { method: 'discover' },
+      breaker: { openTime: '200ms', recoveryTimeout: '60s', slowStart: '0ms' },
+    })
+    for (let id = 1; id <= 5; id += 1) await ask(sidecar, call(id))
+    const causes = (): unknown[] =>
+      sidecar.logs
+        .filter(({ event }) => event === 'sidelight.breaker.transition')
+        .map(({ fields }) => fields['sidelight.breaker.cause'])
+    // Twice, so that its open time has grown beyond the time between checks.
+    await waitFor(() => causes().filter((one) => one === 'probe_failed').length >= 2, {
+      within: SOON,
+      what: 'two open times to end with a check that failed',
+    })
+    upstream.handle(answerWell)
+    await waitFor(() => causes().includes('probe_passed'), { within: SOON, what: 'a trial' })
+    const methods = upstream.requests.map((request) => request.json()['method'])
+    assert.equal(methods.filter((method) => method === 'tools/call').length, 5)
+    assert.ok(methods.slice(5).every((method) => method === 'server/discover'))
+    assert.equal((await ask(sidecar, call(6))).reason, undefined)
+  })
+
+  it('that is not checked leaves its open state by time alone', async () => {
+    const upstream = await startRawUpstream(fail)
+    const sidecar = await startScene(upstream, { breaker: QUICK, health: { method: 'off' } })
+    for (let id = 1; id <= 5; id += 1) await ask(sidecar, call(id))
+    const causes = (): unknown[] =>
+      sidecar.logs.map(({ fields }) => fields['sidelight.breaker.cause'])
+    await waitFor(() => causes().includes('open_time_over'), { within: SOON, what: 'half open' })
+    assert.equal(upstream.requests.length, 5)
+  })
+
   it('gets one trial at a time, of a hundred calls at once', async () => {
     const upstream = await startRawUpstream(fail)
     const sidecar = await startScene(upstream, { breaker: QUICK, health: { method: 'off' } })

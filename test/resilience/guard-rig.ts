@@ -73,7 +73,7 @@ export class GuardRig {
       random: () => 1,
       observer,
       isLongLived: (method) => method === 'subscriptions/listen',
-      ...(probe === undefined ? {} : { probe }),
+      probe,
     })
   }
 
