@@ -24,6 +24,7 @@ import {
   sourcesPart,
   spanAttributesPart,
 } from './telemetry-docs.ts'
+import { readFaultTable } from './fault-table.ts'
 
 const PARTS: Readonly<Record<string, () => string>> = {
   cli: cliPart,
@@ -36,6 +37,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   events: eventsPart,
   sources: sourcesPart,
   numbers: numbersPart,
+  faults: faultsPart,
 }
 
 /** Each Markdown file with its generated parts made anew. */
@@ -247,6 +249,14 @@ function numbersPart(): string {
     '',
     table(['', 'calls/s', 'ratio to node:http pipe', 'CPU µs per call', 'p50 ms', 'p99 ms'], rows),
   ].join('\n')
+}
+
+/** The newest result that docs/resilience.md shows. */
+const FAULTS_RESULT = 'bench/results/2026-11-26-faults.json'
+
+function faultsPart(): string {
+  const { lead, head, rows } = readFaultTable(FAULTS_RESULT)
+  return [lead, '', table(head, rows)].join('\n')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
