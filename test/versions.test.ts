@@ -20,12 +20,7 @@ const manifest: Readonly<
 > = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const STABLE = ['core', 'resources', 'sdk-logs', 'sdk-metrics', 'sdk-trace']
-const EXPERIMENTAL = [
-  'exporter-metrics-otlp-http',
-  'exporter-metrics-otlp-proto',
-  'otlp-exporter-base',
-  'otlp-transformer',
-]
+const EXPERIMENTAL = ['otlp-exporter-base', 'otlp-transformer']
 
 describe('dependencies', () => {
   it('hold each OpenTelemetry package once', () => {

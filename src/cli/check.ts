@@ -5,7 +5,7 @@ import { printConfig } from '../config/print.ts'
 import { configJsonSchema } from '../config/schema.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
-import { readConfigFile } from './run.ts'
+import { readConfigFile } from './read-config-file.ts'
 
 export async function checkCommand(
   flags: FlagValues,
@@ -23,7 +23,7 @@ export async function checkCommand(
   }
   const text = await readConfigFile(file)
   if ('kind' in text) {
-    context.err(`${text.message}\n`)
+    context.err(`sidelight: ${text.message}\n`)
     return EXIT.usage
   }
   const result = parseConfig(text.source, context.env)

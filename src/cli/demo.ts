@@ -38,7 +38,7 @@ export async function demoCommand(flags: FlagValues, context: CommandContext): P
     context.err(`${options}\n`)
     return EXIT.usage
   }
-  const telemetry = readDemoTelemetry(context.env)
+  const telemetry = await readDemoTelemetry(context.env)
   if ('kind' in telemetry) {
     context.err(`sidelight: ${telemetry.message}\n`)
     return EXIT.usage

@@ -1,17 +1,17 @@
 /** `sidelight run`: the sidecar itself. */
 
-import { readFile } from 'node:fs/promises'
 import { formatProblems, parseConfig, validateConfig, type ConfigResult } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../core/log.ts'
-import { readTelemetryEnv } from '../telemetry/env.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import { ConfigWatch } from './config-watch.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
 import type { StartFailure } from './parts.ts'
+import { readConfigFile } from './read-config-file.ts'
 import { startSidecar, type Sidecar } from './sidecar.ts'
+import { readTelemetrySettings } from './telemetry-settings.ts'
 
 /** Runs until it is told to stop. Resolves to the exit code. */
 export async function runCommand(flags: FlagValues, context: CommandContext): Promise<number> {
@@ -45,7 +45,7 @@ async function serve(
   context: CommandContext,
   origin: Origin | undefined,
 ): Promise<number> {
-  const telemetry = readTelemetryEnv(context.env)
+  const telemetry = await readTelemetrySettings(context.env)
   if ('kind' in telemetry) {
     context.err(`sidelight: ${telemetry.message}\n`)
     return EXIT.usage
@@ -136,7 +136,7 @@ async function readSource(flags: FlagValues, context: CommandContext): Promise<S
   }
   if (typeof file === 'string') {
     const text = await readConfigFile(file)
-    if ('kind' in text) return text.message
+    if ('kind' in text) return `sidelight: ${text.message}`
     const parsed = parseConfig(text.source, context.env)
     return {
       name: file,
@@ -147,19 +147,6 @@ async function readSource(flags: FlagValues, context: CommandContext): Promise<S
   const upstreams = toUpstreams(Array.isArray(upstream) ? upstream : [])
   if (typeof upstreams === 'string') return upstreams
   return { name: 'flags', result: override({ upstreams }, flags), file: undefined }
-}
-
-/** The file's text, or what is wrong with the file. */
-export async function readConfigFile(
-  file: string,
-): Promise<{ readonly source: string } | { readonly kind: 'failed'; readonly message: string }> {
-  try {
-    return { source: await readFile(file, 'utf8') }
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`
-    return { kind: 'failed', message: `sidelight: ${file}: ${why}` }
-  }
 }
 
 /** `URL` alone is the upstream `default`; several need names. */

@@ -7,7 +7,6 @@ import { expandText } from '../config/expand-env.ts'
 import type { Config } from '../config/schema.ts'
 import { HttpBridge } from '../stdio/http-bridge.ts'
 import { LineServer } from '../stdio/line-server.ts'
-import { readTelemetryEnv } from '../telemetry/env.ts'
 import { LineTransport } from '../upstream/stdio/line-transport.ts'
 import type { ProcessEnd, ServerProcess } from '../upstream/stdio/server-process.ts'
 import { EXIT, type CommandContext } from './command.ts'
@@ -16,6 +15,7 @@ import { createLog } from './log-writer.ts'
 import { startAdmin } from './listeners.ts'
 import { assemble, type Parts, type SidecarOptions } from './parts.ts'
 import { describeStartFailure } from './run.ts'
+import { readTelemetrySettings } from './telemetry-settings.ts'
 import { durationOf, sizeOf } from './units.ts'
 import { nameOfCommand, nameOfUrl } from './wrap-name.ts'
 
@@ -41,7 +41,7 @@ export async function runWrap(
   if (typeof target === 'string') return refuse(target)
   const result = toConfig(target, flags)
   if (result.kind === 'invalid') return refuse(formatProblems('flags', result.problems))
-  const telemetry = readTelemetryEnv(context.env)
+  const telemetry = await readTelemetrySettings(context.env)
   if ('kind' in telemetry) return refuse(`sidelight: ${telemetry.message}`)
   const { config } = result
   const { clock, version, env } = context

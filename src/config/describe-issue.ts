@@ -2,19 +2,49 @@
 
 import type * as z from 'zod/mini'
 import { nearest } from './nearest.ts'
-import { configJsonSchema } from './schema.ts'
+import type { ConfigProblem, LineAt } from './read-yaml.ts'
 
 export type Issue = z.core.$ZodIssue
 
-export function describeUnknownKey(key: string, path: readonly string[]): string {
-  const known = knownKeys(path)
+/** What is wrong with `value` and where; `schema` is the JSON Schema of the whole file. */
+export function toProblems(
+  issue: Issue,
+  value: unknown,
+  lineAt: LineAt,
+  schema: unknown,
+): ConfigProblem[] {
+  const path = issue.path.map(String)
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: [...path, key].join('.'),
+      line: lineAt([...issue.path, key]),
+      message: describeUnknownKey(key, path, schema),
+    }))
+  }
+  return [
+    {
+      path: path.join('.'),
+      line: lineAt(issue.path),
+      message: describeIssue(issue, valueAt(value, issue.path)),
+    },
+  ]
+}
+
+function describeUnknownKey(key: string, path: readonly string[], schema: unknown): string {
+  const known = Object.keys(member(schemaAt(schema, path), 'properties') ?? {})
   const near = nearest(key, known)
   return near === undefined
     ? `unknown key; known keys here: ${known.join(', ')}`
     : `unknown key; did you mean "${near}"?`
 }
 
-export function describeIssue(issue: Issue, value: unknown): string {
+/**
+ * What the schema says in our own words stays; all else is said by describeIssue. Without this, zod
+ * would say it in the words of a locale, when another package of the process has loaded one.
+ */
+export const NO_WORDS = { error: () => 'Invalid input' }
+
+function describeIssue(issue: Issue, value: unknown): string {
   if (value === undefined && issue.code === 'invalid_type') return 'missing; this key is required'
   if (issue.code === 'invalid_value')
     return `expected one of ${issue.values.map(String).join(', ')}`
@@ -45,21 +75,19 @@ function article(type: string): string {
   return type === 'int' ? 'a whole number' : `a ${type}`
 }
 
-/** The keys that the schema knows at a path. */
-function knownKeys(path: readonly string[]): readonly string[] {
-  return Object.keys(member(schemaAt(path), 'properties') ?? {})
-}
-
 /** The JSON Schema type of the value at a path; undefined where the schema knows none. */
-export function expectedType(path: readonly string[]): string | undefined {
-  const type = member(schemaAt(path), 'type')
+export function expectedType(root: unknown, path: readonly string[]): string | undefined {
+  const type = member(schemaAt(root, path), 'type')
   return typeof type === 'string' ? type : undefined
 }
 
-function schemaAt(path: readonly string[]): unknown {
-  let schema: unknown = configJsonSchema()
+export function schemaAt(root: unknown, path: readonly string[]): unknown {
+  let schema = root
   for (const key of path) {
-    schema = member(member(schema, 'properties'), key) ?? member(schema, 'additionalProperties')
+    schema =
+      member(member(schema, 'properties'), key) ??
+      member(schema, 'items') ??
+      member(schema, 'additionalProperties')
   }
   return schema
 }
@@ -68,6 +96,6 @@ export function member(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
 }
 
-export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((inner: unknown, key) => member(inner, key), value)
 }

@@ -4,8 +4,11 @@
  *
  * As the specification asks, a value that means nothing is reported and the default used. A value
  * that means something Sidelight cannot do refuses the start: telemetry that silently goes nowhere
- * is worse than none. `OTEL_EXPORTER_OTLP_*` are read by OpenTelemetry's own exporters.
+ * is worse than none. `OTEL_EXPORTER_OTLP_*` are read by OpenTelemetry's own client, and
+ * `OTEL_CONFIG_FILE`, which takes the place of all others, in `cli/telemetry-settings.ts`.
  */
+
+import type { FileSettings } from './file-settings.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -45,6 +48,8 @@ export interface TelemetrySettings {
   readonly exemplars: boolean
   readonly spanLimits: AttributeLimits
   readonly logLimits: AttributeLimits
+  /** Undefined without a file: then `OTEL_EXPORTER_OTLP_*` and the resource's variables count. */
+  readonly file: FileSettings | undefined
 }
 
 export interface BatchSettings {
@@ -132,12 +137,6 @@ export function readTelemetryEnv(
   | { readonly settings: TelemetrySettings; readonly warnings: readonly string[] }
   | SettingsFailure {
   const read = new Reader(env)
-  if (read.text('OTEL_CONFIG_FILE') !== undefined) {
-    read.refuse(
-      'OTEL_CONFIG_FILE',
-      'declarative configuration is not supported yet; use the other OTEL_* variables',
-    )
-  }
   const ratio = read.number('OTEL_TRACES_SAMPLER_ARG', 1, 0, 1)
   const disabled = read.boolean('OTEL_SDK_DISABLED')
   const tracesExporter = readExporter(read, 'OTEL_TRACES_EXPORTER')
@@ -161,6 +160,7 @@ export function readTelemetryEnv(
     ...readMetricForms(read),
     spanLimits: readLimits(read, 'SPAN'),
     logLimits: readLimits(read, 'LOGRECORD'),
+    file: undefined,
   }
   return read.failure === undefined
     ? { settings, warnings: read.warnings }

@@ -64,9 +64,9 @@ function catalogueGauges(sources: InstrumentSources): readonly GaugeFamily[] {
 export type DropReason = 'queue_full' | 'export_failed'
 
 /** What is exported item by item, so that losses can be counted. */
-export type Signal = 'traces' | 'logs'
+export type Signal = 'traces' | 'metrics' | 'logs'
 
-const SIGNALS: readonly Signal[] = ['traces', 'logs']
+const SIGNALS: readonly Signal[] = ['traces', 'metrics', 'logs']
 
 const DROP_REASONS: readonly DropReason[] = ['queue_full', 'export_failed']
 

@@ -114,12 +114,13 @@ function toConsole(print: (text: string) => void): Destination<OtlpLogRecord> {
   }
 }
 
-function toCollector({ logsProtocol }: TelemetrySettings): Destination<OtlpLogRecord> {
+function toCollector({ logsProtocol, file }: TelemetrySettings): Destination<OtlpLogRecord> {
   const json = logsProtocol === 'http/json'
   const serializer = json ? JsonLogsSerializer : ProtobufLogsSerializer
   return createOtlpClient({
     signal: 'LOGS',
     item: 'log',
+    collector: file?.collectors.logs,
     contentType: json ? 'application/json' : 'application/x-protobuf',
     request: (records) => serializer.serializeRequest([...records]),
     response: (data) => serializer.deserializeResponse(data),

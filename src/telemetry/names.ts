@@ -265,7 +265,8 @@ export const METRICS = {
     name: 'sidelight.telemetry.dropped',
     kind: 'counter',
     unit: '{item}',
-    description: 'Spans and log records that were lost on their way out, by reason.',
+    description:
+      'Spans, points of metrics and log records that were lost on their way out, by reason.',
     attributes: [ATTR.signal, ATTR.dropReason],
   },
   ...CONFIG_METRICS,

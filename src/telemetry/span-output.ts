@@ -34,7 +34,7 @@ export function createSpanOutput(options: SpanOutputOptions): SpanOutput | undef
   const destination =
     settings.tracesExporter === 'console'
       ? toConsole(encoder, options.print)
-      : toCollector(encoder, json)
+      : toCollector(encoder, json, settings)
   const queue = new BatchQueue<Buffer>({
     itemsMax: settings.spanBatch.maxQueueSize,
     batchMax: settings.spanBatch.maxExportBatchSize,
@@ -63,11 +63,16 @@ function toConsole(encoder: SpanEncoder, print: (text: string) => void): Destina
   }
 }
 
-function toCollector(encoder: SpanEncoder, json: boolean): Destination<Buffer> {
+function toCollector(
+  encoder: SpanEncoder,
+  json: boolean,
+  { file }: TelemetrySettings,
+): Destination<Buffer> {
   const official = json ? JsonTraceSerializer : ProtobufTraceSerializer
   return createOtlpClient({
     signal: 'TRACES',
     item: 'span',
+    collector: file?.collectors.traces,
     contentType: encoder.contentType,
     request: (spans) => encoder.request(spans),
     response: (data) => official.deserializeResponse(data),

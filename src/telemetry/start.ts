@@ -27,7 +27,13 @@ import type { Catalogue, PinSource } from './catalogue.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
-import { Instruments, type InstrumentSources, type ReloadResult } from './instruments.ts'
+import {
+  Instruments,
+  type DropReason,
+  type InstrumentSources,
+  type ReloadResult,
+  type Signal,
+} from './instruments.ts'
 import { LabelGuard } from './label-guard.ts'
 import { createLogOutput } from './log-output.ts'
 import { recordingSettings, startMetricOutput } from './metric-output.ts'
@@ -92,7 +98,7 @@ export interface Telemetry {
 const NO_PROPAGATORS = { traceContext: false, baggage: false }
 
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { settings, clock, log } = options
+  const { settings, clock, log, version, print } = options
   const upstreams = new Set(options.vocabulary.upstreams)
   const epoch = new Epoch(clock)
   const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
@@ -100,33 +106,33 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   const tools = createToolWatch(options, { upstreams, instruments, guard })
   if (!settings.disabled) reportComplaints(log, clock)
-  const resource = createResource(options)
+  const [resource, dropped] = [createResource(options), dropCounter(instruments)]
   const output = createSpanOutput({
     settings,
-    origin: { resource: flatten(resource), version: options.version },
-    print: options.print,
-    onDropped: (reason, count) => instruments.telemetryDropped('traces', reason, count),
+    origin: { resource: flatten(resource), version },
+    print,
+    onDropped: dropped('traces'),
   })
   const logs = createLogOutput({
     settings,
     resource,
-    version: options.version,
-    print: options.print,
-    onDropped: (reason, count) => instruments.telemetryDropped('logs', reason, count),
+    version,
+    print,
+    onDropped: dropped('logs'),
   })
   if (logs !== undefined) log.attach(logs.sink)
-  const tracer = createTracer(options, output?.onEnd)
-  const metrics = await startMetricOutput({
+  const metrics = startMetricOutput({
     settings,
     families: [...instruments.families, ...resilience.families],
     resource,
-    version: options.version,
+    version,
     clock,
     epoch,
+    onDropped: dropped('metrics'),
   })
   return {
     observer: new CallTelemetry({
-      tracer,
+      tracer: createTracer(options, output?.onEnd),
       instruments,
       guard,
       metrics: new CallMetrics(instruments, guard),
@@ -160,6 +166,12 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       )
     },
   }
+}
+
+type CountDropped = (reason: DropReason, count: number) => void
+
+function dropCounter(instruments: Instruments): (signal: Signal) => CountDropped {
+  return (signal) => (reason, count) => instruments.telemetryDropped(signal, reason, count)
 }
 
 function createPropagation({ settings, propagation }: TelemetryOptions): Propagation {
@@ -233,9 +245,14 @@ function createResource(options: TelemetryOptions): Resource {
     'service.version': options.version,
     'service.instance.id': options.instanceId,
   })
+  const { file } = options.settings
   return defaultResource()
     .merge(own)
-    .merge(detectResources({ detectors: [envDetector] }))
+    .merge(
+      file === undefined
+        ? detectResources({ detectors: [envDetector] })
+        : resourceFromAttributes(file.resource),
+    )
 }
 
 /** The resource's attributes, names and values in turn; all that we set or read are texts. */

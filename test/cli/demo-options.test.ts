@@ -56,34 +56,32 @@ describe('the flags of the demo', () => {
 })
 
 describe('the telemetry of the demo', () => {
-  function exportersOf(env: Readonly<Record<string, string>>): unknown {
-    const telemetry = readDemoTelemetry(env)
+  async function exportersOf(env: Readonly<Record<string, string>>): Promise<unknown> {
+    const telemetry = await readDemoTelemetry(env)
     assert.ok(!('kind' in telemetry))
     const { settings, exporting, printing } = telemetry
     return [settings.tracesExporter, settings.metricsExporter, exporting, printing]
   }
 
-  it('goes nowhere when the environment names no exporter', () => {
-    assert.deepEqual(exportersOf({}), ['none', 'none', false, false])
-    assert.deepEqual(exportersOf({ OTEL_SERVICE_NAME: 'x', OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }), [
-      'none',
-      'none',
-      false,
-      false,
-    ])
+  it('goes nowhere when the environment names no exporter', async () => {
+    assert.deepEqual(await exportersOf({}), ['none', 'none', false, false])
+    assert.deepEqual(
+      await exportersOf({ OTEL_SERVICE_NAME: 'x', OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }),
+      ['none', 'none', false, false],
+    )
   })
 
-  it('goes where the environment says', () => {
+  it('goes where the environment says', async () => {
     const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }
-    assert.deepEqual(exportersOf(endpoint), ['otlp', 'otlp', true, false])
+    assert.deepEqual(await exportersOf(endpoint), ['otlp', 'otlp', true, false])
     assert.deepEqual(
-      exportersOf({ OTEL_TRACES_EXPORTER: 'console', OTEL_METRICS_EXPORTER: 'none' }),
+      await exportersOf({ OTEL_TRACES_EXPORTER: 'console', OTEL_METRICS_EXPORTER: 'none' }),
       ['console', 'none', false, true],
     )
   })
 
-  it('refuses what the sidecar refuses', () => {
-    const telemetry = readDemoTelemetry({ OTEL_TRACES_EXPORTER: 'zipkin' })
+  it('refuses what the sidecar refuses', async () => {
+    const telemetry = await readDemoTelemetry({ OTEL_TRACES_EXPORTER: 'zipkin' })
     assert.ok('kind' in telemetry)
     assert.match(telemetry.message, /^OTEL_TRACES_EXPORTER: "zipkin" is not supported/)
   })

@@ -248,7 +248,7 @@ const DOCTORS: Readonly<Record<string, readonly Doctor[]>> = {
     ({ log }) => put(log.attributes, { 'sidelight.outcome': 'canary-1' }),
     (sound) => {
       const body = Buffer.from('\nsecret-token')
-      sound.extra.push({ path: '/v1/other', contentType: '', body })
+      sound.extra.push({ path: '/v1/other', contentType: '', headers: {}, body })
     },
   ],
 }

@@ -218,6 +218,7 @@ export function toReceived(sound: Sound): readonly Received[] {
   const post = (path: string, body: unknown): Received => ({
     path,
     contentType: 'application/json',
+    headers: {},
     body: Buffer.from(JSON.stringify(body)),
   })
   return [

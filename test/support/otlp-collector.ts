@@ -1,6 +1,6 @@
 /** Takes OTLP exports and decodes them. */
 
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import { decodeRequest } from './otlp-decode.ts'
 import type { ResourceLogs, ResourceMetrics, ResourceSpans } from './otlp-types.ts'
@@ -8,6 +8,7 @@ import type { ResourceLogs, ResourceMetrics, ResourceSpans } from './otlp-types.
 export interface Received {
   readonly path: string
   readonly contentType: string
+  readonly headers: IncomingHttpHeaders
   /** As it was before compression. */
   readonly body: Buffer
 }
@@ -51,10 +52,11 @@ export function createCollector(received: Received[], answer: boolean): Server {
     const pieces: Buffer[] = []
     request.on('data', (chunk: Buffer) => pieces.push(chunk))
     request.on('end', () => {
-      const contentType = request.headers['content-type'] ?? ''
+      const { headers, url: path = '' } = request
+      const contentType = headers['content-type'] ?? ''
       const bytes = Buffer.concat(pieces)
-      const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes
-      received.push({ path: request.url ?? '', contentType, body })
+      const body = headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes
+      received.push({ path, contentType, headers, body })
       if (!answer) return
       response.writeHead(200, { 'Content-Type': contentType })
       response.end(contentType.includes('json') ? '{}' : '')

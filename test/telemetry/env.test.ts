@@ -39,6 +39,7 @@ const DEFAULTS: TelemetrySettings = {
   exemplars: true,
   spanLimits: { attributesMax: 128, valueCharsMax: Infinity },
   logLimits: { attributesMax: 128, valueCharsMax: Infinity },
+  file: undefined,
 }
 
 describe('The OpenTelemetry environment', () => {
@@ -208,7 +209,6 @@ describe('The OpenTelemetry environment', () => {
   }
 
   const impossible: readonly Env[] = [
-    { OTEL_CONFIG_FILE: 'otel.yaml' },
     { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
     { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'GRPC' },
     { OTEL_TRACES_EXPORTER: 'zipkin' },

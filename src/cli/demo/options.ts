@@ -1,8 +1,9 @@
 /** The demo's flags, checked, and the settings that follow from the environment. */
 
 import { parseAddress, parseDuration } from '../../config/units.ts'
-import { readTelemetryEnv, type Env, type TelemetrySettings } from '../../telemetry/env.ts'
+import type { Env, TelemetrySettings } from '../../telemetry/env.ts'
 import type { FlagValues } from '../flags.ts'
+import { readTelemetrySettings } from '../telemetry-settings.ts'
 
 export interface DemoOptions {
   readonly listen: string | undefined
@@ -79,11 +80,11 @@ export interface DemoTelemetry {
  * The telemetry that the environment asks for. When it asks for no exporter there is none: most
  * newcomers have no collector, and complaints about its absence would be all they see.
  */
-export function readDemoTelemetry(
+export async function readDemoTelemetry(
   env: Env,
-): DemoTelemetry | { readonly kind: 'failed'; readonly message: string } {
+): Promise<DemoTelemetry | { readonly kind: 'failed'; readonly message: string }> {
   const asked = Object.keys(env).some((name) => isAboutExport(name) && env[name]?.trim() !== '')
-  const read = readTelemetryEnv(
+  const read = await readTelemetrySettings(
     asked
       ? { OTEL_LOGS_EXPORTER: 'none', ...env }
       : {
@@ -103,5 +104,6 @@ export function readDemoTelemetry(
 }
 
 function isAboutExport(name: string): boolean {
+  if (name === 'OTEL_CONFIG_FILE') return true
   return name.startsWith('OTEL_EXPORTER_OTLP_') || /^OTEL_[A-Z]+_EXPORTER$/.test(name)
 }
