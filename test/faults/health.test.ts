@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { answerWell, startRawUpstream } from '../support/raw-upstream.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
-import { askInTurn, breakerState, QUICK_BREAKER, tally } from './scene.ts'
+import { ask, askInTurn, breakerIs, breakerState, QUICK_BREAKER, tally } from './scene.ts'
 import { startFaultProxy } from './start-fault-proxy.ts'
 
 const HEALTH = { interval: '100ms', timeout: '400ms' }
@@ -72,4 +72,22 @@ test("a caller's mistakes make no upstream ill", async () => {
   })
   await isUp(sidecar, 'main', 1)
   assert.equal(await breakerState(sidecar), 'closed')
+})
+
+test('an upstream that is still dead when its open time is over costs no agent a call', async () => {
+  const { sidecar, proxy } = await startScene({
+    openTime: '100ms',
+    recoveryTimeout: '200ms',
+    slowStart: '0s',
+  })
+  await isUp(sidecar, 'main', 1)
+  await proxy.set({ kind: 'refuse' })
+  await askInTurn(sidecar.url('main'), 5)
+  const until = performance.now() + 1_500
+  const reasons = new Set<string | undefined>()
+  while (performance.now() < until) reasons.add((await ask(sidecar.url('main'))).reason)
+  assert.deepEqual([...reasons], ['breaker_open'])
+  await proxy.clear()
+  await breakerIs(sidecar, 'half_open')
+  assert.deepEqual(tally(await askInTurn(sidecar.url('main'), 3)), { result: 3 })
 })
