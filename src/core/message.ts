@@ -33,6 +33,8 @@ export interface SplicePoints {
   readonly traceparent: ValueSpan | undefined
   readonly tracestate: ValueSpan | undefined
   readonly baggage: MemberSpan | undefined
+  /** Values of baggage that do not count, because another or another `_meta` comes after them. */
+  readonly earlierBaggage: readonly ValueSpan[]
 }
 
 export interface MemberSpan extends ValueSpan {

@@ -282,7 +282,8 @@ export class JsonScanner {
     if (node === this.#root && type !== 'object') this.#options.onOther?.()
     const slot = this.slots[node.slot]
     const repeated = isSet(slot)
-    for (const index of node.slots) this.slots[index]?.clear()
+    if (node === this.#root) for (const one of this.slots) one.clear()
+    else for (const index of node.slots) this.slots[index]?.supersede()
     if (slot === undefined) return
     slot.repeated = repeated
     slot.type = type

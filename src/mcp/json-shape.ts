@@ -86,6 +86,17 @@ export class Slot {
   raw: string | undefined = undefined
   /** True when the member stood in its object before; the last one is reported. */
   repeated = false
+  /** Where values stand that a later one of the same path took the place of; only if it has any. */
+  earlier: { readonly start: number; readonly end: number }[] | undefined = undefined
+
+  /** Its value counts no longer: the member, or an object that it is in, stands there again. */
+  supersede(): void {
+    if (this.type === 'none') return
+    const { earlier = [], start, end } = this
+    this.clear()
+    earlier.push({ start, end })
+    this.earlier = earlier
+  }
 
   clear(): void {
     this.type = 'none'
@@ -94,6 +105,7 @@ export class Slot {
     this.empty = false
     this.raw = undefined
     this.repeated = false
+    this.earlier = undefined
   }
 
   /** The decoded string; undefined when the value is no string, or was too long to keep. */

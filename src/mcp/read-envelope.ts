@@ -221,6 +221,7 @@ function splicePoints(at: (index: number) => Slot): SplicePoints {
     traceparent: valueSpan(at(REQUEST.traceparent)),
     tracestate: valueSpan(at(REQUEST.tracestate)),
     baggage: memberSpan(at(REQUEST.baggage)),
+    earlierBaggage: at(REQUEST.baggage).earlier ?? NONE_EARLIER,
   }
 }
 
@@ -268,6 +269,7 @@ export function readId(slot: Slot): JsonRpcId | undefined | string {
   return text === undefined ? '"id" is no valid string' : { raw: slot.raw, key: `s${text}` }
 }
 
+const NONE_EARLIER: SplicePoints['earlierBaggage'] = []
 const NO_TRACE = { traceparent: undefined, tracestate: undefined, baggage: undefined }
 const EMPTY_SLOT: Slot = Object.freeze({
   type: 'none',
@@ -276,6 +278,8 @@ const EMPTY_SLOT: Slot = Object.freeze({
   empty: false,
   raw: undefined,
   repeated: false,
+  earlier: undefined,
   clear: () => {},
+  supersede: () => {},
   text: () => undefined,
 }) satisfies Slot

@@ -34,6 +34,10 @@ function collectEdits(
   const added = injection.traceparent === '' ? [] : contextEdits(splice, injection, edits)
   const { params, meta, baggage } = splice
   const kept = injection.metaBaggage
+  if (kept !== undefined) {
+    // Not every parser takes the last; what does not count here must not count there.
+    for (const value of splice.earlierBaggage) edits.push({ ...value, text: '""' })
+  }
   if (baggage !== undefined && kept !== undefined) {
     // Before the last of several of one name stands another, which must not take its place.
     if (kept !== '' || baggage.repeated) edits.push({ ...baggage, text: JSON.stringify(kept) })

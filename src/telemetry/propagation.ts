@@ -77,17 +77,21 @@ export class Propagation {
     if (!this.#baggage) return this.#traceContext ? formatTraceContext(context) : undefined
     const { message, exchange } = call
     const inHeader = headerOf(exchange.headers, 'baggage')
-    if (inHeader === undefined && message.splice.baggage === undefined) {
+    const { baggage, earlierBaggage } = message.splice
+    if (inHeader === undefined && baggage === undefined && earlierBaggage.length === 0) {
       return this.#traceContext ? formatTraceContext(context) : undefined
     }
     return {
       ...(this.#traceContext ? formatTraceContext(context) : NO_CONTEXT),
       headerBaggage: this.#changed(inHeader),
-      metaBaggage:
-        message.splice.baggage === undefined
-          ? undefined
-          : this.#changed(message.trace.baggage ?? ''),
+      metaBaggage: this.#changedMeta(message),
     }
+  }
+
+  #changedMeta({ splice, trace }: Call['message']): string | undefined {
+    const text = trace.baggage ?? ''
+    if (splice.earlierBaggage.length > 0) return filterBaggage(text, this.#allowed)
+    return splice.baggage === undefined ? undefined : this.#changed(text)
   }
 
   /** What to write instead, or undefined to leave it as it is. */

@@ -50,10 +50,48 @@ describe('Baggage in _meta', () => {
     assert.equal(splice(body, undefined), body)
   })
 
-  it('is emptied where it is repeated, so that the earlier one does not count instead', () => {
+  it('is emptied everywhere where it is repeated, whichever of them a parser takes', () => {
     assert.equal(
       splice(inMeta('"baggage":"a=1","baggage":"b=2"'), ''),
-      inMeta('"baggage":"a=1","baggage":""'),
+      inMeta('"baggage":"","baggage":""'),
+    )
+    assert.equal(
+      splice(inMeta('"baggage":{"a":1},"baggage":"b=2,c=3"'), 'c=3'),
+      inMeta('"baggage":"","baggage":"c=3"'),
+    )
+    assert.equal(
+      splice('{"method":"m","params":{"_meta":{"baggage":"a=1"},"_meta":{}}}', ''),
+      '{"method":"m","params":{"_meta":{"baggage":""},"_meta":{}}}',
+    )
+    assert.equal(
+      splice('{"method":"m","params":{"_meta":{"baggage":"a=1"}},"params":7}', ''),
+      '{"method":"m","params":{"_meta":{"baggage":""}},"params":7}',
+    )
+  })
+
+  it('goes on from no place when nothing of it may, however often it, _meta and params stand there', () => {
+    const own = fc
+      .tuple(
+        fc.constantFrom('"baggage"', '"bagg\\u0061ge"'),
+        fc.constantFrom('"k=secret"', '{"x":"secret"}', '["secret"]', '"\\"secret"', '""', '7'),
+      )
+      .map(([key, value]) => `${key}: ${value}`)
+    const other = fc.constantFrom('"x":1', '"y":{}', '"traceparent":"t"', '"z":["}"]')
+    const members = fc.array(fc.oneof(own, other), { maxLength: 4 })
+    const meta = members.map((list) => `"_meta":{${list.join(' , ')}}`)
+    const params = fc
+      .array(fc.oneof(meta, fc.constant('"_meta":1')), { minLength: 1, maxLength: 3 })
+      .map((list) => `"params":{${list.join(',')}}`)
+    const message = fc
+      .array(fc.oneof(params, fc.constant('"params":[]')), { minLength: 1, maxLength: 3 })
+      .map((list) => `{"method":"m",${list.join(',')}}`)
+    fc.assert(
+      fc.property(message, fc.constantFrom('', PARENT), (body, traceparent) => {
+        const after = splice(body, '', traceparent)
+        assert.doesNotMatch(after, /secret/)
+        JSON.parse(after)
+      }),
+      { numRuns: 2_000 },
     )
   })
 
