@@ -20,6 +20,7 @@ import type {
 } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import type { CallMetrics } from './call-metrics.ts'
+import type { AgreedRevisions } from './agreed-revisions.ts'
 import {
   boundedBy,
   callAttributes,
@@ -52,6 +53,7 @@ export interface CallTelemetryOptions {
   readonly upstreams: ReadonlySet<string>
   readonly methods: ReadonlySet<string>
   readonly revisions: ReadonlySet<string>
+  readonly agreed: AgreedRevisions
   describe(call: Call): CallDescription
   isLongLived(method: string): boolean
 }
@@ -128,13 +130,18 @@ class CallSpans implements CallFollower {
   }
 
   get resultBytesWanted(): number {
-    const { tools } = this.#options
-    return Math.max(this.#capture?.resultBytesMax ?? 0, tools.resultBytesWanted(this.#call))
+    const { tools, agreed } = this.#options
+    return Math.max(
+      this.#capture?.resultBytesMax ?? 0,
+      tools.resultBytesWanted(this.#call),
+      agreed.resultBytesWanted(this.#call),
+    )
   }
 
   answered(answer: Answered): void {
     this.#resultBytes = answer.resultBytes
     if (this.#capture !== undefined) this.#result = answer.result
+    this.#options.agreed.learn(this.#call, answer)
     this.#options.tools.answered(this.#call, answer)
   }
 

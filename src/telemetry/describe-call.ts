@@ -3,6 +3,7 @@
 import { headerOf, type Call } from '../core/exchange.ts'
 import type { JsonRpcId } from '../core/message.ts'
 import type { CallHandles } from './call-metrics.ts'
+import type { AgreedRevisions } from './agreed-revisions.ts'
 import { isPlain } from './label-guard.ts'
 import { ATTR, OTHER } from './names.ts'
 import type { AttributeValue } from './span.ts'
@@ -53,7 +54,10 @@ interface Recent {
 }
 
 /** Made once per process from the protocol layer's lists. */
-export function createCallDescriber(vocabulary: Vocabulary): (call: Call) => CallDescription {
+export function createCallDescriber(
+  vocabulary: Vocabulary,
+  agreed: AgreedRevisions,
+): (call: Call) => CallDescription {
   const recent: Recent[] = []
   let next = 0
   const all = new Map<string, CallDescription>()
@@ -76,7 +80,7 @@ export function createCallDescriber(vocabulary: Vocabulary): (call: Call) => Cal
   return (call) => {
     const { method, target } = call.message
     const { upstreamName } = call.exchange
-    const revision = revisionOf(call)
+    const revision = revisionOf(call) ?? agreed.of(call.exchange)
     for (const one of recent) {
       if (
         one.method === method &&

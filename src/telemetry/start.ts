@@ -24,6 +24,7 @@ import { CallMetrics } from './call-metrics.ts'
 import { createCapture, type CaptureEntry } from './capture.ts'
 import { CallTelemetry } from './call-telemetry.ts'
 import type { Catalogue, PinSource } from './catalogue.ts'
+import { AgreedRevisions } from './agreed-revisions.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
@@ -100,6 +101,7 @@ const NO_PROPAGATORS = { traceContext: false, baggage: false }
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { settings, clock, log, version, print } = options
   const upstreams = new Set(options.vocabulary.upstreams)
+  const agreed = new AgreedRevisions()
   const epoch = new Epoch(clock)
   const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
   const resilience = createResilience(options, instruments)
@@ -143,7 +145,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       upstreams,
       methods: options.vocabulary.methods,
       revisions: options.vocabulary.revisions,
-      describe: createCallDescriber({ ...options.vocabulary, upstreams }),
+      agreed,
+      describe: createCallDescriber({ ...options.vocabulary, upstreams }, agreed),
       isLongLived: options.isLongLived,
     }),
     transports: instruments,

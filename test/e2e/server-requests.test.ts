@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startOtlpSink, type OtlpSink } from '../support/otlp-sink.ts'
 import { OTLP, plainAttributes, type OtlpSpan } from '../support/otlp-types.ts'
+import { parseJson } from '../support/json.ts'
 import { startPuppets } from '../support/puppets.ts'
 import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawHandler, type Reply } from '../support/raw-upstream.ts'
@@ -279,4 +280,25 @@ test('a question of a wrapped program passes as it came, and is followed to its 
   assert.equal(attributes['mcp.protocol.version'], '2025-06-18')
   assert.equal(attributes['network.protocol.name'], undefined)
   assert.equal(attributes['error.type'], undefined)
+})
+
+test('calls over pipes carry the revision that the server agreed to, which no message repeats', async () => {
+  const puppets = await startPuppets({
+    onLine: (line, puppet) => {
+      const { id, method } = parseJson<{ id?: number; method: string }>(line)
+      const result = method === 'initialize' ? { ...AGREED, protocolVersion: '2025-03-26' } : {}
+      if (id !== undefined) puppet.say(JSON.stringify({ jsonrpc: '2.0', id, result }))
+    },
+  })
+  const sink = await startOtlpSink()
+  const wrap = startWrapProcess(['--', ...puppets.command], { env: sink.env })
+  wrap.say(INITIALIZE)
+  await wrap.line(0)
+  wrap.say('{"jsonrpc":"2.0","id":2,"method":"tools/list"}')
+  await wrap.line(1)
+  for (const span of Object.values(await pairOf(sink, 'tools/list'))) {
+    assert.equal(plainAttributes(span.attributes)['mcp.protocol.version'], '2025-03-26')
+  }
+  wrap.end()
+  await wrap.ended()
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { headerOf, type Exchange } from '../../src/core/exchange.ts'
+import { AgreedRevisions } from '../../src/telemetry/agreed-revisions.ts'
 import {
   createCallDescriber,
   callAttributes,
@@ -12,11 +13,14 @@ import { readMessage, request } from '../mcp/messages.ts'
 import { post } from '../pipeline/fakes.ts'
 import { parseJson } from '../support/json.ts'
 
-const describeCall = createCallDescriber({
-  methods: new Set(['tools/call', 'prompts/get', 'resources/read', 'ping', 'initialize']),
-  revisions: new Set(['2025-11-25']),
-  upstreams: new Set(['up']),
-})
+const describeCall = createCallDescriber(
+  {
+    methods: new Set(['tools/call', 'prompts/get', 'resources/read', 'ping', 'initialize']),
+    revisions: new Set(['2025-11-25']),
+    upstreams: new Set(['up']),
+  },
+  new AgreedRevisions(),
+)
 
 type Attributes = Readonly<Record<string, AttributeValue>>
 
