@@ -49,7 +49,7 @@ const passed =
     ? run(chosen)
     : [
         run(together, ISOLATION_NONE),
-        run(separate, '--test-concurrency=2', '--test-timeout=120000'),
+        run(separate, '--test-concurrency=2', '--test-timeout=240000'),
         run(alone, '--test-concurrency=1', '--test-timeout=900000'),
       ].every(Boolean)
 process.exit(passed ? 0 : 1)

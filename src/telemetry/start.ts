@@ -115,13 +115,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     print,
     onDropped: dropped('traces'),
   })
-  const logs = createLogOutput({
-    settings,
-    resource,
-    version,
-    print,
-    onDropped: dropped('logs'),
-  })
+  const logs = createLogOutput({ settings, resource, version, print, onDropped: dropped('logs') })
   if (logs !== undefined) log.attach(logs.sink)
   const metrics = startMetricOutput({
     settings,

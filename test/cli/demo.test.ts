@@ -116,6 +116,8 @@ async function scrape(url: string): Promise<Counts> {
     const match = /^sidelight_calls_total\{(.*)\} (\d+)$/.exec(line)
     if (match === null) continue
     const [, labels = '', value] = match
+    // Outcomes that have not come yet are there too, so that their first increase can be seen.
+    if (value === '0') continue
     const upstream = /sidelight_upstream_name="(\w+)"/.exec(labels)?.[1] ?? ''
     const outcome = /sidelight_outcome="(\w+)"/.exec(labels)?.[1] ?? ''
     const key = `${upstream} ${outcome}`

@@ -40,9 +40,9 @@ export interface SuiteOptions {
 
 const SUITE = fileURLToPath(import.meta.resolve('@modelcontextprotocol/conformance/dist/index.js'))
 
-/** A scenario takes 10 to 700 ms; one that hangs must not hold up the others for long. */
-const SCENARIO_TIMEOUT_MS = 10_000
-const SUITE_WITHIN_MS = 60_000
+/** A scenario takes 10 to 700 ms, many times as long on a busy machine; one that hangs must end. */
+const SCENARIO_TIMEOUT_MS = 30_000
+const SUITE_WITHIN_MS = 200_000
 
 /** Records of the traffic, as many as there were messages: no requirements. */
 const NOTES: ReadonlySet<string> = new Set([
