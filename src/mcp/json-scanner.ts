@@ -282,13 +282,20 @@ export class JsonScanner {
     if (node === this.#root && type !== 'object') this.#options.onOther?.()
     const slot = this.slots[node.slot]
     const repeated = isSet(slot)
-    if (node === this.#root) for (const one of this.slots) one.clear()
-    else for (const index of node.slots) this.slots[index]?.supersede()
+    this.#forget(node)
     if (slot === undefined) return
     slot.repeated = repeated
     slot.type = type
     slot.start = this.#base + i
     if (type !== 'object' && type !== 'array') this.#keep(i, node.bytesMax)
+  }
+
+  #forget(node: ShapeNode): void {
+    if (node === this.#root) {
+      for (const slot of this.slots) slot.clear()
+      return
+    }
+    for (const index of node.slots) this.slots[index]?.supersede()
   }
 
   /** A scalar has ended before `i`. */

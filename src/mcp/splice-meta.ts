@@ -34,10 +34,7 @@ function collectEdits(
   const added = injection.traceparent === '' ? [] : contextEdits(splice, injection, edits)
   const { params, meta, baggage } = splice
   const kept = injection.metaBaggage
-  if (kept !== undefined) {
-    // Not every parser takes the last; what does not count here must not count there.
-    for (const value of splice.earlierBaggage) edits.push({ ...value, text: '""' })
-  }
+  emptyEarlier(splice, injection, edits)
   if (baggage !== undefined && kept !== undefined) {
     // Before the last of several of one name stands another, which must not take its place.
     if (kept !== '' || baggage.repeated) edits.push({ ...baggage, text: JSON.stringify(kept) })
@@ -50,6 +47,12 @@ function collectEdits(
   if (params === 'absent') insert(splice.message, `"params":{"_meta":{${added.join(',')}}}`, edits)
   else if (meta === 'absent') insert(params, `"_meta":{${added.join(',')}}`, edits)
   else insert(meta, added.join(','), edits)
+}
+
+/** Not every parser takes the last of several; what does not count here must not count there. */
+function emptyEarlier(splice: SplicePoints, { metaBaggage }: Injection, edits: Edit[]): void {
+  if (metaBaggage === undefined) return
+  for (const value of splice.earlierBaggage) edits.push({ ...value, text: '""' })
 }
 
 /** Replaces the context that is there; returns the members that are still to be added. */
