@@ -1,6 +1,5 @@
 /** Makes what keeps calls from an upstream, from its configuration. */
 
-import { randomInt } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
 import type { ResilienceObserver } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
@@ -10,6 +9,7 @@ import type { GuardSettings } from '../resilience/guard-parts.ts'
 import type { SignalRules } from '../resilience/signals.ts'
 import { systemTimers } from '../resilience/timers.ts'
 import { UpstreamGuard } from '../resilience/upstream-guard.ts'
+import { chance } from './chance.ts'
 import { probeOf, type AskHealth } from './health.ts'
 import { durationOf } from './units.ts'
 
@@ -18,8 +18,6 @@ type BreakerConfig = UpstreamConfig['breaker']
 
 /** A probe that has not answered so long after its own time limit has failed. */
 const PROBE_GRACE_MS = 5_000
-
-const RANDOM_STEPS = 2 ** 32
 
 export interface GuardOptions {
   readonly clock: Clock
@@ -39,7 +37,7 @@ export function createGuard(
     settings: guardSettings(config),
     clock,
     timers: systemTimers,
-    random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
+    random: chance,
     observer: resilience,
     isLongLived,
     probe: checked ? probeOf(upstream, askHealth, clock) : undefined,

@@ -1,25 +1,22 @@
 /** Who checks the health of upstreams, and what it means for the sidecar. */
 
-import { randomInt } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { HealthObserver } from '../core/observer.ts'
 import type { Readiness } from '../http/admin-app.ts'
 import type { Probe, ProbeResult } from '../resilience/breaker-state.ts'
 import { Prober, type UpstreamHealth } from '../upstream/prober.ts'
+import { chance } from './chance.ts'
 
 /** Asks an upstream now whether it is up; undefined when its health is not checked. */
 export type AskHealth = (upstream: string) => Promise<boolean | undefined>
-
-/** As fine as chance has to be to spread what many sidecars do. */
-const RANDOM_STEPS = 2 ** 32
 
 export function createProber(clock: Clock, log: Log, observer: HealthObserver): Prober {
   return new Prober({
     clock,
     log,
     observer,
-    random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
+    random: chance,
   })
 }
 

@@ -31,7 +31,7 @@ import { createBudget } from './capture-budget.ts'
 import { createProber } from './health.ts'
 import { createPinCheck, loadPins } from './pins.ts'
 import { withEvents } from './resilience-events.ts'
-import { telemetryRules } from './telemetry-rules.ts'
+import { programsOf, telemetryRules } from './telemetry-rules.ts'
 import { startTimers } from './timers.ts'
 import { durationOf } from './units.ts'
 import { createUpstreams, type MakeStdio, type Upstreams } from './upstreams.ts'
@@ -94,11 +94,13 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     sessions: () => known.registry?.sessionCounts() ?? [],
     health: () => known.prober?.health() ?? [],
     resilience: () => known.registry?.resilience() ?? [],
+    pools: () => known.registry?.pools() ?? [],
   })
   const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
   const upstreams = createUpstreams({
     ...options,
     observer: telemetry.transports,
+    pools: telemetry.pools,
     resilience: withEvents(telemetry.resilience, log),
     askHealth: async (name) => known.prober?.check(name),
   })
@@ -175,12 +177,11 @@ function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
   return { kind: 'failed', what: 'file', address: file, code }
 }
 
+type Late = 'inFlight' | 'sessions' | 'target' | 'health' | 'resilience' | 'pools' | 'pins'
+
 function telemetryOptions(
   options: SidecarOptions,
-): Omit<
-  Parameters<typeof startTelemetry>[0],
-  'inFlight' | 'sessions' | 'target' | 'health' | 'resilience' | 'pins'
-> {
+): Omit<Parameters<typeof startTelemetry>[0], Late> {
   const { config, version, clock, log, print } = options
   return {
     settings: options.telemetry,
@@ -199,11 +200,6 @@ function telemetryOptions(
     isLongLived,
     retryAfterMs: (outcome) => (outcome.kind === 'rejected' ? retryAfterOf(outcome) : undefined),
   }
-}
-
-function programsOf({ upstreams }: Config): ReadonlySet<string> {
-  const programs = Object.entries(upstreams).filter(([, { command }]) => command !== undefined)
-  return new Set(programs.map(([name]) => name))
 }
 
 interface Made {

@@ -11,9 +11,10 @@ import { BodyBudget } from '../http/read-body.ts'
 import type { ReloadResult } from '../telemetry/instruments.ts'
 import { listenerLimits, peerRules, startAdmin } from './listeners.ts'
 import { assemble, type Parts, type SidecarOptions, type StartFailure } from './parts.ts'
+import { pathsOf, prefixesOf } from './paths.ts'
 import { createReload } from './reload.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
-import { newSessionId, pathsOf, prefixesOf } from './upstreams.ts'
+import { newSessionId } from './upstreams.ts'
 
 export interface Sidecar {
   readonly dataUrl: string

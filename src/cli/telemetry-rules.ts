@@ -21,3 +21,9 @@ export function telemetryRules({
         : undefined,
   }
 }
+
+/** The upstreams that are programs. */
+export function programsOf({ upstreams }: Config): ReadonlySet<string> {
+  const programs = Object.entries(upstreams).filter(([, { command }]) => command !== undefined)
+  return new Set(programs.map(([name]) => name))
+}

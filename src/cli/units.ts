@@ -6,6 +6,11 @@ export function durationOf(text: string): number {
   return certain(parseDuration(text), text)
 }
 
+/** A duration, or `Infinity` for `off`. */
+export function limitOf(text: string): number {
+  return text === 'off' ? Infinity : durationOf(text)
+}
+
 export function sizeOf(text: string): number {
   return certain(parseSize(text), text)
 }

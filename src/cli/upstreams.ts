@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
-import type { Route } from '../http/receive.ts'
 import { HeaderSource, type HeaderFileFailure } from '../upstream/header-source.ts'
 import { HealthCheck } from '../upstream/health/health-check.ts'
 import { HttpLink } from '../upstream/health/http-link.ts'
@@ -12,17 +11,19 @@ import { checkSse } from '../upstream/health/sse-check.ts'
 import { HttpTransport } from '../upstream/http-transport.ts'
 import type { Check, HealthPlan } from '../upstream/prober.ts'
 import type { UpstreamParts } from '../upstream/registry.ts'
-import { METADATA_PREFIX, publicOrigin } from '../upstream/resource-metadata.ts'
+import { publicOrigin } from '../upstream/resource-metadata.ts'
 import { SseTransport } from '../upstream/sse-transport.ts'
 import type { ServerCommand } from '../upstream/stdio/server-process.ts'
 import { StdioTransport } from '../upstream/stdio/stdio-transport.ts'
 import { Watchdog } from '../upstream/stdio/watchdog.ts'
 import type { TransportObserver } from '../core/observer.ts'
+import type { PoolObserver } from '../core/pool.ts'
 import type { Transport } from '../upstream/transport.ts'
 import type { ResilienceObserver } from '../core/breaker.ts'
+import { chance } from './chance.ts'
 import { createGuard } from './guards.ts'
 import type { AskHealth } from './health.ts'
-import { durationOf, sizeOf } from './units.ts'
+import { durationOf, limitOf, sizeOf } from './units.ts'
 
 type UpstreamConfig = Config['upstreams'][string]
 
@@ -35,6 +36,7 @@ export interface UpstreamsOptions {
   readonly clock: Clock
   readonly log: Log
   readonly observer: TransportObserver
+  readonly pools: PoolObserver
   /** Makes the transports of stdio upstreams in another way. */
   readonly makeStdio?: MakeStdio | undefined
   /** Told of what keeps calls from upstreams. */
@@ -121,12 +123,18 @@ function httpParts(
   if (failure !== undefined) return failure
   const preserve = upstream.host === 'preserve'
   const http = new HttpTransport({
+    name,
     url,
     headers: { preserveHost: preserve, set: headers.current },
     connectTimeoutMs: durationOf(upstream.connectTimeout),
     connectionsMax: upstream.connections,
+    idleMs: durationOf(upstream.connectionIdle),
+    lifetimeMs: limitOf(upstream.connectionLifetime),
+    prewarm: upstream.prewarm,
     headerBytesMax: sizeOf(config.limits.headers),
     clock,
+    random: chance,
+    pools: options.pools,
     publicOriginOf: preserve
       ? undefined
       : (exchange) => publicOrigin(exchange, config.listen.publicUrl?.replace(/\/$/, '')),
@@ -209,12 +217,11 @@ function stdioParts(
 }
 
 function timeoutsOf(upstream: UpstreamConfig): UpstreamParts['timeouts'] {
-  const limit = (text: string): number => (text === 'off' ? Infinity : durationOf(text))
   return {
-    callMs: limit(upstream.timeout),
-    callMaxMs: limit(upstream.timeoutMax),
-    firstByteMs: limit(upstream.timeoutFirstByte),
-    idleMs: limit(upstream.timeoutIdle),
+    callMs: limitOf(upstream.timeout),
+    callMaxMs: limitOf(upstream.timeoutMax),
+    firstByteMs: limitOf(upstream.timeoutFirstByte),
+    idleMs: limitOf(upstream.timeoutIdle),
   }
 }
 
@@ -241,47 +248,6 @@ function environmentOf(
 
 function propagation({ telemetry }: Config): UpstreamParts['propagate'] {
   return { meta: telemetry.propagateMeta, headers: telemetry.propagateHeaders }
-}
-
-/** What each fixed path stands for; `/mcp` too when there is one upstream and nobody claimed it. */
-export function pathsOf(config: Config): Map<string, Route> {
-  const paths = new Map<string, Route>()
-  const add = (path: string, upstream: string, its: UpstreamConfig): void => {
-    paths.set(path, { upstream, endpoint: its.transport === 'sse' ? 'sse_stream' : 'mcp' })
-    if (its.url === undefined || its.host === 'preserve') return
-    paths.set(METADATA_PREFIX + path, { upstream, endpoint: 'metadata' })
-  }
-  const entries = Object.entries(config.upstreams)
-  for (const [name, upstream] of entries) {
-    const sse = upstream.transport === 'sse'
-    add(sse ? `/${name}/sse` : `/${name}/mcp`, name, upstream)
-    if (sse) paths.set(`/${name}/message`, { upstream: name, endpoint: 'sse_post' })
-    if (entries.length === 1) add(sse ? '/sse' : '/mcp', name, upstream)
-  }
-  for (const [name, upstream] of entries) {
-    if (upstream.path !== undefined) add(upstream.path, name, upstream)
-    // A message to the upstream's own endpoint is a message, also where all paths are passed on.
-    const own = upstream.url === undefined ? undefined : new URL(upstream.url).pathname
-    const passed = passedPrefixes(upstream).some((prefix) => own?.startsWith(prefix) === true)
-    if (own !== undefined && passed && !paths.has(own)) add(own, name, upstream)
-  }
-  return paths
-}
-
-/** Beginnings of paths that go to an upstream unread. */
-export function prefixesOf(config: Config): Map<string, Route> {
-  const prefixes = new Map<string, Route>()
-  for (const [name, upstream] of Object.entries(config.upstreams)) {
-    for (const prefix of passedPrefixes(upstream)) {
-      prefixes.set(prefix, { upstream: name, endpoint: 'pass' })
-    }
-  }
-  return prefixes
-}
-
-function passedPrefixes({ passthrough, host, url }: UpstreamConfig): readonly string[] {
-  if (url === undefined) return []
-  return passthrough ?? (host === 'preserve' ? ['/.well-known/'] : [])
 }
 
 /** `server.address` without the brackets of an IPv6 literal. */

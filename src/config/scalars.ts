@@ -32,6 +32,7 @@ export const wait = text(
   },
 )
 export const count = z.int().check(z.gte(1))
+export const countOrNone = z.int().check(z.gte(0))
 export const address = text(
   'an address such as 127.0.0.1:8420',
   (value) => parseAddress(value) !== undefined,

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/mini'
 import { resilience } from './resilience-schema.ts'
-import { about, count, text, wait } from './scalars.ts'
+import { about, count, countOrNone, text, wait } from './scalars.ts'
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -156,6 +156,18 @@ export const upstream = z
       z._default(count, 256),
       'Most connections for calls; HTTP/1.1 carries one call on each. Long-lived streams have their own.',
     ),
+    connectionIdle: about(
+      z._default(wait, '4s'),
+      'How long a connection may be idle before it is closed. Keep it below what the server and everything between allow (5 s of a Node server), so that a call does not meet a connection that is going.',
+    ),
+    connectionLifetime: about(
+      z._default(limit, '30m'),
+      'After so long, or up to a tenth earlier by chance, a connection ends with the call that is on it, or at once when it is idle; or `off`. Calls then find a server that was moved or added.',
+    ),
+    prewarm: about(
+      z._default(countOrNone, 0),
+      'So many idle connections are kept ready for the next calls; each is made anew when it was idle for `connectionIdle`.',
+    ),
     health: about(z.prefault(health, {}), 'Health checks, apart from the calls of clients.'),
     ...resilience,
     command: z.optional(
@@ -200,7 +212,7 @@ export const upstream = z
     }),
     z.refine((value) => value.command === undefined || !usesHttp(value), {
       error:
-        'transport, passthrough, host and headers are for upstreams with a url, and this one has a command',
+        'transport, passthrough, host, headers and prewarm are for upstreams with a url, and this one has a command',
     }),
     z.refine((value) => value.url === undefined || !usesProcess(value), {
       error:
@@ -212,6 +224,7 @@ interface Kinds {
   readonly transport: string
   readonly host: string
   readonly headers: object
+  readonly prewarm: number
   readonly passthrough?: readonly string[] | undefined
   readonly env: object
   readonly inheritEnv: readonly string[]
@@ -219,8 +232,8 @@ interface Kinds {
   readonly stateless: boolean
 }
 
-function usesHttp({ transport, host, headers, passthrough }: Kinds): boolean {
-  const headed = Object.keys(headers).length > 0
+function usesHttp({ transport, host, headers, passthrough, prewarm }: Kinds): boolean {
+  const headed = Object.keys(headers).length > 0 || prewarm > 0
   return transport !== 'http' || host !== 'upstream' || headed || passthrough !== undefined
 }
 

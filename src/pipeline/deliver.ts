@@ -180,7 +180,7 @@ export class Delivery implements ReplySink, Stoppable {
     // What a server still says after the answer is not the call's time.
     if (this.#headSent && !ledger.waits) return
     if (!this.#times.isLate(upstream.timeouts, exchange.readAtMs, nowMs)) return
-    this.#flight?.abort()
+    this.#flight?.abort('late')
     const sent = attempt.handedMs > 0
     if (sent) takeBackCalls(exchange, upstream, nowMs)
     this.failed({ reason: 'timeout', sent, stale: false, detail: 'timeout' })

@@ -17,3 +17,8 @@ export const SIZE_BUCKETS: readonly number[] = [
 export const MCP_DURATION_BUCKETS: readonly number[] = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300,
 ]
+
+/** Seconds: what pools take, from a local connection to a call that waits for minutes. */
+export const POOL_BUCKETS: readonly number[] = [
+  0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300,
+]

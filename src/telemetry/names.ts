@@ -9,7 +9,7 @@ import { RESILIENCE_ATTR, resilienceMetrics } from './resilience-names.ts'
 import type { MetricDefinition } from './metric-definition.ts'
 import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
 import { DRIFT_KIND, TOOL_METRICS, TOOL_NAME, UPSTREAM_NAME } from './tool-names.ts'
-import { UPSTREAM_METRICS } from './upstream-names.ts'
+import { POOL_ATTR, UPSTREAM_METRICS } from './upstream-names.ts'
 
 /** The conventions' schema; no tagged release exists yet, so this is what instrumentations name. */
 export const SCHEMA_URL = 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev'
@@ -55,6 +55,7 @@ export const ATTR = {
   limit: 'sidelight.limit',
   signal: 'sidelight.telemetry.signal',
   dropReason: 'sidelight.telemetry.drop.reason',
+  ...POOL_ATTR,
   ...RESILIENCE_ATTR,
   version: 'sidelight.version',
   reloadOutcome: RELOAD_OUTCOME,

@@ -6,7 +6,6 @@
  * the SDK's own complaints.
  */
 
-import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api'
 import {
   defaultResource,
   detectResources,
@@ -17,9 +16,10 @@ import {
 import { RandomIdGenerator } from '@opentelemetry/sdk-trace'
 import type { ResilienceObserver, ResilienceView } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
-import type { Log, SharedLog } from '../core/log.ts'
+import type { SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { PoolObserver, PoolView } from '../core/pool.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { createCapture, type CaptureEntry } from './capture.ts'
 import { CallTelemetry } from './call-telemetry.ts'
@@ -39,9 +39,11 @@ import { LabelGuard } from './label-guard.ts'
 import { createLogOutput } from './log-output.ts'
 import { recordingSettings, startMetricOutput } from './metric-output.ts'
 import type { MetricsFormat } from './prometheus.ts'
+import { PoolMetrics } from './pool-metrics.ts'
 import { Propagation, type PropagationOptions } from './propagation.ts'
 import { ResilienceMetrics } from './resilience-metrics.ts'
 import { createSampler } from './sampler.ts'
+import { reportComplaints } from './sdk-complaints.ts'
 import { createSpanOutput, type SpanOutput } from './span-output.ts'
 import { Tracer, type AttributeValue, type KeepRules } from './span.ts'
 import { createToolWatch } from './tool-watch.ts'
@@ -69,6 +71,7 @@ export interface TelemetryOptions {
   readonly sessions: InstrumentSources['sessions']
   readonly health: InstrumentSources['health']
   readonly resilience: () => readonly ResilienceView[]
+  readonly pools: () => readonly PoolView[]
   readonly isLongLived: (method: string) => boolean
   /** The pin files, by upstream. */
   readonly pins: ReadonlyMap<string, PinSource>
@@ -84,6 +87,8 @@ export interface Telemetry {
   readonly health: HealthObserver
   /** Counts what keeps calls from upstreams. */
   readonly resilience: ResilienceObserver
+  /** Counts what happens in pools of connections and processes. */
+  readonly pools: PoolObserver
   /** All metrics as text, in slices, so that calls get their turn between two of them. */
   renderMetrics(format: MetricsFormat): Iterable<string>
   /** Names that a newer configuration brought; those that went stay known, for their last records. */
@@ -105,6 +110,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const epoch = new Epoch(clock)
   const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
   const resilience = createResilience(options, instruments)
+  const pools = new PoolMetrics(options.pools, instruments.settings)
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   const tools = createToolWatch(options, { upstreams, instruments, guard })
   if (!settings.disabled) reportComplaints(log, clock)
@@ -119,7 +125,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   if (logs !== undefined) log.attach(logs.sink)
   const metrics = startMetricOutput({
     settings,
-    families: [...instruments.families, ...resilience.families],
+    families: [...instruments.families, ...resilience.families, ...pools.families],
     resource,
     version,
     clock,
@@ -146,14 +152,12 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     transports: instruments,
     health: instruments,
     resilience,
+    pools,
     catalogue: tools.catalogue,
     renderMetrics: (format) => metrics.render(format),
     addUpstreams: (names, programs) => {
-      for (const name of names) {
-        upstreams.add(name)
-        instruments.expectUpstream(name, programs.has(name))
-        resilience.begin(name)
-      }
+      for (const name of names) upstreams.add(name)
+      beginUpstreams(names, programs, { instruments, resilience })
     },
     configReloaded: (result) => instruments.configReloaded(result),
     shutdown: async (timeoutMs) => {
@@ -169,6 +173,17 @@ type CountDropped = (reason: DropReason, count: number) => void
 
 function dropCounter(instruments: Instruments): (signal: Signal) => CountDropped {
   return (signal) => (reason, count) => instruments.telemetryDropped(signal, reason, count)
+}
+
+function beginUpstreams(
+  names: readonly string[],
+  programs: ReadonlySet<string>,
+  { instruments, resilience }: { instruments: Instruments; resilience: ResilienceMetrics },
+): void {
+  for (const name of names) {
+    instruments.expectUpstream(name, programs.has(name))
+    resilience.begin(name)
+  }
 }
 
 function createPropagation({ settings, propagation }: TelemetryOptions): Propagation {
@@ -257,32 +272,4 @@ function flatten(resource: Resource): AttributeValue[] {
   return Object.entries(resource.attributes).flatMap(([name, value]) =>
     typeof value === 'string' || typeof value === 'number' ? [name, value] : [],
   )
-}
-
-/** How often the same complaint of the SDK is logged: an absent collector is said once a minute. */
-const COMPLAINT_INTERVAL_MS = 60_000
-const COMPLAINT_KINDS_MAX = 64
-
-function reportComplaints(log: Log, clock: Clock): void {
-  const lastMs = new Map<string, number>()
-  const report = (message: string): void => {
-    const text = message.slice(0, 300)
-    const kind = text.slice(0, 40)
-    const now = clock.monotonicMs()
-    const last = lastMs.get(kind)
-    if (last !== undefined && now - last < COMPLAINT_INTERVAL_MS) return
-    if (lastMs.size < COMPLAINT_KINDS_MAX) lastMs.set(kind, now)
-    log.write('warn', 'sidelight.telemetry.export_failed', 'OpenTelemetry could not do its work', {
-      'sidelight.detail': text,
-    })
-  }
-  const quiet = (): void => {}
-  const logger: DiagLogger = {
-    error: report,
-    warn: report,
-    info: quiet,
-    debug: quiet,
-    verbose: quiet,
-  }
-  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
 }

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { AttemptFacts } from '../core/observer.ts'
+import type { PoolRecorder } from '../core/pool.ts'
 import { describeFailure } from './describe-failure.ts'
 import { responseHeaders, type HeaderNames } from './forward-headers.ts'
 import type { Flight, Outbound, ReplySink } from './transport.ts'
@@ -25,13 +26,23 @@ export class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
   #connects = false
   #dispatched = false
   #controller: Dispatcher.DispatchController | undefined
+  readonly #recorder: PoolRecorder
+  #handedMs = 0
   #failed = false
   aborted = false
   leave: (() => void) | undefined = undefined
+  readonly enteredMs: number
   dispatchedMs = 0
 
-  constructor(sink: ReplySink, { exchange, attempt }: Outbound, parts: FlightParts) {
+  constructor(
+    sink: ReplySink,
+    { exchange, attempt }: Outbound,
+    parts: FlightParts,
+    recorder: PoolRecorder,
+  ) {
     this.#sink = sink
+    this.#recorder = recorder
+    this.enteredMs = parts.clock.monotonicMs()
     this.#parts = parts
     this.#exchange = exchange
     this.#attempt = attempt
@@ -45,13 +56,15 @@ export class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
   /** undici has been given it; when a connection was free, it has been written by now. */
   dispatched(): void {
     this.#dispatched = true
-    if (this.#controller !== undefined) this.#attempt.handedMs = this.#parts.clock.monotonicMs()
+    if (this.#controller !== undefined) this.#handed()
   }
 
-  abort(): void {
+  abort(why?: 'late'): void {
     this.aborted = true
-    if (this.#controller === undefined) this.done()
-    else this.#controller.abort(new Error('the client has gone'))
+    if (this.#controller === undefined) {
+      if (why === 'late') this.#recorder.timedOut()
+      this.done()
+    } else this.#controller.abort(new Error('the client has gone'))
   }
 
   /** The connection is free again, or was never used. */
@@ -59,6 +72,9 @@ export class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
     const { leave } = this
     this.leave = undefined
     leave?.()
+    if (this.#handedMs === 0) return
+    this.#recorder.used(this.#parts.clock.monotonicMs() - this.#handedMs)
+    this.#handedMs = 0
   }
 
   resume(): void {
@@ -74,10 +90,17 @@ export class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
   /** It was not written at once: a connection was made for it, or one had just not become free. */
   #waited(): void {
     const attempt = this.#attempt
-    attempt.handedMs = this.#parts.clock.monotonicMs()
-    const waitedMs = attempt.handedMs - this.dispatchedMs
+    const waitedMs = this.#handed() - this.dispatchedMs
     if (this.#connects) attempt.connectMs = waitedMs
     else attempt.queuedMs += waitedMs
+  }
+
+  #handed(): number {
+    const nowMs = this.#parts.clock.monotonicMs()
+    this.#attempt.handedMs = nowMs
+    this.#handedMs = nowMs
+    this.#recorder.waited(nowMs - this.enteredMs)
+    return nowMs
   }
 
   onResponseStart(

@@ -6,25 +6,37 @@
  * open streams cannot starve calls.
  */
 
-import { buildConnector, Pool, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
+import type { PoolName, PoolObserver, PoolRecorder, PoolState } from '../core/pool.ts'
 import { HeaderNames, requestHeaders, type RequestHeaderRules } from './forward-headers.ts'
 import { HttpFlight, type FlightParts } from './http-flight.ts'
+import { HttpPool } from './http-pool.ts'
 import { METADATA_PREFIX, MetadataSink, rewriteChallenge } from './resource-metadata.ts'
 import { Turnstile } from './turnstile.ts'
 import type { Flight, Outbound, ReplySink, Transport } from './transport.ts'
 import { withoutEncoding } from './without-encoding.ts'
 
 export interface HttpTransportOptions {
+  readonly name: string
   readonly url: URL
   readonly headers: RequestHeaderRules
   readonly connectTimeoutMs: number
   /** Most connections for calls. */
   readonly connectionsMax: number
+  /** An idle connection is closed after so long. */
+  readonly idleMs: number
+  /** A connection takes no further call after so long; `Infinity` for never. */
+  readonly lifetimeMs: number
+  /** So many connections stand ready for the next calls. */
+  readonly prewarm: number
   /** Most bytes of a reply's head. */
   readonly headerBytesMax: number
   readonly clock: Clock
+  /** From 0 up to 1. */
+  readonly random: () => number
+  readonly pools: PoolObserver
   /**
    * The address under which clients know us, for an upstream that they reach under an address of
    * ours; undefined when they reach it under its own.
@@ -34,18 +46,12 @@ export interface HttpTransportOptions {
   readonly onTick: (nowMs: number) => void
 }
 
-/**
- * Idle connections are closed a little before a Node server's default of 5 s would close them, so
- * that a call rarely meets a connection that is just going away.
- */
-const IDLE_CONNECTION_MS = 4_000
-
 /** A connection idle for this long is looked at once more before it is used. */
 const SUSPECT_IDLE_MS = 250
 
 export class HttpTransport implements Transport {
-  readonly #calls: Pool
-  readonly #streams: Pool
+  readonly #calls: OnePool
+  readonly #streams: OnePool
   readonly #turnstile: Turnstile
   readonly #path: string
   readonly #search: string
@@ -54,34 +60,14 @@ export class HttpTransport implements Transport {
   readonly #names = new HeaderNames()
   readonly #options: HttpTransportOptions
   readonly #flightParts: FlightParts
-  /** What is being dispatched now: a connection that is begun meanwhile is begun for it. */
-  #dispatching: HttpFlight | undefined
   /** Where the upstream's last challenge said that its metadata is. */
   #metadataPath: string | undefined
   #lastUsedMs: number
 
   constructor(options: HttpTransportOptions) {
     this.#options = options
-    const connect = buildConnector({ timeout: options.connectTimeoutMs, allowH2: false })
-    const poolOptions = {
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: IDLE_CONNECTION_MS,
-      // A server may promise longer; what lies between it and us need not keep the promise.
-      keepAliveMaxTimeout: IDLE_CONNECTION_MS,
-      maxHeaderSize: options.headerBytesMax,
-      allowH2: false,
-      connect: ((about, done) => {
-        this.#dispatching?.connects()
-        connect(about, done)
-      }) satisfies buildConnector.connector,
-    }
-    this.#calls = new Pool(options.url.origin, {
-      ...poolOptions,
-      connections: options.connectionsMax,
-    })
-    this.#streams = new Pool(options.url.origin, poolOptions)
+    this.#calls = createPool('calls', options)
+    this.#streams = createPool('streams', options)
     this.#turnstile = new Turnstile(options.connectionsMax)
     this.#path = options.url.pathname
     this.#search = options.url.search
@@ -101,6 +87,12 @@ export class HttpTransport implements Transport {
 
   tick(nowMs: number): void {
     this.#options.onTick(nowMs)
+    this.#calls.http.tick(nowMs)
+    this.#streams.http.tick(nowMs)
+  }
+
+  pools(): readonly PoolState[] {
+    return [this.#calls.http.state(this.#turnstile.waiting), this.#streams.http.state(0)]
   }
 
   send(outbound: Outbound, sink: ReplySink): Flight {
@@ -116,14 +108,14 @@ export class HttpTransport implements Transport {
   /** The same, to another path of the same origin. `path` holds the query too. */
   sendTo(path: string, outbound: Outbound, sink: ReplySink): Flight {
     const { attempt } = outbound
-    const flight = new HttpFlight(sink, outbound, this.#flightParts)
-    const request = this.#request(path, outbound)
     const pool = outbound.longLived ? this.#streams : this.#calls
-    const now = this.#clock.monotonicMs()
+    const flight = new HttpFlight(sink, outbound, this.#flightParts, pool.recorder)
+    const request = this.#request(path, outbound)
+    const now = flight.enteredMs
     const suspect = now - this.#lastUsedMs > SUSPECT_IDLE_MS
     this.#lastUsedMs = now
     const dispatch = (): void => {
-      if (!flight.aborted) this.#dispatch(pool, request, flight)
+      if (!flight.aborted) this.#dispatch(pool.http, request, flight)
       else flight.done()
     }
     let waits = false
@@ -139,22 +131,19 @@ export class HttpTransport implements Transport {
     return flight
   }
 
-  #dispatch(pool: Pool, request: Dispatcher.DispatchOptions, flight: HttpFlight): void {
+  #dispatch(pool: HttpPool, request: Dispatcher.DispatchOptions, flight: HttpFlight): void {
     flight.dispatchedMs = this.#clock.monotonicMs()
-    this.#dispatching = flight
     try {
       pool.dispatch(request, flight)
     } catch (error) {
       // undici throws for what it considers invalid input, such as a header with a control character.
       flight.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
-    } finally {
-      this.#dispatching = undefined
     }
     flight.dispatched()
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#calls.destroy(), this.#streams.destroy()])
+    await Promise.all([this.#calls.http.close(), this.#streams.http.close()])
   }
 
   /**
@@ -175,7 +164,7 @@ export class HttpTransport implements Transport {
       flight = this.sendTo(place, outbound, new MetadataSink(sink, resource, url, next))
     }
     ask([...places])
-    return { abort: () => flight?.abort(), resume: () => flight?.resume() }
+    return { abort: (why) => flight?.abort(why), resume: () => flight?.resume() }
   }
 
   /** A challenge of an upstream that clients reach under our address has to name our metadata. */
@@ -199,6 +188,25 @@ export class HttpTransport implements Transport {
       body: outbound.body.length === 0 ? null : outbound.body,
     }
   }
+}
+
+interface OnePool {
+  readonly http: HttpPool
+  readonly recorder: PoolRecorder
+}
+
+/** Calls have a limit and connections that stand ready; streams are bounded by their clients. */
+function createPool(pool: PoolName, options: HttpTransportOptions): OnePool {
+  const recorder = options.pools.pool(options.name, pool)
+  const calls = pool === 'calls'
+  const http = new HttpPool({
+    ...options,
+    pool,
+    recorder,
+    connectionsMax: calls ? options.connectionsMax : undefined,
+    prewarm: calls ? options.prewarm : 0,
+  })
+  return { http, recorder }
 }
 
 function mergeQuery(own: string, clients: string): string {

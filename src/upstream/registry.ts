@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { AttemptTarget } from '../core/observer.ts'
 import { rejectOver, type Rejection } from '../core/outcome.ts'
+import type { PoolView } from '../core/pool.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import type { Limiter } from '../resilience/limiter.ts'
 import type { Permit, Queued } from '../resilience/permit.ts'
@@ -99,6 +100,13 @@ export class UpstreamRegistry {
   /** What keeps calls from each upstream. */
   guards(): readonly UpstreamGuard[] {
     return [...this.#upstreams.values()].map(({ guard }) => guard)
+  }
+
+  /** The pools of each upstream. */
+  pools(): readonly PoolView[] {
+    return [...this.#upstreams.values()].flatMap(({ name, transport }) =>
+      (transport.pools?.() ?? []).map((state) => ({ ...state, upstream: name })),
+    )
   }
 
   resilience(): readonly ResilienceView[] {

@@ -12,6 +12,7 @@ import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Log } from '../core/log.ts'
 import type { TransportObserver } from '../core/observer.ts'
 import { EndpointRewriter } from '../mcp/endpoint-event.ts'
+import type { PoolState } from '../core/pool.ts'
 import type { HttpTransport } from './http-transport.ts'
 import { withoutEncoding } from './without-encoding.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
@@ -78,6 +79,10 @@ export class SseTransport implements Transport {
     return http.sendTo(session.postTo, outbound, sink)
   }
 
+  pools(): readonly PoolState[] {
+    return this.#options.http.pools()
+  }
+
   tick(nowMs: number): void {
     this.#options.http.tick(nowMs)
   }
@@ -127,9 +132,9 @@ export class SseTransport implements Transport {
       new StreamSink(sink, rewriter, forget, refused),
     )
     return {
-      abort: () => {
+      abort: (why) => {
         forget('deleted')
-        flight.abort()
+        flight.abort(why)
       },
       resume: () => flight.resume(),
     }

@@ -3,6 +3,7 @@
 import type { Exchange } from '../core/exchange.ts'
 import type { AttemptFacts, Injection } from '../core/observer.ts'
 import type { Rejection, UpstreamFailure } from '../core/outcome.ts'
+import type { PoolState } from '../core/pool.ts'
 
 export interface Outbound {
   /** What was received, with the calls in it. */
@@ -42,8 +43,8 @@ export interface TransportFailure {
 
 /** One message under way. */
 export interface Flight {
-  /** Gives up; the sink hears nothing more. */
-  abort(): void
+  /** Gives up, `late` when it took too long; the sink hears nothing more. */
+  abort(why?: 'late'): void
   resume(): void
 }
 
@@ -53,6 +54,8 @@ export interface Transport {
   send(outbound: Outbound, sink: ReplySink): Flight
   /** How many sessions the transport itself keeps. */
   readonly sessions: number
+  /** Its connections, or the processes that requests share. */
+  pools?(): readonly PoolState[]
   /** Looks after what depends on time: idle sessions, silent streams. Called about once a second. */
   tick(nowMs: number): void
   /** Ends every connection and process. */

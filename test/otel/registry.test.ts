@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { readRegistry } from '../../scripts/registry.ts'
 import { EVENTS, type EventDefinition } from '../../src/core/events.ts'
+import { POOL_NAMES } from '../../src/core/pool.ts'
 import { LIMIT_NAMES } from '../../src/core/limits.ts'
 import { factsOf, UPSTREAM_FAILURES, type Outcome } from '../../src/core/outcome.ts'
 import { REJECT_REASONS } from '../../src/core/reject-reasons.ts'
@@ -120,6 +121,7 @@ describe('The registry', () => {
       ...REJECT_REASONS,
       ...UPSTREAM_FAILURES,
     ])
+    assert.deepEqual(membersOf('sidelight.pool.name'), [...POOL_NAMES])
     assert.deepEqual(
       membersOf('mcp.method.name').toSorted(),
       [...KNOWN_METHODS, '_OTHER'].toSorted(),

@@ -46,6 +46,8 @@ describe('The attributes', () => {
       limit: 'sidelight.limit',
       signal: 'sidelight.telemetry.signal',
       dropReason: 'sidelight.telemetry.drop.reason',
+      poolName: 'sidelight.pool.name',
+      connectionState: 'sidelight.pool.connection.state',
       breakerState: 'sidelight.breaker.state',
       breakerCause: 'sidelight.breaker.cause',
       breakerScope: 'sidelight.breaker.scope',
@@ -84,6 +86,7 @@ const SESSION = [
 ]
 const BY_METHOD = ['sidelight.upstream.name', 'mcp.method.name']
 const BY_STREAM = ['sidelight.upstream.name', 'sidelight.stream.kind']
+const POOL = ['sidelight.upstream.name', 'sidelight.pool.name']
 const TOOL = ['sidelight.upstream.name', 'gen_ai.tool.name']
 
 describe('The metrics', () => {
@@ -163,6 +166,18 @@ describe('The metrics', () => {
         's',
         ['sidelight.upstream.name', 'error.type'],
       ],
+      [
+        'sidelight.pool.connection.count',
+        'updowncounter',
+        '{connection}',
+        [...POOL, 'sidelight.pool.connection.state'],
+      ],
+      ['sidelight.pool.connection.max', 'updowncounter', '{connection}', POOL],
+      ['sidelight.pool.connection.pending_requests', 'updowncounter', '{request}', POOL],
+      ['sidelight.pool.connection.timeouts', 'counter', '{timeout}', POOL],
+      ['sidelight.pool.connection.create_time', 'histogram', 's', POOL],
+      ['sidelight.pool.connection.wait_time', 'histogram', 's', POOL],
+      ['sidelight.pool.connection.use_time', 'histogram', 's', POOL],
       ['sidelight.catalogue.tools', 'gauge', '{tool}', ['sidelight.upstream.name']],
       ['sidelight.catalogue.size', 'gauge', 'By', ['sidelight.upstream.name']],
       ['sidelight.catalogue.tokens', 'gauge', '{token}', ['sidelight.upstream.name']],
@@ -274,6 +289,13 @@ describe('The metrics', () => {
       'sidelight_stdio_lines_dropped_total',
       'sidelight_upstream_up',
       'sidelight_upstream_health_check_duration_seconds',
+      'sidelight_pool_connection_count',
+      'sidelight_pool_connection_max',
+      'sidelight_pool_connection_pending_requests',
+      'sidelight_pool_connection_timeouts_total',
+      'sidelight_pool_connection_create_time_seconds',
+      'sidelight_pool_connection_wait_time_seconds',
+      'sidelight_pool_connection_use_time_seconds',
       'sidelight_catalogue_tools',
       'sidelight_catalogue_size_bytes',
       'sidelight_catalogue_tokens',

@@ -14,6 +14,7 @@ import { checkSse } from '../../src/upstream/health/sse-check.ts'
 import { HttpTransport } from '../../src/upstream/http-transport.ts'
 import type { ReplySink } from '../../src/upstream/transport.ts'
 import { exchangeOf } from '../pipeline/fakes.ts'
+import { PoolLog } from '../support/pool-log.ts'
 import { startV1Server } from '../support/mcp-server-v1.ts'
 import { startV2Server } from '../support/mcp-server-v2.ts'
 import { startSseServer } from '../support/mcp-server-sse.ts'
@@ -41,6 +42,7 @@ const NEVER = new AbortController().signal
 
 function linkTo(url: string): ConstructorParameters<typeof HttpLink>[0] {
   const http = new HttpTransport({
+    name: 'up',
     url: new URL(url),
     headers: {
       preserveHost: false,
@@ -48,6 +50,11 @@ function linkTo(url: string): ConstructorParameters<typeof HttpLink>[0] {
     },
     connectTimeoutMs: SOON,
     connectionsMax: 1,
+    idleMs: 4_000,
+    lifetimeMs: Infinity,
+    prewarm: 0,
+    random: () => 0,
+    pools: new PoolLog(),
     headerBytesMax: 16_384,
     clock: systemClock,
     publicOriginOf: undefined,

@@ -7,6 +7,7 @@ import { newAttempt } from '../../src/core/observer.ts'
 import { HttpTransport } from '../../src/upstream/http-transport.ts'
 import type { Outbound, ReplySink } from '../../src/upstream/transport.ts'
 import { exchangeOf } from '../pipeline/fakes.ts'
+import { PoolLog } from '../support/pool-log.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
 import { closeAfterTest } from '../support/scope.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
@@ -39,10 +40,16 @@ describe('A call that is given up while it waits for a connection', () => {
   it('is forgotten with its body though the connection stays in use', async () => {
     const upstream = await startRawUpstream(() => {})
     const transport = new HttpTransport({
+      name: 'up',
       url: new URL(upstream.url),
       headers: { preserveHost: false, set: new Map() },
       connectTimeoutMs: SOON,
       connectionsMax: 1,
+      idleMs: 4_000,
+      lifetimeMs: Infinity,
+      prewarm: 0,
+      random: () => 0,
+      pools: new PoolLog(),
       headerBytesMax: 16_384,
       clock: systemClock,
       publicOriginOf: undefined,

@@ -64,9 +64,9 @@ export class ParamHeaders {
     })
     if (this.#waiting.length === 1) this.#ask(exchange, undefined)
     return {
-      abort: () => {
+      abort: (why) => {
         aborted = true
-        inner?.abort()
+        inner?.abort(why)
       },
       resume: () => inner?.resume(),
     }

@@ -203,8 +203,8 @@ export class StdioTransport implements Transport {
     return {
       resume: () => flight.resume(),
       // A client that leaves before it was told the session's id can never come back to it.
-      abort: () => {
-        flight.abort()
+      abort: (why) => {
+        flight.abort(why)
         if (hosted.agreed || !this.#sessions.has(id)) return
         this.#tellEnd(hosted, 'lost')
         this.#drop(hosted)
