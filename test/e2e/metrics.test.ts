@@ -20,7 +20,8 @@ function call(tool: string, flags = '01'): string {
 async function scene(
   otel: Readonly<Record<string, string>>,
 ): Promise<{ sink: OtlpSink; sidecar: TestSidecar }> {
-  const sink = await startOtlpSink()
+  const name = 'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE'
+  const sink = await startOtlpSink({ delta: otel[name] === 'delta' })
   const upstream = await startRawUpstream((_request, reply) => reply.result({ content: [] }))
   const sidecar = await startTestSidecar({
     upstreams: { main: { url: upstream.url } },

@@ -29,6 +29,8 @@ export interface Finding {
 export interface CheckOptions {
   /** Attributes of level opt-in may be there. */
   readonly optIn?: boolean
+  /** Counters and histograms were asked for as differences. */
+  readonly delta?: boolean
 }
 
 const registry = readRegistry()
@@ -36,13 +38,13 @@ const registry = readRegistry()
 /** Everything that is wrong with what a collector received. */
 export function findingsOf(
   received: readonly Received[],
-  { optIn = false }: CheckOptions = {},
+  { optIn = false, delta = false }: CheckOptions = {},
 ): readonly Finding[] {
   const raw = Object.entries(BYTE_RULES).flatMap(([rule, check]) =>
     check(received).map((what) => ({ rule, what })),
   )
   const decoded = exportsByProcess(received).flatMap((exports) => {
-    const input = { exports, carriers: carriersOf(exports, registry), registry, optIn }
+    const input = { exports, carriers: carriersOf(exports, registry), registry, optIn, delta }
     return Object.entries(RULES).flatMap(([rule, check]) =>
       check(input).map((what) => ({ rule, what })),
     )

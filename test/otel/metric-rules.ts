@@ -100,12 +100,15 @@ export const METRIC_RULES = {
       `it should be a ${instrument}`
     )
   }),
-  'totals are cumulative': eachMetric(({ sum, histogram, exponentialHistogram }) => {
-    const given = sum ?? histogram ?? exponentialHistogram
-    return (
-      given !== undefined && given.aggregationTemporality !== OTLP.cumulative && 'not cumulative'
-    )
-  }),
+  'totals are of the temporality that was asked for': eachMetric(
+    ({ sum, histogram, exponentialHistogram }, { delta }) => {
+      const given = sum ?? histogram ?? exponentialHistogram
+      if (given === undefined) return false
+      // What goes up and down is a state, which has no difference that would mean something.
+      const wanted = delta && sum?.isMonotonic !== false ? OTLP.delta : OTLP.cumulative
+      return given.aggregationTemporality !== wanted && 'of the other temporality'
+    },
+  ),
   'buckets are those of the registry': eachHistogramPoint((point, metric, { registry }) => {
     const buckets = metricDefinition(registry, metric)?.buckets
     return (

@@ -11,6 +11,8 @@ export interface RuleInput {
   readonly registry: Registry
   /** Attributes of level opt-in may be there. */
   readonly optIn: boolean
+  /** Counters and histograms were asked for as differences. */
+  readonly delta: boolean
 }
 
 /** Returns what is wrong, each as a sentence that says where; nothing when all is well. */

@@ -200,7 +200,9 @@ const DOCTORS: Readonly<Record<string, readonly Doctor[]>> = {
       delete found.histogram
     },
   ],
-  'totals are cumulative': [(sound) => (calls(sound).sum.aggregationTemporality = 1)],
+  'totals are of the temporality that was asked for': [
+    (sound) => (calls(sound).sum.aggregationTemporality = 1),
+  ],
   'buckets are those of the registry': [
     (sound) => (point(sound).explicitBounds = [...point(sound).explicitBounds.slice(0, -1), 301]),
   ],

@@ -40,12 +40,13 @@ function operationKey(side: string, values: SpanRecord['values'], errorType: unk
 /** Durations say nothing of a stream that stays open. */
 const LONG_LIVED = 'subscriptions/listen'
 
-function countsByOperation(exports: Exports): ReadonlyMap<string, number> {
+function countsByOperation(exports: Exports, delta: boolean): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
-  for (const { metric } of exports.metrics.at(-1) ?? []) {
+  for (const { metric } of delta ? exports.metrics.flat() : (exports.metrics.at(-1) ?? [])) {
     const [, side] = /^mcp\.(server|client)\.operation\.duration$/.exec(metric.name) ?? []
     if (side === undefined) continue
-    for (const point of metric.histogram?.dataPoints ?? []) {
+    const { dataPoints = [] } = metric.histogram ?? metric.exponentialHistogram ?? {}
+    for (const point of dataPoints) {
       const values = Object.fromEntries(
         point.attributes.map(({ key, value }) => [key, value.stringValue]),
       )
@@ -103,12 +104,12 @@ export const TREE_RULES = {
       (one) => !isServer(one) && refused.has(parentKey(one)) && 'its parent was refused',
     )
   },
-  'spans and histograms say the same of an operation': ({ exports, registry }) => {
+  'spans and histograms say the same of an operation': ({ exports, registry, delta }) => {
     const last = exports.metrics.at(-1)
     if (last === undefined) return []
     const methods = registry.attributes.get('mcp.method.name')?.members
     const until = end(last)
-    const counts = countsByOperation(exports)
+    const counts = countsByOperation(exports, delta)
     const spans = new Map<string, number>()
     for (const one of exports.spans) {
       const method = String(one.values['mcp.method.name'])

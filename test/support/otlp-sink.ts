@@ -44,6 +44,8 @@ export interface SinkOptions {
   readonly answer?: boolean
   /** The test turns on what is off by default, so attributes of level opt-in may be there. */
   readonly optIn?: boolean
+  /** Metrics are asked for as differences. */
+  readonly delta?: boolean
 }
 
 export async function startOtlpSink(options: SinkOptions = {}): Promise<OtlpSink> {
@@ -56,7 +58,7 @@ export async function startOtlpSink(options: SinkOptions = {}): Promise<OtlpSink
   }
   closeAfterTest(async () => {
     await close()
-    checkExports(received, { optIn: options.optIn === true })
+    checkExports(received, { optIn: options.optIn === true, delta: options.delta === true })
   })
   const spans = (): OtlpSpan[] =>
     resourceSpansOf(received).flatMap(({ scopeSpans }) => scopeSpans.flatMap((one) => one.spans))

@@ -149,7 +149,15 @@ export interface ResourceLogs {
 }
 
 /** OTLP's numbers for span kinds, status codes and temporality. */
-export const OTLP = { server: 2, client: 3, unset: 0, ok: 1, error: 2, cumulative: 2 } as const
+export const OTLP = {
+  server: 2,
+  client: 3,
+  unset: 0,
+  ok: 1,
+  error: 2,
+  cumulative: 2,
+  delta: 1,
+} as const
 
 /** Attributes as a plain object. */
 export function plainAttributes(
