@@ -299,6 +299,7 @@ describe('The checker', () => {
         },
       ],
       registry,
+      delta: false,
     } as const
     const rule = ATTRIBUTE_RULES['opt-in attributes are absent']
     assert.deepEqual(rule({ ...input, optIn: false }), ['mcp.resource.uri is there unasked: here'])
