@@ -3,11 +3,13 @@
 import type { Config } from '../config/schema.ts'
 import type { ResilienceObserver } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
+import { matchesGlob } from '../core/glob.ts'
 import { isLongLived } from '../mcp/methods.ts'
 import type { BreakerSettings } from '../resilience/breaker-state.ts'
 import type { GuardSettings } from '../resilience/guard-parts.ts'
 import type { SignalRules } from '../resilience/signals.ts'
 import { systemTimers } from '../resilience/timers.ts'
+import type { ToolHints } from '../telemetry/tool-list.ts'
 import { UpstreamGuard } from '../resilience/upstream-guard.ts'
 import { chance } from './chance.ts'
 import { probeOf, type AskHealth } from './health.ts'
@@ -23,18 +25,22 @@ export interface GuardOptions {
   readonly clock: Clock
   readonly resilience: ResilienceObserver
   readonly askHealth: AskHealth
+  readonly hintsOf: HintsOf
 }
+
+/** What a server says of a tool's behaviour, when it has been heard. */
+export type HintsOf = (upstream: string, tool: string) => ToolHints | undefined
 
 /** `checked` says whether the upstream's health is checked, so that an open breaker has whom to ask. */
 export function createGuard(
   upstream: string,
   config: UpstreamConfig,
   checked: boolean,
-  { clock, resilience, askHealth }: GuardOptions,
+  { clock, resilience, askHealth, hintsOf }: GuardOptions,
 ): UpstreamGuard {
   return new UpstreamGuard({
     upstream,
-    settings: guardSettings(config),
+    settings: guardSettings(config, (tool) => hintsOf(upstream, tool)),
     clock,
     timers: systemTimers,
     random: chance,
@@ -44,8 +50,12 @@ export function createGuard(
   })
 }
 
-function guardSettings(config: UpstreamConfig): GuardSettings {
-  const { breaker, concurrency, adaptiveConcurrency, queue, queueTimeout, retryBudget } = config
+function guardSettings(
+  config: UpstreamConfig,
+  hintsOf: (tool: string) => ToolHints | undefined,
+): GuardSettings {
+  const { breaker, concurrency, adaptiveConcurrency, queue, queueTimeout, retry, retryBudget } =
+    config
   const settings = breaker.mode === 'off' ? undefined : breakerSettings(config)
   return {
     breaker: settings,
@@ -58,7 +68,22 @@ function guardSettings(config: UpstreamConfig): GuardSettings {
     adaptive: adaptiveConcurrency,
     queueMax: queue,
     queueMs: durationOf(queueTimeout),
-    retries: retryBudget,
+    retries: {
+      ...retryBudget,
+      attempts: retry.attempts,
+      mayRepeatTool: repeatable(retry, hintsOf),
+    },
+  }
+}
+
+function repeatable(
+  { tools, trustHints }: UpstreamConfig['retry'],
+  hintsOf: (tool: string) => ToolHints | undefined,
+): (tool: string) => boolean {
+  return (tool) => {
+    if (tools.some((glob) => matchesGlob(glob, tool))) return true
+    const hints = trustHints ? hintsOf(tool) : undefined
+    return hints !== undefined && (hints.readOnly || hints.idempotent)
   }
 }
 

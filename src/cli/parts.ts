@@ -102,6 +102,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     observer: telemetry.transports,
     pools: telemetry.pools,
     resilience: withEvents(telemetry.resilience, log),
+    hintsOf: (name, tool) => telemetry.catalogue.hintsOf(name, tool),
     askHealth: async (name) => known.prober?.check(name),
   })
   if ('kind' in upstreams) {
@@ -114,10 +115,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   const { prober } = known
   for (const one of upstreams.parts) prober?.follow(one.name, one.health)
   const resumptions = createResumptions(options, observer)
-  const serverRequests = new ServerRequests({
-    clock,
-    onOverflow: () => observer.limitHit('server_requests'),
-  })
+  const serverRequests = createServerRequests(options, observer)
   const stopTimers = startTimers({
     deadlines: () => inFlight.tick(clock.monotonicMs()),
     sweep: () => {
@@ -157,6 +155,10 @@ function createResumptions({ config, clock }: SidecarOptions, observer: CallObse
     waitMs: durationOf(config.limits.suspendedWait),
     onOverflow: () => observer.limitHit('suspended_calls'),
   })
+}
+
+function createServerRequests({ clock }: SidecarOptions, observer: CallObserver): ServerRequests {
+  return new ServerRequests({ clock, onOverflow: () => observer.limitHit('server_requests') })
 }
 
 function createRegistry(

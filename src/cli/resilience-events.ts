@@ -32,6 +32,8 @@ export function withEvents(observer: ResilienceObserver, log: Log): ResilienceOb
     breakerWasOpen: (upstream, ms) => observer.breakerWasOpen(upstream, ms),
     throttled: (upstream, status) => observer.throttled(upstream, status),
     queueLeft: (upstream, how, waitMs) => observer.queueLeft(upstream, how, waitMs),
+    retried: (upstream) => observer.retried(upstream),
+    retryRefused: (upstream) => observer.retryRefused(upstream),
     limitHit: (limit) => observer.limitHit(limit),
   }
 }

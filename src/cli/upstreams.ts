@@ -21,7 +21,7 @@ import type { PoolObserver } from '../core/pool.ts'
 import type { Transport } from '../upstream/transport.ts'
 import type { ResilienceObserver } from '../core/breaker.ts'
 import { chance } from './chance.ts'
-import { createGuard } from './guards.ts'
+import { createGuard, type HintsOf } from './guards.ts'
 import type { AskHealth } from './health.ts'
 import { durationOf, limitOf, sizeOf } from './units.ts'
 
@@ -43,6 +43,7 @@ export interface UpstreamsOptions {
   readonly resilience: ResilienceObserver
   /** Called later only: whoever checks health is made after the upstreams. */
   readonly askHealth: AskHealth
+  readonly hintsOf: HintsOf
 }
 
 /** What a transport to a process is made of. */

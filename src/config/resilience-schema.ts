@@ -1,7 +1,7 @@
 /** The keys of an upstream that say how it is kept from harm, and calls from it. */
 
 import * as z from 'zod/mini'
-import { about, count, duration, wait } from './scalars.ts'
+import { about, count, duration, glob, wait } from './scalars.ts'
 
 const share = z
   .number()
@@ -69,6 +69,21 @@ const retryBudget = z.strictObject({
   perSecond: about(z._default(count, 1), 'Retries a second besides.'),
 })
 
+const retry = z.strictObject({
+  attempts: about(
+    z._default(count, 2),
+    'Most attempts of a call, the first included; 1 for no retries.',
+  ),
+  tools: about(
+    z._default(z.array(glob), []),
+    'Tools that may be called twice for one call, because that does no harm; `*` for any characters.',
+  ),
+  trustHints: about(
+    z._default(z.boolean(), false),
+    'True: also tools whose `readOnlyHint` or `idempotentHint` says so. Servers set them as they like.',
+  ),
+})
+
 /** Keys of one upstream. */
 export const resilience = {
   concurrency: about(
@@ -90,6 +105,10 @@ export const resilience = {
   breaker: about(
     z.prefault(breaker, {}),
     'The circuit breaker: stops calls to an upstream that fails, and finds out when it works again (docs/resilience.md).',
+  ),
+  retry: about(
+    z.prefault(retry, {}),
+    'What may be repeated after an attempt that may have reached the upstream, besides lists and reads (docs/resilience.md).',
   ),
   retryBudget: about(z.prefault(retryBudget, {}), 'How many calls may be repeated.'),
 }

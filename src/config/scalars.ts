@@ -37,3 +37,7 @@ export const address = text(
   'an address such as 127.0.0.1:8420',
   (value) => parseAddress(value) !== undefined,
 )
+
+export const glob = text('a name, with * for any characters', (value) =>
+  /^[^\s]{1,128}$/.test(value),
+)

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/mini'
 import { compileLinearPattern } from '../core/linear-pattern.ts'
-import { about, text, wait } from './scalars.ts'
+import { about, glob, text, wait } from './scalars.ts'
 import { parseSize } from './units.ts'
 
 const keep = z.strictObject({
@@ -24,8 +24,6 @@ const baggageName = text('a name of W3C baggage such as tenant.id', (value) =>
 
 /** A larger one would make redaction hold up other calls. */
 const CAPTURE_BYTES_MAX = 64 * 1024
-
-const glob = text('a name, with * for any characters', (value) => /^[^\s]{1,128}$/.test(value))
 
 const pattern = text(
   'a pattern of characters, escapes and [classes] with at most one of * + ? {m,n} and no groups, such as acct-[0-9]{8}',

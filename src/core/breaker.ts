@@ -99,6 +99,10 @@ export interface ResilienceObserver {
   breakerWasOpen(upstream: string, ms: number): void
   throttled(upstream: string, status: number): void
   queueLeft(upstream: string, how: QueueEnd, waitMs: number): void
+  /** A call is made again after an attempt that failed. */
+  retried(upstream: string): void
+  /** It would have been, but the budget was used up. */
+  retryRefused(upstream: string): void
   limitHit(limit: LimitName): void
 }
 

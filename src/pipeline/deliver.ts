@@ -3,16 +3,14 @@
  * its body, with the upstream's failure, or when the client leaves; the permit is held until then.
  */
 
-import { sessionKeyOf, type Exchange } from '../core/exchange.ts'
+import { sessionKeyOf } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
 import { findHeader } from '../core/raw-headers.ts'
-import { DRAINING, type Outcome } from '../core/outcome.ts'
-import type { Client } from '../core/reply.ts'
-import type { Permit } from '../resilience/permit.ts'
+import { DRAINING, type Outcome, type UpstreamFailed } from '../core/outcome.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
 import { lastEvent, takeBackCalls } from './deadline.ts'
+import type { DeliveryParts } from './delivery-parts.ts'
 import type { Stoppable } from './in-flight.ts'
-import type { Ledger } from './ledger.ts'
 import { logUpstreamFailure } from './log-failure.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
 import { ReplyCopy } from './reply-copy.ts'
@@ -20,23 +18,15 @@ import { afterStream, mayComeBack, outcomeOfStatus, streamKindOf } from './reply
 import { ReplySpeech } from './reply-speech.ts'
 import { ReplyTimes } from './reply-times.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT } from './resumptions.ts'
+import { Retrying } from './retrying.ts'
 import { isSigned } from './signed.ts'
-import type { ReplyWatch, Stages, Upstream } from './stages.ts'
-
-export interface DeliveryParts {
-  readonly exchange: Exchange
-  readonly client: Client
-  readonly stages: Stages
-  readonly upstream: Upstream
-  readonly permit: Permit
-  readonly ledger: Ledger
-}
+import { answersElsewhere, watchFor } from './watch-for.ts'
 
 const OK: Outcome = { kind: 'ok' }
 const CANCELLED: Outcome = { kind: 'cancelled' }
 
-/** A second try is made at most once, and only when nothing was sent. */
-const ATTEMPTS_MAX = 2
+/** What a connection lost before it was sent is sent again at once, but only once. */
+const SENDS_MAX = 2
 
 export class Delivery implements ReplySink, Stoppable {
   inFlightIndex = -1
@@ -44,6 +34,9 @@ export class Delivery implements ReplySink, Stoppable {
   #flight: Flight | undefined
   readonly #times: ReplyTimes
   #headSent = false
+  /** An attempt may have reached the upstream, whatever becomes of later ones. */
+  #sent = false
+  readonly #retrying: Retrying
   #over = false
   #status = 0
   readonly #copy: ReplyCopy
@@ -54,6 +47,7 @@ export class Delivery implements ReplySink, Stoppable {
     this.#parts = parts
     this.#times = new ReplyTimes(parts.stages.clock)
     this.#speech = new ReplySpeech(parts)
+    this.#retrying = new Retrying(parts)
     this.#copy = new ReplyCopy({
       stages: parts.stages,
       onWatched: () => this.#noteEvents(),
@@ -82,8 +76,13 @@ export class Delivery implements ReplySink, Stoppable {
       this.#clientBehind = false
       this.#resume()
     })
+    this.#send()
+  }
+
+  #send(): void {
+    const { client, stages } = this.#parts
     try {
-      this.#send()
+      this.#attempt()
     } catch (error) {
       logDefect(stages.log, 'A call could not be sent on', error)
       client.answer(answerInternal())
@@ -91,10 +90,10 @@ export class Delivery implements ReplySink, Stoppable {
     }
   }
 
-  #send(): void {
+  #attempt(): void {
     const { exchange, stages, upstream, ledger } = this.#parts
     const { attempt, injections } = ledger.attemptStarted(upstream.target)
-    this.#times.attempt = attempt
+    this.#times.begin(attempt)
     const writesBody = upstream.propagate.meta && injections.length > 0 && !isSigned(exchange)
     const body = writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body
     attempt.requestBytes = body.length
@@ -113,6 +112,8 @@ export class Delivery implements ReplySink, Stoppable {
   head(status: number, statusMessage: string, rawHeaders: string[]): void {
     this.#status = status
     this.#times.head()
+    this.#parts.permit.head(status, rawHeaders)
+    if (status >= 502 && status <= 504 && this.#retriesStatus(status)) return
     try {
       this.#parts.client.head(status, statusMessage, rawHeaders)
     } catch {
@@ -122,7 +123,6 @@ export class Delivery implements ReplySink, Stoppable {
       return
     }
     this.#headSent = true
-    this.#parts.permit.head(status, rawHeaders)
     this.#parts.upstream.replied(this.#parts.exchange, status, rawHeaders)
     try {
       this.#watchBody(status, rawHeaders)
@@ -151,37 +151,24 @@ export class Delivery implements ReplySink, Stoppable {
 
   failed(failure: TransportFailure): void {
     if (this.#over) return
-    const { exchange, client, ledger, stages } = this.#parts
-    const outcome: Outcome = {
-      kind: 'upstream_failed',
-      reason: failure.reason,
-      sent: failure.sent,
-    }
-    if (failure.stale && !failure.sent && this.#mayRetry) {
-      ledger.attemptFailed(outcome)
+    const { reason, sent, stale } = failure
+    this.#sent ||= sent
+    const outcome: UpstreamFailed = { kind: 'upstream_failed', reason, sent: this.#sent }
+    if (stale && !sent && this.#mayResend) {
+      this.#parts.ledger.attemptFailed(outcome)
       this.#send()
-      return
-    }
-    logUpstreamFailure(stages.log, exchange, failure)
-    this.#copy.drop()
-    if (failure.incident !== undefined) this.#parts.permit.failedIn(failure.incident)
-    if (!this.#headSent) client.answer(answerRefusal(exchange, outcome, stages.rejections))
-    else if (failure.reason === 'timeout' && this.#copy.betweenEvents && !this.#clientBehind) {
-      client.write(lastEvent(exchange, outcome))
-      client.end()
-    } else client.abort()
-    this.#finish(outcome)
+    } else if (!this.#retries(outcome, failure)) this.#fail(outcome, failure)
   }
 
   tick(nowMs: number): void {
     const { exchange, upstream, ledger } = this.#parts
     const attempt = this.#times.attempt
-    if (attempt === undefined || this.longLived) return
+    if (attempt === undefined || this.longLived || this.#retrying.waits) return
     // What a server still says after the answer is not the call's time.
     if (this.#headSent && !ledger.waits) return
     if (!this.#times.isLate(upstream.timeouts, exchange.readAtMs, nowMs)) return
     this.#flight?.abort('late')
-    const sent = attempt.handedMs > 0
+    const sent = this.#sent || attempt.handedMs > 0
     if (sent) takeBackCalls(exchange, upstream, nowMs)
     this.failed({ reason: 'timeout', sent, stale: false, detail: 'timeout' })
   }
@@ -218,7 +205,9 @@ export class Delivery implements ReplySink, Stoppable {
 
   cancelCall(sessionKey: string, idKey: string): void {
     const { exchange, ledger } = this.#parts
-    if (sessionKeyOf(exchange) === sessionKey) ledger.endRequest(idKey, CANCELLED)
+    if (sessionKeyOf(exchange) !== sessionKey) return
+    ledger.endRequest(idKey, CANCELLED)
+    if (this.#retrying.waits && !ledger.waits) this.cancelled()
   }
 
   #watchBody(status: number, rawHeaders: readonly string[]): void {
@@ -228,32 +217,10 @@ export class Delivery implements ReplySink, Stoppable {
       const { exchange } = this.#parts
       attempt.stream = streamKindOf(exchange, status, contentType, this.longLived)
     }
-    const watch = this.#createWatch({ status, contentType })
+    const onAnswer = (): void => this.#noteEvents()
+    const watch = watchFor(this.#parts, { status, contentType }, this.#speech, onAnswer)
     const encoding = findHeader(rawHeaders, 'content-encoding')
     if (watch !== undefined) this.#copy.begin(watch, encoding, attempt?.stream !== undefined)
-  }
-
-  #createWatch(head: Parameters<Stages['watchReply']>[0]): ReplyWatch | undefined {
-    const { exchange, stages, ledger } = this.#parts
-    if (exchange.kind === 'stream') {
-      return stages.watchStream(head, stages.resumptions.on(exchange), this.#speech)
-    }
-    if (exchange.calls.length === 0 || this.#answersElsewhere) return undefined
-    return stages.watchReply(
-      head,
-      exchange.calls.map(({ message }) => message),
-      (index, outcome, answered) => {
-        this.#noteEvents()
-        ledger.replied(index, outcome, answered)
-      },
-      ledger.wanted(),
-      this.#speech,
-    )
-  }
-
-  /** HTTP+SSE: what the reply says is only that the message was taken. */
-  get #answersElsewhere(): boolean {
-    return this.#parts.exchange.endpoint === 'sse_post' && this.#status < 300
   }
 
   #noteEvents(): void {
@@ -262,8 +229,38 @@ export class Delivery implements ReplySink, Stoppable {
     if (attempt !== undefined && fresh > 0) this.#parts.ledger.eventsPassed(attempt, fresh)
   }
 
-  get #mayRetry(): boolean {
-    return !this.#headSent && (this.#times.attempt?.number ?? 0) < ATTEMPTS_MAX
+  get #mayResend(): boolean {
+    return !this.#headSent && (this.#times.attempt?.number ?? 0) < SENDS_MAX
+  }
+
+  #retries(outcome: UpstreamFailed, failure: TransportFailure): boolean {
+    if (this.#headSent || this.longLived) return false
+    return this.#retrying.begin(outcome, this.#times, (mayGo) => {
+      if (mayGo) this.#send()
+      else this.#fail(outcome, failure)
+    })
+  }
+
+  /** The head is kept from the client, and the reply given up, when there is another attempt. */
+  #retriesStatus(status: number): boolean {
+    this.#sent = true
+    const outcome = { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status } as const
+    const follows = this.#retries(outcome, { ...outcome, stale: false, detail: String(status) })
+    if (follows) this.#flight?.abort()
+    return follows
+  }
+
+  #fail(outcome: UpstreamFailed, failure: TransportFailure): void {
+    const { exchange, client, stages, permit } = this.#parts
+    logUpstreamFailure(stages.log, exchange, failure)
+    this.#copy.drop()
+    if (failure.incident !== undefined) permit.failedIn(failure.incident)
+    if (!this.#headSent) client.answer(answerRefusal(exchange, outcome, stages.rejections))
+    else if (failure.reason === 'timeout' && this.#copy.betweenEvents && !this.#clientBehind) {
+      client.write(lastEvent(exchange, outcome))
+      client.end()
+    } else client.abort()
+    this.#finish(outcome)
   }
 
   #resume(): void {
@@ -284,10 +281,12 @@ export class Delivery implements ReplySink, Stoppable {
     this.#over = true
     const { ledger, permit, stages, exchange } = this.#parts
     stages.inFlight.remove(this)
+    this.#retrying.stop()
     this.#copy.drop()
     this.#times.end()
     try {
-      if (exchange.endpoint === 'sse_post' && !this.#answersElsewhere) ledger.unsuspendAll()
+      if (exchange.endpoint === 'sse_post' && !answersElsewhere(exchange, this.#status))
+        ledger.unsuspendAll()
       ledger.endAll(outcome)
       if (exchange.endpoint === 'sse_stream') {
         stages.resumptions.endSession(sessionKeyOf(exchange) ?? '', afterStream(outcome))

@@ -34,6 +34,8 @@ export class Ledger {
   #ended = false
   /** The attempt under way, or the last one. */
   #attempt: AttemptFacts | undefined
+  /** Its end has been told, and another may follow. */
+  #attemptOver = false
   #worst: Outcome | undefined
   #permit: Permit | undefined
 
@@ -65,6 +67,7 @@ export class Ledger {
     const atMs = this.#stages.clock.monotonicMs()
     const attempt = newAttempt((this.#attempt?.number ?? 0) + 1, atMs)
     this.#attempt = attempt
+    this.#attemptOver = false
     const injections: CallInjection[] = []
     for (const [index, follower] of this.#followers.entries()) {
       const call = this.#exchange.calls[index]
@@ -76,8 +79,9 @@ export class Ledger {
     return { attempt, injections }
   }
 
-  /** The attempt failed and another follows. */
+  /** The attempt failed and another follows, at once or later. */
   attemptFailed(outcome: Outcome): void {
+    this.#attemptOver = true
     const atMs = this.#stages.clock.monotonicMs()
     for (const follower of this.#followers) {
       this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
@@ -110,7 +114,9 @@ export class Ledger {
     const follower = this.#followers[index]
     this.#permit?.callEnded(call, outcome, atMs)
     if (answered !== undefined) this.#guard(() => follower?.answered?.(answered))
-    this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
+    if (!this.#attemptOver) {
+      this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
+    }
     this.#guard(() => follower?.ended(outcome, atMs))
     if (this.#stages.log.enabled(levelOf(outcome))) this.#logCall(call, outcome, atMs)
   }

@@ -36,7 +36,7 @@ function failureMessage(
   const what = `The MCP server "${refusal.upstream}" ${FAILURE_TEXT[outcome.reason]}.`
   if (reader === 'developer') return what
   return outcome.sent
-    ? `${what} It is not known whether the tool ran: check before you repeat a call that changes something. Your arguments are not at fault. ${next(refusal)}`
+    ? `${what} It is not known whether the tool ran: before you repeat a call that changes something, check with one that only reads. Your arguments are not at fault. ${next(refusal)}`
     : `${what} The tool did not run. Your arguments are not at fault. ${next(refusal)}`
 }
 

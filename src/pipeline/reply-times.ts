@@ -19,6 +19,14 @@ export class ReplyTimes {
     this.#clock = clock
   }
 
+  /** An attempt begins. */
+  begin(attempt: AttemptFacts): void {
+    this.attempt = attempt
+    this.#sinceMs = 0
+    this.#heardMs = 0
+    this.#movedMs = 0
+  }
+
   /** The head has come. */
   head(): void {
     this.comes()
@@ -58,5 +66,10 @@ export class ReplyTimes {
     const attemptMs = this.attempt?.startedMs ?? nowMs
     const [movedMs, heardMs] = [this.#movedMs, this.#heardMs]
     return isLate(limits, { beganMs, attemptMs, movedMs, heardMs }, nowMs)
+  }
+
+  /** How much of its time a call has left before anything of its answer has come. */
+  leftMs({ callMs, callMaxMs }: Timeouts, beganMs: number): number {
+    return Math.min(callMs, callMaxMs) - (this.#clock.monotonicMs() - beganMs)
   }
 }

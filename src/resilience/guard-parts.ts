@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Rejection } from '../core/outcome.ts'
 import type { BreakerSettings, Probe } from './breaker-state.ts'
 import type { GuardPass } from './guard-pass.ts'
-import type { RetryBudgetSettings } from './retry-budget.ts'
+import type { RetryRules } from './retries.ts'
 import type { SignalRules } from './signals.ts'
 import type { Timers } from './timers.ts'
 
@@ -21,7 +21,7 @@ export interface GuardSettings {
   readonly adaptive: boolean
   readonly queueMax: number
   readonly queueMs: number
-  readonly retries: RetryBudgetSettings
+  readonly retries: RetryRules
 }
 
 export interface GuardParts {

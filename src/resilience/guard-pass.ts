@@ -4,6 +4,7 @@ import type { Call, Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { UNREACHABLE, type Result } from './breaker-state.ts'
 import { UNCOUNTED } from './breaker.ts'
+import type { FailedAttempt } from './permit.ts'
 import { hasToolBreaker, toolSignal, upstreamSignal } from './signals.ts'
 import { isWork, toolOf } from './traffic.ts'
 import type { UpstreamGuard } from './upstream-guard.ts'
@@ -21,6 +22,8 @@ export class GuardPass {
   readonly #guard: UpstreamGuard
   readonly #exchange: Exchange
   readonly #tickets: PassTickets
+  /** When the attempt under way began. */
+  #startedMs: number
   #incident: number | undefined
   #throttled = false
   #judged = false
@@ -30,6 +33,7 @@ export class GuardPass {
     this.#guard = guard
     this.#exchange = exchange
     this.#tickets = tickets
+    this.#startedMs = tickets.startedMs
   }
 
   head(status: number, rawHeaders: readonly string[]): void {
@@ -38,6 +42,21 @@ export class GuardPass {
 
   failedIn(incident: number): void {
     this.#incident = incident
+  }
+
+  /** A failed attempt counts as any call that fails. While something is open, nothing is made again. */
+  retry(failed: FailedAttempt, again: (mayGo: boolean) => void): (() => void) | undefined {
+    const guard = this.#guard
+    if (!this.#tickets.gated || this.#judged || !this.#isTrusted) return undefined
+    const delayMs = guard.retries.delayMs(this.#exchange, failed, guard.nowMs)
+    if (delayMs === undefined) return undefined
+    this.#judge(failed.outcome, guard.nowMs)
+    if (!this.#isTrusted) return undefined
+    return guard.retries.after(delayMs, () => {
+      const mayGo = !this.#over && this.#isTrusted
+      if (mayGo) this.#beginAgain()
+      again(mayGo)
+    })
   }
 
   /** The exchange's one call has ended. A batch is judged as a whole, when it is over. */
@@ -56,13 +75,28 @@ export class GuardPass {
     if (this.#tickets.gated) this.#guard.left()
   }
 
+  #beginAgain(): void {
+    this.#judged = false
+    this.#incident = undefined
+    this.#throttled = false
+    this.#startedMs = this.#guard.nowMs
+    this.#guard.retries.made()
+  }
+
+  get #isTrusted(): boolean {
+    const { breaker, tools } = this.#guard
+    if ((breaker?.state ?? 'closed') !== 'closed' || this.#guard.throttledMs() > 0) return false
+    const tool = toolOf(this.#exchange)
+    return tool === undefined || (tools.find(tool)?.state ?? 'closed') === 'closed'
+  }
+
   #judge(outcome: Outcome, atMs: number): void {
     if (this.#judged) return
     this.#judged = true
-    const { ticket, toolTicket, startedMs, gated } = this.#tickets
+    const { ticket, toolTicket, gated } = this.#tickets
     if (!gated) return this.#judgeStream(outcome, atMs)
     const guard = this.#guard
-    const durationMs = atMs - startedMs
+    const durationMs = atMs - this.#startedMs
     const { signals } = guard.settings
     const result: Result = {
       signal: this.#throttled ? this.#throttledSignal() : upstreamSignal(outcome, signals),

@@ -1,7 +1,16 @@
 /** What the call path holds while an exchange with an upstream is under way, or waits for its turn. */
 
 import type { Call } from '../core/exchange.ts'
-import type { Outcome, Rejection } from '../core/outcome.ts'
+import type { Outcome, Rejection, UpstreamFailed } from '../core/outcome.ts'
+
+/** An attempt that failed before anything of its reply went to the client. */
+export interface FailedAttempt {
+  readonly outcome: UpstreamFailed
+  /** 1 for the first. */
+  readonly number: number
+  /** How long the call may still take, in milliseconds. */
+  readonly leftMs: number
+}
 
 /** The right to make one exchange with an upstream. */
 export interface Permit {
@@ -10,6 +19,11 @@ export interface Permit {
   head(status: number, rawHeaders: readonly string[]): void
   /** What failed took other calls with it; equal numbers mean the same failure. */
   failedIn(incident: number): void
+  /**
+   * Asks for another attempt. Undefined when there is none; otherwise `again` is called once, later, and
+   * says whether it may still be made, unless what is returned is called before.
+   */
+  retry(failed: FailedAttempt, again: (mayGo: boolean) => void): (() => void) | undefined
   /** A call of the exchange has ended; for one that was suspended, maybe after `settle`. */
   callEnded(call: Call, outcome: Outcome, atMs: number): void
   /** The exchange is over. Later settles do nothing. */

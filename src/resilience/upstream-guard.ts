@@ -15,7 +15,7 @@ import { andThen, type GuardParts, type GuardQueued, type GuardSettings } from '
 import { GuardPass } from './guard-pass.ts'
 import { Patience } from './patience.ts'
 import { breakerOpen, QUEUE_FULL, queueTimeout, throttled } from './rejections.ts'
-import { RetryBudget } from './retry-budget.ts'
+import { Retries } from './retries.ts'
 import { parseRetryAfter, ThrottleGate } from './throttle.ts'
 import { Alarm } from './timers.ts'
 import { ToolBreakers } from './tool-breakers.ts'
@@ -30,7 +30,7 @@ const ADAPTIVE_MIN = 8
 export class UpstreamGuard {
   readonly upstream: string
   readonly settings: GuardSettings
-  readonly retries: RetryBudget
+  readonly retries: Retries
   readonly tools: ToolBreakers
   readonly breaker: Breaker | undefined
   readonly #parts: GuardParts
@@ -47,7 +47,7 @@ export class UpstreamGuard {
     this.#parts = parts
     this.upstream = upstream
     this.settings = settings
-    this.retries = new RetryBudget(settings.retries, clock.monotonicMs())
+    this.retries = new Retries({ ...parts, rules: settings.retries }, clock.monotonicMs())
     this.#gate = new CallGate(settings.queueMax)
     this.#alarm = new Alarm(parts.timers, () => this.tick())
     if (settings.adaptive) {

@@ -1,5 +1,6 @@
 /** Whose arguments and results are shown on spans: those that the operator named, redacted. */
 
+import { matchesGlob } from '../core/glob.ts'
 import type { Call } from '../core/exchange.ts'
 import { compileLinearPattern } from '../core/linear-pattern.ts'
 import { DENIED_KEYS, plainName, redactJson, type RedactionRules } from './redact.ts'
@@ -34,7 +35,7 @@ export function createCapture(entries: readonly CaptureEntry[]): FindCapture | u
     rule: toRule(entry),
   }))
   return (upstream, tool) =>
-    rules.find((one) => matches(one.upstream, upstream) && matches(one.tool, tool))?.rule
+    rules.find((one) => matchesGlob(one.upstream, upstream) && matchesGlob(one.tool, tool))?.rule
 }
 
 function toRule(entry: CaptureEntry): CaptureRule {
@@ -47,21 +48,6 @@ function toRule(entry: CaptureEntry): CaptureRule {
       bytesMax: entry.bytesMax,
     },
   }
-}
-
-/** The pieces between the stars in their order; no backtracking is needed. */
-function matches(glob: string, name: string): boolean {
-  const [first = '', ...others] = glob.split('*')
-  if (others.length === 0) return glob === name
-  if (!name.startsWith(first)) return false
-  const last = others.pop() ?? ''
-  let at = first.length
-  for (const piece of others) {
-    const found = name.indexOf(piece, at)
-    if (found < 0) return false
-    at = found + piece.length
-  }
-  return name.length - last.length >= at && name.endsWith(last)
 }
 
 export function capturedArguments(call: Call, rule: CaptureRule): string | undefined {

@@ -34,6 +34,8 @@ export class ResilienceMetrics implements ResilienceObserver {
   readonly #openTime: CounterFamily
   readonly #throttles: CounterFamily
   readonly #waits: HistogramFamily
+  readonly #retries: CounterFamily
+  readonly #retryRefusals: CounterFamily
 
   constructor({ upstreams, views, settings, limitHit }: ResilienceSources) {
     this.#limitHit = limitHit
@@ -44,6 +46,8 @@ export class ResilienceMetrics implements ResilienceObserver {
     this.#openTime = new CounterFamily(METRICS.breakerOpenTime, settings)
     this.#throttles = new CounterFamily(METRICS.throttles, settings)
     this.#waits = new HistogramFamily(METRICS.queueWait, settings)
+    this.#retries = new CounterFamily(METRICS.retries, settings)
+    this.#retryRefusals = new CounterFamily(METRICS.retryRefusals, settings)
     const gauge = (
       definition: ConstructorParameters<typeof GaugeFamily>[0],
       value: (view: ResilienceView) => number,
@@ -66,6 +70,8 @@ export class ResilienceMetrics implements ResilienceObserver {
       gauge(METRICS.concurrencyLimit, ({ limit }) => limit),
       gauge(METRICS.queueLength, ({ queued }) => queued),
       this.#waits,
+      this.#retries,
+      this.#retryRefusals,
       gauge(METRICS.retryBudget, ({ retriesLeft }) => retriesLeft),
     ]
     for (const upstream of upstreams) this.begin(upstream)
@@ -99,6 +105,14 @@ export class ResilienceMetrics implements ResilienceObserver {
     this.#waits.record([upstream, how], waitMs / 1_000)
   }
 
+  retried(upstream: string): void {
+    this.#retries.add([upstream], 1)
+  }
+
+  retryRefused(upstream: string): void {
+    this.#retryRefusals.add([upstream], 1)
+  }
+
   limitHit(limit: LimitName): void {
     this.#limitHit(limit)
   }
@@ -111,6 +125,8 @@ export class ResilienceMetrics implements ResilienceObserver {
     this.#late.add([upstream, 'upstream'], 0)
     this.#openTime.add([upstream], 0)
     this.#throttles.add([upstream], 0)
+    this.#retries.add([upstream], 0)
+    this.#retryRefusals.add([upstream], 0)
     for (const [to, cause] of USUAL) this.#transitions.add([upstream, '', to, cause], 0)
   }
 }

@@ -126,6 +126,20 @@ const loadMetrics = (ATTR: typeof Attributes, durationBuckets: readonly number[]
       attributes: [ATTR.upstreamName, ATTR.queueEnd],
       buckets: durationBuckets,
     },
+    retries: {
+      name: 'sidelight.retries',
+      kind: 'counter',
+      unit: '{retry}',
+      description: 'Calls that were made again after an attempt that failed.',
+      attributes: [ATTR.upstreamName],
+    },
+    retryRefusals: {
+      name: 'sidelight.retry.refusals',
+      kind: 'counter',
+      unit: '{retry}',
+      description: 'Calls that were not made again because the budget for retries was used up.',
+      attributes: [ATTR.upstreamName],
+    },
     retryBudget: {
       name: 'sidelight.retry.budget',
       kind: 'gauge',

@@ -4,7 +4,7 @@ import type { Call } from '../core/exchange.ts'
 import type { Outcome, Rejection } from '../core/outcome.ts'
 import type { GuardPass } from '../resilience/guard-pass.ts'
 import type { Limiter } from '../resilience/limiter.ts'
-import type { Permit, Queued } from '../resilience/permit.ts'
+import type { FailedAttempt, Permit, Queued } from '../resilience/permit.ts'
 import type { GuardQueued } from '../resilience/guard-parts.ts'
 import type { Visit } from './sessions.ts'
 
@@ -55,6 +55,10 @@ export class AdmittedExchange implements Permit {
 
   failedIn(incident: number): void {
     this.#pass?.failedIn(incident)
+  }
+
+  retry(failed: FailedAttempt, again: (mayGo: boolean) => void): (() => void) | undefined {
+    return this.#pass?.retry(failed, again)
   }
 
   callEnded(call: Call, outcome: Outcome, atMs: number): void {

@@ -60,6 +60,7 @@ describe('The configuration', () => {
             toolBreakers: true,
             tools: {},
           },
+          retry: { attempts: 2, tools: [], trustHints: false },
           retryBudget: { ratio: 0.1, perSecond: 1 },
           env: {},
           inheritEnv: [],

@@ -11,7 +11,7 @@ import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
 const LATE_TEXT =
-  'The MCP server "a" did not answer in time. It is not known whether the tool ran: check before you repeat a call that changes something. Your arguments are not at fault. You may try once more in 5 s; if that fails too, go on without this tool and tell the user.'
+  'The MCP server "a" did not answer in time. It is not known whether the tool ran: before you repeat a call that changes something, check with one that only reads. Your arguments are not at fault. You may try once more in 5 s; if that fails too, go on without this tool and tell the user.'
 
 const META =
   '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'

@@ -49,7 +49,7 @@ export const BAD_DAYS: readonly BadDay[] = [
     faults: [{ kind: 'reset', afterBytes: 0 }],
     callsBefore: 0,
     text: failed(
-      'broke the connection before it answered\\. It is not known whether the tool ran: check before you repeat a call that changes something\\.',
+      'broke the connection before it answered\\. It is not known whether the tool ran: before you repeat a call that changes something, check with one that only reads\\.',
     ),
   },
   {
@@ -57,7 +57,7 @@ export const BAD_DAYS: readonly BadDay[] = [
     faults: [{ kind: 'garbage' }],
     callsBefore: 0,
     text: failed(
-      'sent something that is not a valid answer\\. It is not known whether the tool ran: check before you repeat a call that changes something\\.',
+      'sent something that is not a valid answer\\. It is not known whether the tool ran: before you repeat a call that changes something, check with one that only reads\\.',
     ),
   },
   {

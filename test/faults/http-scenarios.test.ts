@@ -218,7 +218,7 @@ for (const kind of ['reset', 'truncate', 'half_close'] as const) {
     )
     assert.match(
       answers[0]?.text ?? '',
-      /It is not known whether the tool ran: check before you repeat a call that changes something\./,
+      /It is not known whether the tool ran: before you repeat a call that changes something, check with one that only reads\./,
     )
     // Not one was made twice.
     assert.equal(upstream.requests.length, 5)

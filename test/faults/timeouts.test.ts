@@ -10,7 +10,7 @@ import { ask, askInTurn, askMany, breakerState, startScene, tally, TOOL_CALL } f
 
 const TOO_LATE =
   'The MCP server "main" did not answer in time. ' +
-  'It is not known whether the tool ran: check before you repeat a call that changes something. ' +
+  'It is not known whether the tool ran: before you repeat a call that changes something, check with one that only reads. ' +
   'Your arguments are not at fault. ' +
   'You may try once more in 5 s; if that fails too, go on without this tool and tell the user.'
 

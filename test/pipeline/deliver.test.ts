@@ -20,6 +20,128 @@ import {
 const RESET: TransportFailure = { reason: 'reset', sent: true, stale: false, detail: 'ECONNRESET' }
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
+describe('A retry', () => {
+  const BAD_GATEWAY = ['Content-Type', 'text/html']
+  const answer = (world: World, index: number): void => {
+    world.flight(index).sink.head(200, 'OK', JSON_REPLY)
+    world.flight(index).sink.data(Buffer.from(RESULT))
+    world.flight(index).sink.end()
+  }
+
+  it('is made when its wait is over, and each attempt ends once', () => {
+    const world = new World({ retries: 1 })
+    const client = world.send(post(CALL))
+    world.flight(0).sink.failed(RESET)
+    assert.equal(world.flights.length, 1)
+    assert.deepEqual(client.sent, [])
+    world.again(true)
+    answer(world, 1)
+    assert.deepEqual(world.told, [
+      'begin tools/call',
+      'attempt 1',
+      'retry after upstream_failed reset',
+      'attempt upstream_failed reset',
+      'attempt 2',
+      'attempt ok',
+      'ended ok',
+      'exchange ok',
+    ])
+    world.endedWith('ok')
+  })
+
+  it('keeps the head of a 502 from the client, and gives that reply up', () => {
+    for (const status of [502, 503, 504]) {
+      const world = new World({ retries: 1 })
+      const client = world.send(post(CALL))
+      world.flight(0).sink.head(status, '', BAD_GATEWAY)
+      assert.equal(world.flight(0).aborted, 1)
+      world.again(true)
+      answer(world, 1)
+      assert.deepEqual(client.sent, ['head 200 OK', `write ${RESULT}`, 'end'])
+      world.endedWith('ok')
+    }
+  })
+
+  it('is not made for other statuses, which pass through', () => {
+    for (const status of [200, 404, 429, 500, 501, 505]) {
+      const world = new World({ retries: 1 })
+      const client = world.send(post(CALL))
+      world.flight(0).sink.head(status, '', BAD_GATEWAY)
+      world.flight(0).sink.end()
+      assert.deepEqual(client.sent, [`head ${status} `, 'end'])
+    }
+  })
+
+  it('that may not go after all leaves the failure, of which the attempt was told once', () => {
+    const world = new World({ retries: 1 })
+    const client = world.send(post(CALL))
+    world.flight(0).sink.head(503, '', BAD_GATEWAY)
+    world.again(false)
+    assert.equal(world.flights.length, 1)
+    assert.match(client.answered?.body ?? '', /It is not known whether the tool ran/)
+    assert.equal(world.told.filter((what) => what.startsWith('attempt up')).length, 1)
+    world.endedWith('upstream_failed http_5xx')
+  })
+
+  it('is taken back at once when the client leaves, or the sidecar stops', () => {
+    const left = new World({ retries: 1 })
+    const client = left.send(post(CALL))
+    left.flight(0).sink.failed(RESET)
+    client.hangUp()
+    assert.ok(left.told.includes('retry taken back'))
+    left.endedWith('cancelled')
+    const stopped = new World({ retries: 1 })
+    stopped.send(post(CALL))
+    stopped.flight(0).sink.failed(RESET)
+    stopped.inFlight.abortAll()
+    assert.ok(stopped.told.includes('retry taken back'))
+    stopped.endedWith('internal')
+  })
+
+  it('is taken back when its client takes the call back', () => {
+    const world = new World({ retries: 1 })
+    const headers = { 'mcp-session-id': 's' }
+    const client = world.send(post(CALL, headers))
+    world.flight(0).sink.failed(RESET)
+    const params = { requestId: 1 }
+    world.send(post({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, headers))
+    assert.ok(world.told.includes('retry taken back'))
+    assert.deepEqual(client.sent, ['head 202 Accepted', 'end'])
+    assert.ok(world.told.includes('ended cancelled'))
+  })
+
+  it('does not make a call unsent that an earlier attempt sent', () => {
+    const world = new World({ retries: 1 })
+    const client = world.send(post(CALL))
+    world.flight(0).sink.failed(RESET)
+    world.again(true)
+    world.flight(1).sink.failed({ ...STALE, reason: 'connect', stale: false })
+    assert.match(client.answered?.body ?? '', /It is not known whether the tool ran/)
+  })
+
+  it('is not asked for when the bytes hold a proof for one use, or the head has passed', () => {
+    for (const header of ['dpop', 'signature', 'content-digest']) {
+      const world = new World({ retries: 1 })
+      world.send(post(CALL, { [header]: 'x' }))
+      world.flight(0).sink.failed(RESET)
+      world.endedWith('upstream_failed reset')
+    }
+    const world = new World({ retries: 1 })
+    world.send(post(CALL))
+    world.flight(0).sink.head(200, 'OK', JSON_REPLY)
+    world.flight(0).sink.failed(RESET)
+    world.endedWith('upstream_failed reset')
+  })
+
+  it('is not asked for by streams', () => {
+    const world = new World({ retries: 1 })
+    world.send(get())
+    world.flight(0).sink.failed(RESET)
+    assert.equal(world.flights.length, 1)
+    world.endedWith('upstream_failed reset', [])
+  })
+})
+
 describe('A reply', () => {
   it('passes through byte for byte and ends its call once', () => {
     const world = new World()

@@ -116,6 +116,8 @@ export interface WorldOptions {
   readonly admit?: Rejection
   /** The longest result that the observer wants a copy of. */
   readonly wanted?: number
+  /** How many retries the permit allows. */
+  readonly retries?: number
 }
 
 /** A pipeline between a fake client and a fake upstream. */
@@ -139,6 +141,8 @@ export class World {
   readonly answers: Answered[] = []
   readonly #wanted: number
   permits = 0
+  /** Ends the wait for a retry. */
+  again: (mayGo: boolean) => void = () => assert.fail('nobody waits for a retry')
 
   constructor(options: WorldOptions = {}) {
     this.#wanted = options.wanted ?? 0
@@ -203,6 +207,12 @@ export class World {
           kind: 'permit',
           head: () => {},
           failedIn: () => {},
+          retry: ({ number, outcome }, again) => {
+            if (number > (options.retries ?? 0)) return undefined
+            this.told.push(`retry after ${nameOf(outcome)}`)
+            this.again = again
+            return () => this.told.push('retry taken back')
+          },
           callEnded: () => {},
           settle: (outcome) => this.settled.push(nameOf(outcome)),
         }

@@ -180,7 +180,10 @@ describe('A refused tools/call', () => {
       text(CONNECT),
       'The MCP server "up" cannot be reached. The tool did not run. Your arguments are not at fault. You may try once more in 5 s; if that fails too, go on without this tool and tell the user.',
     )
-    assert.match(text(RESET), /It is not known whether the tool ran: check before you repeat/)
+    assert.match(
+      text(RESET),
+      /It is not known whether the tool ran: before you repeat a call that changes something, check with one that only reads\./,
+    )
     for (const reason of [
       'timeout',
       'closed',

@@ -47,6 +47,8 @@ export class GuardRig {
       breakerWasOpen: () => {},
       throttled: (_upstream, code) => void this.told.push(`throttled ${code}`),
       queueLeft: (_upstream, how, ms) => void this.waits.push({ how, ms }),
+      retried: () => void this.told.push('retried'),
+      retryRefused: () => void this.told.push('retry refused'),
       limitHit: (limit) => void this.told.push(`limit ${limit}`),
     }
     this.guard = new UpstreamGuard({
@@ -59,7 +61,12 @@ export class GuardRig {
         adaptive: false,
         queueMax: 1_024,
         queueMs: 10_000,
-        retries: { ratio: 0.1, perSecond: 1 },
+        retries: {
+          ratio: 0.1,
+          perSecond: 1,
+          attempts: 2,
+          mayRepeatTool: (tool) => tool.startsWith('get_'),
+        },
         ...settings,
       },
       clock: { monotonicMs: () => this.now, wallMs: () => 1_700_000_000_000 + this.now },

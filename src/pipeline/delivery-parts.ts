@@ -1,0 +1,16 @@
+/** What is needed to pass one reply on. */
+
+import type { Exchange } from '../core/exchange.ts'
+import type { Client } from '../core/reply.ts'
+import type { Permit } from '../resilience/permit.ts'
+import type { Ledger } from './ledger.ts'
+import type { Stages, Upstream } from './stages.ts'
+
+export interface DeliveryParts {
+  readonly exchange: Exchange
+  readonly client: Client
+  readonly stages: Stages
+  readonly upstream: Upstream
+  readonly permit: Permit
+  readonly ledger: Ledger
+}

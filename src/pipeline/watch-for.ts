@@ -1,0 +1,33 @@
+/** What watches the reply to an exchange. */
+
+import type { Exchange } from '../core/exchange.ts'
+import type { DeliveryParts } from './delivery-parts.ts'
+import type { ReplyWatch, SpeechSink, Stages } from './stages.ts'
+
+/** Undefined when nothing of the reply is an answer. `onAnswer` is told before each. */
+export function watchFor(
+  { exchange, stages, ledger }: DeliveryParts,
+  head: Parameters<Stages['watchReply']>[0],
+  speech: SpeechSink,
+  onAnswer: () => void,
+): ReplyWatch | undefined {
+  if (exchange.kind === 'stream') {
+    return stages.watchStream(head, stages.resumptions.on(exchange), speech)
+  }
+  if (exchange.calls.length === 0 || answersElsewhere(exchange, head.status)) return undefined
+  return stages.watchReply(
+    head,
+    exchange.calls.map(({ message }) => message),
+    (index, outcome, answered) => {
+      onAnswer()
+      ledger.replied(index, outcome, answered)
+    },
+    ledger.wanted(),
+    speech,
+  )
+}
+
+/** HTTP+SSE: what the reply says is only that the message was taken. */
+export function answersElsewhere({ endpoint }: Exchange, status: number): boolean {
+  return endpoint === 'sse_post' && status < 300
+}

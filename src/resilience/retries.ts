@@ -1,0 +1,105 @@
+/**
+ * Whether a call that may have reached the upstream is made again: what only reads, and tools that the
+ * operator vouches for, within a budget, a while later, and never instead of the call's deadline.
+ */
+
+import type { ResilienceObserver } from '../core/breaker.ts'
+import type { Exchange } from '../core/exchange.ts'
+import type { UpstreamFailed } from '../core/outcome.ts'
+import type { FailedAttempt } from './permit.ts'
+import { fullJitterMs, RetryBudget, type RetryBudgetSettings } from './retry-budget.ts'
+import type { Timers } from './timers.ts'
+
+export interface RetryRules extends RetryBudgetSettings {
+  /** Most attempts, the first and a resend included. */
+  readonly attempts: number
+  /** Whether this tool may be called twice for one call. */
+  readonly mayRepeatTool: (tool: string) => boolean
+}
+
+export interface RetriesParts {
+  readonly upstream: string
+  readonly rules: RetryRules
+  readonly timers: Timers
+  /** From 0 to below 1. */
+  readonly random: () => number
+  readonly observer: ResilienceObserver
+}
+
+/**
+ * Requests that change nothing at a server (MCP "Tools", "Resources", "Prompts"). `completion/complete`
+ * is left out: it is asked at every key, and is worth nothing when it comes late.
+ */
+const READS: ReadonlySet<string> = new Set([
+  'tools/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'prompts/list',
+  'prompts/get',
+])
+
+const BASE_MS = 100
+const DELAY_MS_MAX = 2_000
+
+export class Retries {
+  readonly #parts: RetriesParts
+  readonly #budget: RetryBudget
+
+  constructor(parts: RetriesParts, nowMs: number) {
+    this.#parts = parts
+    this.#budget = new RetryBudget(parts.rules, nowMs)
+  }
+
+  /** A call that is no retry. */
+  called(): void {
+    this.#budget.called()
+  }
+
+  /** Whole retries that are left. */
+  left(nowMs: number): number {
+    return this.#budget.left(nowMs)
+  }
+
+  /** How long to wait before the next attempt, which has then been paid for; undefined for none. */
+  delayMs(exchange: Exchange, failed: FailedAttempt, nowMs: number): number | undefined {
+    const { rules, random, observer, upstream } = this.#parts
+    const { number, outcome, leftMs } = failed
+    if (number >= rules.attempts || !mayPass(outcome) || !this.#mayRepeat(exchange))
+      return undefined
+    const delayMs = fullJitterMs(number, { baseMs: BASE_MS, maxMs: DELAY_MS_MAX }, random())
+    if (delayMs >= leftMs) return undefined
+    if (this.#budget.take(nowMs)) return delayMs
+    observer.retryRefused(upstream)
+    return undefined
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    return this.#parts.timers.after(delayMs, run)
+  }
+
+  /** An attempt is made again. */
+  made(): void {
+    this.#parts.observer.retried(this.#parts.upstream)
+  }
+
+  /** A batch may hold anything, and a task goes on by itself. */
+  #mayRepeat({ calls, batch }: Exchange): boolean {
+    const message = calls.length === 1 && !batch ? calls[0]?.message : undefined
+    if (message?.kind !== 'request' || message.asksTask) return false
+    if (READS.has(message.method)) return true
+    const { method, target } = message
+    return (
+      method === 'tools/call' && target !== undefined && this.#parts.rules.mayRepeatTool(target)
+    )
+  }
+}
+
+/**
+ * Failures that may be over soon. A timeout has used up the call's time; a process that ended took its
+ * session with it; 500 and nonsense are what the server has to say to this call.
+ */
+function mayPass({ reason, status = 0 }: UpstreamFailed): boolean {
+  if (reason === 'http_5xx') return status >= 502 && status <= 504
+  return reason === 'connect' || reason === 'reset' || reason === 'closed'
+}
