@@ -197,6 +197,8 @@ function stdioParts(
       ...parts,
       processesMax: upstream.processes,
       poolMax: upstream.stateless ? upstream.pool : 1,
+      prestart: upstream.prestart,
+      pools: options.pools,
       stateless: upstream.stateless,
       sessionIdleMs: durationOf(limits.sessionIdle),
       replay: { eventsMax: limits.replayEvents, bytesMax: sizeOf(limits.replayBytes) },

@@ -197,6 +197,10 @@ export const upstream = z
       z._default(count, 5),
       'Most processes that requests of revision 2026-07-28 share. Only with `stateless: true`; otherwise there is one per client (address and, when there is a token, its subject).',
     ),
+    prestart: about(
+      z._default(countOrNone, 0),
+      'So many of these processes are started before they are needed, one a second, and kept when nobody uses them. Only with `stateless: true`.',
+    ),
     pins: z.optional(
       about(pins, 'Which definitions of tools are accepted; see [tools.md](tools.md#pins).'),
     ),
@@ -217,6 +221,9 @@ export const upstream = z
     z.refine((value) => value.url === undefined || !usesProcess(value), {
       error:
         'env, inheritEnv, cwd and stateless are for upstreams with a command, and this one has a url',
+    }),
+    z.refine((value) => value.prestart === 0 || value.stateless, {
+      error: 'prestart needs stateless: true; other processes belong to a client',
     }),
   )
 

@@ -66,6 +66,7 @@ describe('The configuration', () => {
           inheritEnv: [],
           processes: 64,
           pool: 5,
+          prestart: 0,
           stateless: false,
         },
       },

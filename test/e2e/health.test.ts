@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import type { Verdict } from '../../src/upstream/health/health-check.ts'
 import { StdioTransport } from '../../src/upstream/stdio/stdio-transport.ts'
 import { Watchdog } from '../../src/upstream/stdio/watchdog.ts'
+import { PoolLog } from '../support/pool-log.ts'
 import { parseJson } from '../support/json.ts'
 import { startPuppets, type Puppets } from '../support/puppets.ts'
 import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
@@ -159,6 +160,8 @@ function transportOf(puppets: Puppets): StdioTransport {
     command: { file, args, env: {}, cwd: undefined },
     processesMax: 1,
     poolMax: 1,
+    prestart: 0,
+    pools: new PoolLog(),
     stateless: false,
     sessionIdleMs: 60_000,
     lineBytesMax: 1_000_000,

@@ -7,20 +7,23 @@
 
 import type { Clock } from '../../core/clock.ts'
 import type { Exchange } from '../../core/exchange.ts'
+import type { Log } from '../../core/log.ts'
 import type { TransportObserver } from '../../core/observer.ts'
 import type { Rejection } from '../../core/outcome.ts'
+import type { PoolRecorder, PoolState } from '../../core/pool.ts'
 import { isLongLived } from '../../mcp/methods.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
-import type { Flight, Outbound, ReplySink, TransportFailure } from '../transport.ts'
-import { acceptsStream, EMPTY_BODY, jsonHeaders } from './framing.ts'
+import type { Flight, Outbound, ReplySink } from '../transport.ts'
+import { acceptsStream, EMPTY_BODY } from './framing.ts'
+import { LEGACY_MS, LegacyJudge } from './legacy-judge.ts'
 import { ParamHeaders } from './param-headers.ts'
+import { NO_FLIGHT, refuse, refuseProbe } from './pool-replies.ts'
 import {
   BACKLOG_BYTES_MAX,
   NOT_READING,
   type HostedProcess,
   type ProcessTable,
 } from './process-table.ts'
-import { noDiscover } from './message-bytes.ts'
 import { SharedProcess } from './shared-process.ts'
 import { NOT_TAKEN } from './stdio-session.ts'
 
@@ -28,12 +31,18 @@ export interface SharedPoolOptions {
   readonly name: string
   /** Most processes per owner. */
   readonly poolMax: number
+  /** Most processes of the upstream, whatever for. */
+  readonly processesMax: number
+  /** So many are started before they are needed; only when the server is stateless. */
+  readonly prestart: number
   /** True when all clients may share processes; otherwise each has its own. */
   readonly stateless: boolean
   /** A process that is not used for so long is ended. */
   readonly sessionIdleMs: number
   readonly clock: Clock
+  readonly log: Log
   readonly observer: TransportObserver
+  readonly recorder: PoolRecorder
 }
 
 interface Member {
@@ -48,12 +57,16 @@ export class SharedPool {
   readonly #processes: ProcessTable
   readonly #reader = new WireReader()
   readonly #members = new Set<Member>()
-  /** Until then the server is taken for one of an earlier revision, and not asked again. */
-  #legacyUntilMs = 0
+  readonly #judge: LegacyJudge
+  /** Until then no process is started before it is needed. */
+  #idleUntilMs = 0
+  /** Members that get no more requests, and end with those that they have. */
+  readonly #retired = new Set<Member>()
 
   constructor(options: SharedPoolOptions, processes: ProcessTable) {
     this.#options = options
     this.#processes = processes
+    this.#judge = new LegacyJudge(options.clock, processes)
   }
 
   /** Refuses when there is no process for the client and none may be started. */
@@ -72,9 +85,10 @@ export class SharedPool {
     const message = this.#reader.read(body)?.[0]
     if (message === undefined) return refuse(sink, 'gone')
     if (message.kind !== 'request') return this.#notify(exchange, body, sink)
-    if (message.method === 'server/discover' && this.#legacyUntilMs > this.#nowMs()) {
+    if (message.method === 'server/discover' && this.#judge.legacy) {
       return refuseProbe(message.id?.raw ?? 'null', sink)
     }
+    const enteredMs = this.#nowMs()
     const hosted = this.#pick(exchange)
     if ('reason' in hosted) return refuse(sink, hosted.reason)
     const { shared, params } = hosted
@@ -89,6 +103,7 @@ export class SharedPool {
       attempt.queuedMs = this.#nowMs() - askedMs
       const flight = shared.request(request, sink)
       attempt.handedMs = this.#nowMs()
+      this.#options.recorder.waited(attempt.handedMs - enteredMs)
       return flight
     }
     return message.method === 'tools/call' ? params.guard(exchange, sink, ask) : ask()
@@ -115,8 +130,10 @@ export class SharedPool {
   /** The process with the least to do, or a new one while there may be more. */
   #pick(exchange: Exchange): Member | { readonly reason: string } {
     const owner = this.#ownerOf(exchange)
+    this.#retireHanging()
     const own = [...this.#members].filter((hosted) => hosted.owner === owner)
-    const least = own.toSorted((a, b) => loadOf(a) - loadOf(b))[0]
+    const reading = own.filter(({ host }) => host.backlogBytes <= BACKLOG_BYTES_MAX)
+    const least = (reading.length > 0 ? reading : own).toSorted((a, b) => loadOf(a) - loadOf(b))[0]
     const more = own.length < this.#options.poolMax && !this.#processes.full
     if (least !== undefined && (loadOf(least) === 0 || !more)) return least
     const started = this.#startShared(owner)
@@ -124,12 +141,14 @@ export class SharedPool {
   }
 
   #startShared(owner: string): Member | { readonly reason: string } {
-    const { clock, observer, name } = this.#options
+    const { clock, observer, name, recorder } = this.#options
     const parts: { hosted?: Member } = {}
+    const beganMs = this.#nowMs()
     const host = this.#processes.start('shared', {
       received: (line, message) => {
         const { hosted } = parts
         if (hosted === undefined) return
+        hosted.shared.heard()
         if (hosted.params.received(line, message)) return
         hosted.shared.received(line, message)
         this.#retireLegacy(hosted)
@@ -139,9 +158,10 @@ export class SharedPool {
         const { hosted } = parts
         if (hosted === undefined) return 'crash'
         this.#members.delete(hosted)
+        this.#retired.delete(hosted)
         hosted.params.fail()
-        if (hosted.shared.onlyProbed && failure.sent) {
-          this.#judge(hosted.shared, failure)
+        if (hosted.shared.onlyProbed && hosted.shared.touched && failure.sent) {
+          this.#judge.judge(hosted.shared, failure)
           return 'probe'
         }
         hosted.shared.fail(failure)
@@ -149,10 +169,12 @@ export class SharedPool {
       },
     })
     if ('reason' in host) return host
+    recorder.created(this.#nowMs() - beganMs)
     const shared = new SharedProcess(
       {
         nowMs: () => clock.monotonicMs(),
         onUnroutable: () => observer.lineDropped(name, 'unroutable'),
+        onDone: (tookMs) => recorder.used(tookMs),
       },
       host,
     )
@@ -167,39 +189,6 @@ export class SharedPool {
     return hosted
   }
 
-  /**
-   * A process ended when it was asked `server/discover`: it may be a server of an earlier revision, or
-   * one that cannot run at all. One that lives as long as it is asked nothing is the former.
-   */
-  #judge(shared: SharedProcess, failure: TransportFailure): void {
-    let decided = false
-    const decide = (legacy: boolean): void => {
-      if (decided) return
-      decided = true
-      if (legacy) {
-        this.#legacyUntilMs = this.#nowMs() + LEGACY_MS
-        shared.answerProbes()
-      } else {
-        this.#processes.failed('shared')
-        shared.fail(failure)
-      }
-    }
-    if (this.#legacyUntilMs > this.#nowMs()) return decide(true)
-    const user = { received: () => {}, lost: () => {} }
-    const silent = this.#processes.start('shared', {
-      ...user,
-      ended: () => {
-        decide(false)
-        return 'probe'
-      },
-    })
-    if ('reason' in silent) return decide(false)
-    setTimeout(() => {
-      decide(true)
-      void silent.stop()
-    }, JUDGE_MS)
-  }
-
   #nowMs(): number {
     return this.#options.clock.monotonicMs()
   }
@@ -208,6 +197,7 @@ export class SharedPool {
   #retireLegacy(hosted: Member): void {
     const { shared, host } = hosted
     if (!shared.onlyProbed || !shared.refusedProbe || shared.load > 0) return
+    this.#idleUntilMs = this.#nowMs() + LEGACY_MS
     this.#members.delete(hosted)
     void host.stop()
   }
@@ -233,11 +223,59 @@ export class SharedPool {
     return undefined
   }
 
+  state(): PoolState {
+    const { stateless, poolMax, processesMax } = this.#options
+    const members = [...this.#members, ...this.#retired]
+    const used = members.filter((member) => loadOf(member) > 0).length
+    return {
+      pool: 'processes',
+      idle: members.length - used,
+      used,
+      max: stateless ? Math.min(poolMax, processesMax) : processesMax,
+      pending: members.reduce((sum, { params }) => sum + params.waiting, 0),
+    }
+  }
+
+  /**
+   * Takes processes that hang out of the pool, or they would get the next calls: nobody has less to do.
+   * One that holds a client's state is left alone.
+   */
+  #retireHanging(): void {
+    for (const member of this.#members) {
+      if (!member.shared.hangs || !this.#options.stateless) continue
+      this.#members.delete(member)
+      this.#retired.add(member)
+      this.#options.log.write(
+        'warn',
+        'sidelight.process.ended',
+        'A process of an upstream said nothing until a call was late, and gets no more calls',
+        { 'sidelight.upstream.name': this.#options.name, 'process.pid': member.host.pid },
+      )
+    }
+    for (const member of this.#retired) {
+      if (member.shared.working || member.params.waiting > 0) continue
+      this.#retired.delete(member)
+      void member.host.stop()
+    }
+  }
+
+  /** One at a time, so that a program that cannot run is not started several times. */
+  #prestart(nowMs: number): void {
+    const { prestart, poolMax, stateless } = this.#options
+    if (!stateless || this.#members.size >= Math.min(prestart, poolMax)) return
+    if (this.#judge.legacy || nowMs < this.#idleUntilMs) return
+    if (this.#processes.checkRoom('shared') === undefined) this.#startShared('')
+  }
+
   /** Looks after silent streams, and ends the processes that nobody uses. */
   tick(nowMs: number): void {
+    this.#retireHanging()
+    this.#prestart(nowMs)
+    for (const { shared } of this.#retired) shared.tick(nowMs)
     for (const member of this.#members) {
       const { shared, host } = member
       shared.tick(nowMs)
+      if (this.#members.size <= this.#options.prestart) continue
       if (loadOf(member) > 0 || nowMs - shared.lastUsedMs <= this.#options.sessionIdleMs) continue
       this.#members.delete(member)
       void host.stop()
@@ -245,28 +283,7 @@ export class SharedPool {
   }
 }
 
-/** A server that lives for so long without being asked anything can run. */
-const JUDGE_MS = 500
-
-/** How long what was found out about a server is believed. */
-const LEGACY_MS = 60_000
-
-function refuseProbe(idRaw: string, sink: ReplySink): Flight {
-  const body = noDiscover(idRaw)
-  sink.head(404, 'Not Found', jsonHeaders(body.length))
-  sink.data(body)
-  sink.end()
-  return NO_FLIGHT
-}
-
 /** Calls that wait for the schemas of the tools are work too. */
 function loadOf({ shared, params }: Member): number {
   return shared.load + params.waiting
-}
-
-const NO_FLIGHT: Flight = { abort: () => {}, resume: () => {} }
-
-function refuse(sink: ReplySink, detail: string): Flight {
-  sink.failed({ reason: 'process_exit', sent: false, stale: false, detail })
-  return NO_FLIGHT
 }

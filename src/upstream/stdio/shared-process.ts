@@ -5,18 +5,20 @@
  * each is replaced on the way in and put back on the way out, byte for byte as the client wrote it.
  */
 
-import { applyEdits, type Edit } from '../../mcp/edit-bytes.ts'
 import type { Token, WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import { toLine } from '../../mcp/to-line.ts'
 import { statusOfAnswer } from './endpoint-rules.ts'
 import { noDiscover } from './message-bytes.ts'
 import { ReplyStream } from './reply-stream.ts'
+import { keyOf, replaceTokens, restoreTokens } from './shared-tokens.ts'
 import type { SessionProcess } from './stdio-session.ts'
 
 export interface SharedProcessOptions {
   readonly nowMs: () => number
   readonly onUnroutable: () => void
+  /** A request that was no health check has ended, after so long. */
+  readonly onDone: (tookMs: number) => void
 }
 
 /** What the server answered to a request of ours or of a client. */
@@ -39,6 +41,7 @@ interface Entry {
   readonly wantsLogs: boolean
   readonly method: string
   readonly checks: boolean
+  readonly beganMs: number
 }
 
 /** With more than this that nobody takes, the one furthest behind is broken off. */
@@ -66,11 +69,24 @@ export class SharedProcess {
   /** True when it answered `server/discover` with an error: it knows no such thing. */
   refusedProbe = false
   lastUsedMs: number
+  #heardMs = -1
+  /** True when a request took too long, and the process has said nothing at all since it was sent. */
+  hangs = false
 
   constructor(options: SharedProcessOptions, process: SessionProcess) {
     this.#options = options
     this.#process = process
     this.lastUsedMs = options.nowMs()
+  }
+
+  /** True when it was asked anything yet. */
+  get touched(): boolean {
+    return this.#nextId > 1
+  }
+
+  /** True while a request waits that will be answered, and not a stream that stays open. */
+  get working(): boolean {
+    return [...this.#entries.values()].some(({ listens }) => !listens)
   }
 
   /** Requests under way. */
@@ -103,6 +119,7 @@ export class SharedProcess {
       wantsLogs: message.wantsLogs,
       method: message.method,
       checks,
+      beganMs: nowMs,
     }
     if (message.method !== 'server/discover') this.asked = true
     this.#entries.set(keyOf(ours), entry)
@@ -116,6 +133,11 @@ export class SharedProcess {
     this.#process.write(toLine(line), written)
   }
 
+  /** It has said something, to whomever. */
+  heard(): void {
+    this.#heardMs = this.#options.nowMs()
+  }
+
   /** A message of the server. */
   received(line: Buffer, message: WireMessage): void {
     const bytes = line.subarray(message.start, message.end)
@@ -126,13 +148,13 @@ export class SharedProcess {
 
   fail(failure: TransportFailure): void {
     for (const { stream } of this.#entries.values()) stream.fail(failure)
-    this.#entries.clear()
+    this.#clear()
   }
 
   failOne(key: string, failure: TransportFailure): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return this.#options.onUnroutable()
-    this.#entries.delete(key)
+    this.#forget(key, entry)
     entry.stream.fail(failure)
   }
 
@@ -148,14 +170,23 @@ export class SharedProcess {
   /** Answers those that probed a server of an earlier revision, which ended of it. */
   answerProbes(): void {
     for (const { stream, id } of this.#entries.values()) stream.answer(noDiscover(id.raw), 404)
-    this.#entries.clear()
+    this.#clear()
+  }
+
+  #clear(): void {
+    for (const [key, entry] of this.#entries) this.#forget(key, entry)
+  }
+
+  #forget(key: string, entry: Entry): void {
+    if (!this.#entries.delete(key) || entry.checks) return
+    this.#options.onDone(this.#options.nowMs() - entry.beganMs)
   }
 
   #answered(bytes: Buffer, message: WireMessage): void {
     const key = this.#keyOfAnswer(message)
     const entry = this.#entries.get(key)
     if (entry === undefined) return this.#options.onUnroutable()
-    this.#entries.delete(key)
+    this.#forget(key, entry)
     if (!entry.checks) this.lastUsedMs = this.#options.nowMs()
     if (message.errorCode === undefined) this.proven = true
     else if (entry.method === 'server/discover') this.refusedProbe = true
@@ -194,7 +225,7 @@ export class SharedProcess {
     const { entry, key } = found
     // A server that ends a subscription says so in this way on stdio; on HTTP the stream just ends.
     if (message.method === 'notifications/cancelled') {
-      this.#entries.delete(key)
+      this.#forget(key, entry)
       entry.stream.end()
       return
     }
@@ -233,7 +264,8 @@ export class SharedProcess {
   #flight(ours: number, entry: Entry, sink: ReplySink): Flight {
     if (entry.listens) entry.stream.open()
     return {
-      abort: () => {
+      abort: (why) => {
+        if (why === 'late' && this.#heardMs < entry.beganMs) this.hangs = true
         entry.stream.detach(sink)
         this.#untaken.delete(entry.stream)
         this.#abandon(keyOf(ours))
@@ -252,7 +284,7 @@ export class SharedProcess {
   #abandon(key: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
-    this.#entries.delete(key)
+    this.#forget(key, entry)
     // What it still logs about this request must not reach somebody else's.
     if (entry.wantsLogs) this.#quietUntilMs = this.#options.nowMs() + QUIET_MS
     this.#takeBack(key)
@@ -264,31 +296,4 @@ export class SharedProcess {
       Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`),
     )
   }
-}
-
-/** The key of an id that we made, as `readId` makes keys of numbers. */
-function keyOf(ours: number): string {
-  return `n${ours}`
-}
-
-function replaceTokens(body: Buffer, message: WireMessage, ours: number): Buffer {
-  const text = String(ours)
-  const edits: Edit[] = []
-  for (const token of [message.id, message.progressToken]) {
-    if (token !== undefined) edits.push({ start: token.start, end: token.end, text })
-  }
-  return applyEdits(body, edits)
-}
-
-function restoreTokens(bytes: Buffer, message: WireMessage, entry: Entry): Buffer {
-  const edits: Edit[] = []
-  const put = (token: Token | undefined, original: Token | undefined): void => {
-    if (token === undefined || original === undefined) return
-    const { start } = message
-    edits.push({ start: token.start - start, end: token.end - start, text: original.raw })
-  }
-  if (message.kind === 'response') put(message.id, entry.id)
-  put(message.subscription, entry.id)
-  if (message.method === 'notifications/progress') put(message.progressOf, entry.progressToken)
-  return applyEdits(bytes, edits)
 }

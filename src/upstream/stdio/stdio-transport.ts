@@ -9,6 +9,7 @@ import { headerOf, revisionOf, type Exchange } from '../../core/exchange.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
 import { reject, rejectOver, type Rejection } from '../../core/outcome.ts'
+import type { PoolObserver, PoolState } from '../../core/pool.ts'
 import { WireReader } from '../../mcp/wire-message.ts'
 import type { SessionEnding, TransportObserver } from '../../core/observer.ts'
 import type { HealthMethod, Verdict } from '../health/health-check.ts'
@@ -34,6 +35,9 @@ export interface StdioTransportOptions {
   readonly processesMax: number
   /** Most shared processes; above 1 only when the server keeps no state between requests. */
   readonly poolMax: number
+  /** So many shared processes are started before they are needed. */
+  readonly prestart: number
+  readonly pools: PoolObserver
   /** True when all clients may share processes; otherwise each principal has its own. */
   readonly stateless: boolean
   readonly sessionIdleMs: number
@@ -68,11 +72,16 @@ export class StdioTransport implements Transport {
   constructor(options: StdioTransportOptions) {
     this.#options = options
     this.#processes = new ProcessTable(options)
-    this.#pool = new SharedPool(options, this.#processes)
+    const recorder = options.pools.pool(options.name, 'processes')
+    this.#pool = new SharedPool({ ...options, recorder }, this.#processes)
   }
 
   get sessions(): number {
     return this.#sessions.size
+  }
+
+  pools(): readonly PoolState[] {
+    return [this.#pool.state()]
   }
 
   check(exchange: Exchange): Rejection | undefined {

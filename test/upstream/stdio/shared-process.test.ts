@@ -34,7 +34,7 @@ class Scene {
 
   constructor() {
     this.shared = new SharedProcess(
-      { nowMs: () => this.now, onUnroutable: () => void (this.unroutable += 1) },
+      { nowMs: () => this.now, onUnroutable: () => void (this.unroutable += 1), onDone: () => {} },
       this.process,
     )
   }

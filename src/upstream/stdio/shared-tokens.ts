@@ -1,0 +1,37 @@
+/** Ids and tokens of several clients before one process: each is replaced, and put back as it was. */
+
+import { applyEdits, type Edit } from '../../mcp/edit-bytes.ts'
+import type { Token, WireMessage } from '../../mcp/wire-message.ts'
+
+/** What a client wrote. */
+export interface Originals {
+  readonly id: Token
+  readonly progressToken: Token | undefined
+}
+
+/** The key of an id that we made, as `readId` makes keys of numbers. */
+export function keyOf(ours: number): string {
+  return `n${ours}`
+}
+
+export function replaceTokens(body: Buffer, message: WireMessage, ours: number): Buffer {
+  const text = String(ours)
+  const edits: Edit[] = []
+  for (const token of [message.id, message.progressToken]) {
+    if (token !== undefined) edits.push({ start: token.start, end: token.end, text })
+  }
+  return applyEdits(body, edits)
+}
+
+export function restoreTokens(bytes: Buffer, message: WireMessage, entry: Originals): Buffer {
+  const edits: Edit[] = []
+  const put = (token: Token | undefined, original: Token | undefined): void => {
+    if (token === undefined || original === undefined) return
+    const { start } = message
+    edits.push({ start: token.start - start, end: token.end - start, text: original.raw })
+  }
+  if (message.kind === 'response') put(message.id, entry.id)
+  put(message.subscription, entry.id)
+  if (message.method === 'notifications/progress') put(message.progressOf, entry.progressToken)
+  return applyEdits(bytes, edits)
+}
