@@ -72,7 +72,9 @@ export class BatchQueue<T> {
 
   async #send(batch: readonly T[]): Promise<void> {
     const { send, exportTimeoutMs, onDropped } = this.#options
-    const lost = (await withinTime(send(batch), exportTimeoutMs)) ?? batch.length
+    // A collector that hangs must not keep a process that has ended.
+    const sent = withinTime(send(batch), exportTimeoutMs, { background: true })
+    const lost = (await sent) ?? batch.length
     if (lost > 0) onDropped('export_failed', lost)
     this.#sending = undefined
     if (this.#closed) return

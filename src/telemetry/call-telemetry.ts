@@ -178,7 +178,8 @@ class CallSpans implements CallFollower {
   }
 
   asked(request: ServerRequest, atMs: number): ServerRequestFollower {
-    return new ServerRequestSpans(request, atMs, this.#client?.context, this.#options)
+    const during = { span: this.#client?.context, offsetMs: this.#offsetMs }
+    return new ServerRequestSpans(request, atMs, during, this.#options)
   }
 
   ended(outcome: Outcome, atMs: number): void {

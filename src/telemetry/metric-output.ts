@@ -20,6 +20,7 @@ import { createMetricProducer } from './otlp-metrics.ts'
 import { renderMetrics, type MetricsFormat } from './prometheus.ts'
 import { RuntimeMetrics } from './runtime-metrics.ts'
 import type { MetricFamily } from './series.ts'
+import { withinTime } from './within-time.ts'
 
 export interface MetricOutput {
   /** All metrics as text, in slices. */
@@ -94,14 +95,15 @@ function startPushing(
   producer: MetricProducer,
 ): MeterProvider | undefined {
   if (settings.disabled || settings.metricsExporter === 'none') return undefined
+  const timeoutMs = Math.min(settings.metricTimeoutMs, settings.metricIntervalMs)
   const exporter =
     settings.metricsExporter === 'console'
       ? new ConsoleMetricExporter()
-      : toExporter(toCollector(settings), onDropped)
+      : toExporter(toCollector(settings), timeoutMs, onDropped)
   const reader = new PeriodicExportingMetricReader({
     exporter,
     exportIntervalMillis: settings.metricIntervalMs,
-    exportTimeoutMillis: Math.min(settings.metricTimeoutMs, settings.metricIntervalMs),
+    exportTimeoutMillis: timeoutMs,
     metricProducers: [producer],
     maxExportBatchSize: POINTS_PER_EXPORT,
   })
@@ -128,16 +130,21 @@ function pointsOf({ scopeMetrics }: ResourceMetrics): number {
   return all.reduce((sum, { dataPoints }) => sum + dataPoints.length, 0)
 }
 
-/** What has been said of the loss when it is counted; the reader need not say it again. */
+/**
+ * What has been said of the loss when it is counted; the reader need not say it again. Nor may it end
+ * the wait itself: it would leave out what is still to be sent, uncounted.
+ */
 function toExporter(
   destination: Destination<ResourceMetrics>,
+  timeoutMs: number,
   onDropped: MetricOutputOptions['onDropped'],
 ): PushMetricExporter {
   const deliver = async (
     metrics: ResourceMetrics,
     done: (result: { readonly code: ExportResultCode }) => void,
   ): Promise<void> => {
-    const lost = await destination.send([metrics])
+    const sent = withinTime(destination.send([metrics]), timeoutMs, { background: true })
+    const lost = (await sent) ?? pointsOf(metrics)
     if (lost > 0) onDropped('export_failed', lost)
     done({ code: ExportResultCode.SUCCESS })
   }

@@ -37,11 +37,15 @@ const YIELD_SERIES = 200
 
 /** One per process: with delta, what was collected is not collected again. */
 export function createMetricProducer(options: ProducerOptions): MetricProducer {
-  let lastTime = options.startTime
+  let { startTime } = options
+  let lastTime = startTime
   return {
     collect: async (): Promise<CollectionResult> => {
       const endTime = options.now()
-      const cumulative: Interval = { delta: false, startTime: options.startTime, endTime }
+      // A wall clock that steps back may not make a point end before it starts.
+      startTime = earlier(startTime, endTime)
+      lastTime = earlier(lastTime, endTime)
+      const cumulative: Interval = { delta: false, startTime, endTime }
       const increases: Interval = { delta: true, startTime: lastTime, endTime }
       lastTime = endTime
       const metrics: MetricData[] = []
@@ -59,6 +63,10 @@ export function createMetricProducer(options: ProducerOptions): MetricProducer {
       }
     },
   }
+}
+
+function earlier(a: HrTime, b: HrTime): HrTime {
+  return a[0] < b[0] || (a[0] === b[0] && a[1] <= b[1]) ? a : b
 }
 
 interface Interval {

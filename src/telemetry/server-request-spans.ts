@@ -27,6 +27,14 @@ interface Peer {
   readonly port: number | undefined
 }
 
+/** The call on whose stream a request came. */
+export interface Surroundings {
+  /** Its CLIENT span. */
+  readonly span: SpanContext | undefined
+  /** What turns its instants into times: spans of one tree must agree, whatever the wall clock does. */
+  readonly offsetMs: number
+}
+
 export class ServerRequestSpans implements ServerRequestFollower {
   readonly #options: CallTelemetryOptions
   readonly #method: string
@@ -39,11 +47,10 @@ export class ServerRequestSpans implements ServerRequestFollower {
   readonly #server: Span
   readonly #client: Span
 
-  /** `during` is the CLIENT span of the call on whose stream it came. */
   constructor(
     request: ServerRequest,
     atMs: number,
-    during: SpanContext | undefined,
+    during: Surroundings | undefined,
     options: CallTelemetryOptions,
   ) {
     const { exchange, target, method } = request
@@ -60,11 +67,11 @@ export class ServerRequestSpans implements ServerRequestFollower {
       port: exchange.clientPort,
     }
     this.#beganMs = atMs
-    this.#offsetMs = options.epoch.offsetMs(atMs)
+    this.#offsetMs = during?.offsetMs ?? options.epoch.offsetMs(atMs)
     const startMs = this.#offsetMs + atMs
     const name = isPlain(method) ? method : OTHER
     const attributes = commonAttributes(request, name, this.#upstream, revision)
-    const { parent, links } = this.#ancestry(request, during)
+    const { parent, links } = this.#ancestry(request, during?.span)
     this.#server = options.tracer.startServer({ name, attributes }, startMs, parent, links)
     this.#client = options.tracer.startClient({ name, attributes }, startMs, this.#server)
     if (!this.#server.recording) return
