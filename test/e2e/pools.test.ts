@@ -60,11 +60,22 @@ test('connections of calls are shown while they are used, while calls wait, and 
 })
 
 test('a call whose deadline passes while it waits for a connection is counted as one without', async () => {
-  const upstream = await startRawUpstream(() => {})
-  const sidecar = await startTestSidecar({
-    upstreams: { up: { url: upstream.url, connections: 1, timeout: '300ms' } },
+  let progress: NodeJS.Timeout | undefined
+  const upstream = await startRawUpstream((_request, reply) => {
+    reply.stream()
+    // What comes of the first call keeps its time from passing, and its connection from the second.
+    progress = setInterval(() => {
+      reply.event({ jsonrpc: '2.0', method: 'notifications/progress', params: {} })
+    }, 50)
   })
-  await Promise.all([1, 2].map(() => requestOnce(sidecar.url('up'), { body: CALL })))
+  const sidecar = await startTestSidecar({
+    upstreams: { up: { url: upstream.url, connections: 1, timeout: '400ms' } },
+  })
+  const first = requestOnce(sidecar.url('up'), { body: CALL }).catch(() => undefined)
+  await upstream.request(0)
+  await requestOnce(sidecar.url('up'), { body: CALL })
+  clearInterval(progress)
+  await first
   const metrics = await sidecar.metrics()
   const of = { sidelight_upstream_name: 'up', sidelight_pool_name: 'calls' }
   assert.equal(metrics.sum('sidelight_pool_connection_timeouts_total', of), 1)

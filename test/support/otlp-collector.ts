@@ -48,7 +48,8 @@ export function resourceLogsOf(received: readonly Received[]): ResourceLogs[] {
 
 /** A server that takes exports; every signal on its path. */
 export function createCollector(received: Received[], answer: boolean): Server {
-  return createServer((request, response) => {
+  // Without a timer over idle connections: tests look at which timers the sidecar keeps.
+  return createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const pieces: Buffer[] = []
     request.on('data', (chunk: Buffer) => pieces.push(chunk))
     request.on('end', () => {
