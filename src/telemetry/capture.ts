@@ -3,7 +3,7 @@
 import { matchesGlob } from '../core/glob.ts'
 import type { Call } from '../core/exchange.ts'
 import { compileLinearPattern } from '../core/linear-pattern.ts'
-import { DENIED_KEYS, plainName, redactJson, type RedactionRules } from './redact.ts'
+import { assignmentsTo, DENIED_KEYS, plainName, redactJson, type RedactionRules } from './redact.ts'
 
 export interface CaptureEntry {
   /** Names, with `*` for any number of characters. */
@@ -39,11 +39,13 @@ export function createCapture(entries: readonly CaptureEntry[]): FindCapture | u
 }
 
 function toRule(entry: CaptureEntry): CaptureRule {
+  const denyKeys = [...DENIED_KEYS, ...entry.denyKeys.map(plainName)]
   return {
     arguments: entry.arguments,
     resultBytesMax: entry.results ? entry.bytesMax : 0,
     redaction: {
-      denyKeys: [...DENIED_KEYS, ...entry.denyKeys.map(plainName)],
+      denyKeys,
+      assignments: assignmentsTo(denyKeys),
       patterns: entry.patterns.flatMap((source) => compileLinearPattern(source) ?? []),
       bytesMax: entry.bytesMax,
     },

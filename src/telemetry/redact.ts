@@ -7,6 +7,8 @@
 export interface RedactionRules {
   /** Names whose values are hidden, at any depth; compared without case, `-`, `_` and `.`. */
   readonly denyKeys: readonly string[]
+  /** Made of `denyKeys`, by `assignmentsTo`. */
+  readonly assignments: RegExp
   /** Texts that are hidden wherever they stand in a value. All are global and linear in time. */
   readonly patterns: readonly RegExp[]
   /** Longest text that is read and longest that is given back, in bytes. */
@@ -30,17 +32,36 @@ export const DENIED_KEYS: readonly string[] = [
   'sessionid',
 ]
 
-/** Bounded, without alternatives that overlap: none takes more than a bounded look at each character. */
+/** Without alternatives that overlap: none looks at a character again and again. */
 const SECRET_TEXTS: readonly RegExp[] = [
-  /\b(?:Bearer|Basic|DPoP) [\w+/=.~-]{6,4096}/gi,
-  /\beyJ[\w-]{6,4096}\.[\w-]{2,4096}\.[\w-]{0,4096}/g,
-  /\b(?:sk-|sk_|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza)[\w-]{10,256}/g,
-  /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{0,16384}/g,
+  /\b(?:Bearer|Basic|DPoP) [\w+/=.~-]{6,}/gi,
+  /\beyJ[\w-]{6,}(?:\.[\w-]*)*/g,
+  /\b(?:sk-|sk_|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza)[\w-]{10,}/g,
+  /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^-]|-(?!----))*/g,
+  // Headers whose values have spaces in them.
+  /(?<=(?:authorization|cookie)["']?[ \t]{0,8}[=:][ \t]{0,8})[^\s"'][^\r\n"']*/gi,
 ]
 
-/** `password=...`, `"api_key": "..."` and the like inside a text. */
-const ASSIGNMENT =
-  /((?:password|passwd|secret|token|api[-_]?key|authorization)["']?[ \t]{0,8}[=:][ \t]{0,8}["']?)[^\s"'&,;]{1,4096}/gi
+const IN_NAMES = '[-_. ]?'
+
+/**
+ * `password=...`, `"api_key": "..."` and the like inside a text, for names that contain one of these (as
+ * `plainName` gives them). A value in quotes is hidden up to the quote that ends it, wherever that is.
+ */
+export function assignmentsTo(denyKeys: readonly string[]): RegExp {
+  const names = denyKeys
+    .filter((name) => name !== '')
+    .map((name) => [...name].map(escaped).join(IN_NAMES))
+  return new RegExp(
+    `((?:${names.join('|')})[\\w.-]{0,32}\\\\{0,4}["']?[ \\t]{0,8}[=:][ \\t]{0,8})` +
+      `(?:(\\\\{0,4}")(?:[^"\\\\]|\\\\[^])*|(')[^']*|[^\\s"'&,;]+)`,
+    'gi',
+  )
+}
+
+function escaped(char: string): string {
+  return char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')
+}
 
 /** 13 to 19 digits with single spaces or dashes between, as cards are written. */
 const CARD = /(?<![\d.])\d(?:[ -]?\d){12,18}(?!\d)/g
@@ -66,7 +87,7 @@ function parse(text: string): { readonly value: unknown } | undefined {
 
 function redactValue(value: unknown, rules: RedactionRules, depth: number): unknown {
   if (typeof value === 'string') return redactText(value, rules, depth)
-  if (typeof value === 'number') return isCard(String(value)) ? HIDDEN : value
+  if (typeof value === 'number') return isSecretNumber(String(value), rules) ? HIDDEN : value
   if (typeof value !== 'object' || value === null) return value
   if (depth >= DEPTH_MAX) return HIDDEN
   if (Array.isArray(value)) return value.map((item) => redactValue(item, rules, depth + 1))
@@ -93,10 +114,19 @@ function redactText(text: string, rules: RedactionRules, depth: number): string 
     const inner = parse(text)
     if (inner !== undefined) return JSON.stringify(redactValue(inner.value, rules, depth + 1))
   }
-  let shown = text.replace(ASSIGNMENT, `$1${HIDDEN}`)
+  // First, because what hides an assignment ends at a space.
+  let shown = text
   for (const pattern of SECRET_TEXTS) shown = shown.replace(pattern, HIDDEN)
+  shown = shown.replace(
+    rules.assignments,
+    (_all, name: string, double = '', single = '') => `${name}${double}${single}${HIDDEN}`,
+  )
   for (const pattern of rules.patterns) shown = shown.replace(pattern, HIDDEN)
   return shown.replace(CARD, (digits) => (isCard(digits) ? HIDDEN : digits))
+}
+
+function isSecretNumber(text: string, { patterns }: RedactionRules): boolean {
+  return isCard(text) || patterns.some((pattern) => text.replace(pattern, HIDDEN) !== text)
 }
 
 /** Luhn's check, which every card number passes and one other number in ten. */

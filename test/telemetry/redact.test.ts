@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compileLinearPattern } from '../../src/core/linear-pattern.ts'
-import { DENIED_KEYS, redactJson } from '../../src/telemetry/redact.ts'
+import { assignmentsTo, DENIED_KEYS, redactJson } from '../../src/telemetry/redact.ts'
+
+const DENY_KEYS = [...DENIED_KEYS, 'customer']
 
 function redact(text: string, bytesMax = 64 * 1024): string | undefined {
   return redactJson(Buffer.from(text), {
-    denyKeys: [...DENIED_KEYS, 'customer'],
-    patterns: [compileLinearPattern('acct-[0-9]{8}')].filter((one) => one !== undefined),
+    denyKeys: DENY_KEYS,
+    assignments: assignmentsTo(DENY_KEYS),
+    patterns: [compileLinearPattern('acct-[0-9]{8}'), compileLinearPattern('77[0-9]{6}')].filter(
+      (one) => one !== undefined,
+    ),
     bytesMax,
   })
 }
@@ -58,6 +63,42 @@ describe('Captured JSON', () => {
       ['password=[redacted]&x=1', 'api_key: "[redacted]"'],
     ],
     ['hides what matches the operator\u2019s patterns', ['acct-12345678'], ['[redacted]']],
+    ['hides numbers that match them', [{ n: 77123456 }, 78123456], [{ n: '[redacted]' }, 78123456]],
+    [
+      'hides credentials of every scheme, not just the word before them',
+      ['Authorization: Bearer abc.def-123\nHost: x', '-H "Authorization: Token abc def"'],
+      ['Authorization: [redacted]\nHost: x', '-H "Authorization: [redacted]"'],
+    ],
+    [
+      'hides cookies up to the end of the line',
+      ['Set-Cookie: a=b; sid=xyz\nHost: x'],
+      ['Set-Cookie: [redacted]\nHost: x'],
+    ],
+    [
+      'hides the whole of a value in quotes',
+      ['Got: {"password": "hunter \\"two, 2"}, n: 1', "secret='a b' c"],
+      ['Got: {"password": "[redacted]"}, n: 1', "secret='[redacted]' c"],
+    ],
+    [
+      'hides denied names in JSON that is quoted inside a text',
+      ['Got "{\\"session_id\\":\\"ab cd\\"}"'],
+      ['Got "{\\"session_id\\":\\"[redacted]"'],
+    ],
+    [
+      'hides denied names in lines of JSON',
+      ['{"customer":"Jane Doe"}\n{"n":1}'],
+      ['{"customer":"[redacted]"}\n{"n":1}'],
+    ],
+    [
+      'hides secrets of any length whole',
+      [`token=${'x'.repeat(9_000)}`, `eyJ${'a'.repeat(9_000)}.b.c`, `Bearer ${'y'.repeat(9_000)}`],
+      ['token=[redacted]', '[redacted]', '[redacted]'],
+    ],
+    [
+      'hides private keys with headers in them',
+      ['-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128\n\nMIIE\n-----END'],
+      ['[redacted]-----END'],
+    ],
     ['hides secrets in names', { [JWT]: 1 }, { '[redacted]': 1 }],
     [
       'reads JSON inside a text',
@@ -94,7 +135,15 @@ describe('Captured JSON', () => {
       'Bearer ',
       'sk-',
       'password',
+      'password:"',
+      'password_:',
+      'p-a-s-s',
+      'authorization:',
+      'cookie: ',
+      'Basic a',
       'eyJaaaaaa.',
+      'eyJaaaaaaeyJ',
+      '-----BEGIN RSA PRIVATE KEY-----',
       'acct-',
       '-----BEGIN ',
       '4',
