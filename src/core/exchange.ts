@@ -60,6 +60,8 @@ export interface Exchange {
   readonly receivedAtMs: number
   /** Monotonic instant at which its last byte was read. */
   readonly readAtMs: number
+  /** How long it waited for its turn at a busy upstream, in milliseconds. */
+  turnMs: number
   /** MCP's session id, from the header or, for HTTP+SSE, from the query. Never logged. */
   readonly sessionId: string | undefined
   /** Who sent it, as far as that is known; sessions belong to one. */

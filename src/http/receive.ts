@@ -166,6 +166,7 @@ function toExchange(
     sessionId: sessionIdOf(incoming, endpoint, query, options),
     principal: options.identify(incoming),
     calls: [],
+    turnMs: 0,
     batch: false,
   }
 }

@@ -29,6 +29,7 @@ export class Turn implements Stoppable {
   inFlightIndex = -1
   readonly longLived = false
   readonly #parts: TurnParts
+  #startedMs = 0
   #over = false
 
   constructor(parts: TurnParts) {
@@ -41,6 +42,7 @@ export class Turn implements Stoppable {
 
   wait(): void {
     const { client, stages, queued } = this.#parts
+    this.#startedMs = stages.clock.monotonicMs()
     stages.inFlight.add(this)
     client.onGone(() => {
       if (this.#leave()) this.#parts.ledger.endAll(CANCELLED)
@@ -76,13 +78,14 @@ export class Turn implements Stoppable {
   }
 
   #came(result: Permit | Rejection): void {
-    const { stages, refuse, deliver, client, ledger } = this.#parts
+    const { exchange, stages, refuse, deliver, client, ledger } = this.#parts
     if (this.#over) {
       // It was taken back in the same moment.
       if (result.kind === 'permit') result.settle(CANCELLED)
       return
     }
     this.#over = true
+    exchange.turnMs = stages.clock.monotonicMs() - this.#startedMs
     try {
       if (result.kind === 'rejected') refuse(result)
       else deliver(result)

@@ -45,6 +45,7 @@ export function lineExchange(options: LineExchangeOptions): Exchange {
     sessionId: options.sessionId,
     principal: undefined,
     calls: [],
+    turnMs: 0,
     batch: false,
   }
 }

@@ -135,13 +135,13 @@ function isOfCalls({ calls }: Exchange): boolean {
 
 /**
  * The time that an exchange spent in Sidelight itself, in milliseconds: from the last byte of the
- * request to the moment at which it was handed to the upstream, without the waits for a connection,
+ * request to the moment at which it was handed to the upstream, without the waits for a turn or a connection,
  * and what handing the reply on took. Of a request that was sent twice, the second attempt counts.
  * Undefined when it was never handed on.
  */
 export function overheadOf(exchange: Exchange, attempt: AttemptFacts): number | undefined {
   if (attempt.handedMs === 0) return undefined
-  const fromMs = attempt.number === 1 ? exchange.readAtMs : attempt.startedMs
+  const fromMs = attempt.number === 1 ? exchange.readAtMs + exchange.turnMs : attempt.startedMs
   const waitedMs = attempt.queuedMs + Math.max(0, attempt.connectMs)
   return Math.max(0, attempt.handedMs - fromMs - waitedMs) + attempt.replyMs
 }

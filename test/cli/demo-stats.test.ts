@@ -51,6 +51,7 @@ function newCall({ upstream = 'library', method = 'tools/call', params }: CallPa
     sessionId: undefined,
     principal: undefined,
     calls: [],
+    turnMs: 0,
     batch: false,
   }
   return { exchange, message, trace: undefined, outcome: undefined }

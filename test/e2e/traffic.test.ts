@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { startOtlpSink } from '../support/otlp-sink.ts'
 import { OTLP, plainAttributes } from '../support/otlp-types.ts'
 import { startPuppets } from '../support/puppets.ts'
@@ -75,6 +76,25 @@ test('a stream counts its events, its first one, its length and its bytes', asyn
   assert.ok(metrics.sum('sidelight_request_size_bytes_sum', call) >= CALL.length)
   assert.equal(metrics.sum('sidelight_overhead_duration_seconds_count'), 1)
   assert.ok(metrics.sum('sidelight_overhead_duration_seconds_sum') > 0)
+})
+
+test('the wait for a turn at a busy upstream is no time of Sidelight itself', async () => {
+  const replies: Reply[] = []
+  const upstream = await startRawUpstream((_request, reply) => void replies.push(reply))
+  const sidecar = await startTestSidecar({
+    upstreams: { main: { url: upstream.url, concurrency: 1 } },
+  })
+  const first = requestOnce(sidecar.url('main'), { body: CALL })
+  const holding = await waitFor(() => replies[0], { within: SOON, what: 'the first call' })
+  const second = requestOnce(sidecar.url('main'), { body: CALL })
+  await setTimeout(1_000)
+  holding.send({ body: JSON.stringify(RESULT) })
+  const turned = await waitFor(() => replies[1], { within: SOON, what: 'the second call' })
+  turned.send({ body: JSON.stringify(RESULT) })
+  await Promise.all([first, second])
+  const metrics = await sidecar.metrics()
+  assert.equal(metrics.sum('sidelight_overhead_duration_seconds_count'), 2)
+  assert.ok(metrics.sum('sidelight_overhead_duration_seconds_sum') < 0.5)
 })
 
 test('a GET stream counts what passes on it while it is open, and is no operation', async () => {

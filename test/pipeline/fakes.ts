@@ -314,6 +314,7 @@ export function exchangeOf(kind: ExchangeKind, given: Partial<Exchange> = {}): E
     sessionId: headerOf(given.headers ?? {}, 'mcp-session-id'),
     principal: undefined,
     calls: [],
+    turnMs: 0,
     batch: false,
     ...given,
   }

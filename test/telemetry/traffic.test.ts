@@ -19,6 +19,12 @@ describe('The time that an exchange spends in Sidelight itself', () => {
     assert.equal(overheadOf(EXCHANGE, attempt), 3.5)
   })
 
+  it('holds no wait for a turn at a busy upstream', () => {
+    const exchange = exchangeOf('message', { readAtMs: 1_500, turnMs: 100 })
+    assert.equal(overheadOf(exchange, { ...newAttempt(1, 1_601), handedMs: 1_602 }), 2)
+    assert.equal(overheadOf(exchange, { ...newAttempt(2, 1_701), handedMs: 1_702 }), 1)
+  })
+
   it('needs no connection to have been made', () => {
     assert.equal(overheadOf(EXCHANGE, { ...newAttempt(1, 1_501), handedMs: 1_502 }), 2)
   })

@@ -123,6 +123,7 @@ export function probeExchange(
     sessionId: undefined,
     principal: undefined,
     calls: [],
+    turnMs: 0,
     batch: false,
   }
   if (kind !== 'message') return exchange
