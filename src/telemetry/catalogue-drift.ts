@@ -27,9 +27,18 @@ export const VARIANTS_MAX = 8
 /** Names that are remembered per audience, those that are listed no more included. */
 const NAMES_MAX = 2 * TOOLS_MAX
 
+/** A tool in a list. */
+export interface ListedTool {
+  readonly tool: ToolDefinition
+  /** The name may have stood in the same list before. */
+  readonly again: boolean
+}
+
 interface KnownTool {
   readonly digests: Set<string>
   last: ToolDefinition
+  /** What the same list said of it before `last`, when that was something else. */
+  others: readonly ToolDefinition[]
   /** It stood in every list since it was first shown. */
   always: boolean
   /** It stood in the list that was shown last. */
@@ -45,14 +54,18 @@ export class Audience {
     this.#onFull = onFull
   }
 
-  /** The definitions in the list that it was shown last. */
+  /** The definitions in the list that it was shown last; a list may name a tool twice. */
   *definitions(): Iterable<ToolDefinition> {
-    for (const { last, present } of this.#tools.values()) if (present) yield last
+    for (const { last, others, present } of this.#tools.values()) {
+      if (!present) continue
+      yield* others
+      yield last
+    }
   }
 
   /** One page of a list; returns what of it is drift. Nothing is before the first whole list. */
-  page(tools: readonly ToolDefinition[]): readonly Drift[] {
-    const drifts = tools.flatMap((tool) => this.#learn(tool) ?? [])
+  page(tools: readonly ListedTool[]): readonly Drift[] {
+    const drifts = tools.flatMap(({ tool, again }) => this.#learn(tool, again) ?? [])
     return this.#lists === 0 ? [] : drifts
   }
 
@@ -69,7 +82,7 @@ export class Audience {
     return drifts
   }
 
-  #learn(tool: ToolDefinition): Drift | undefined {
+  #learn(tool: ToolDefinition, again: boolean): Drift | undefined {
     const known = this.#tools.get(tool.name)
     if (known === undefined) {
       if (this.#tools.size >= NAMES_MAX) {
@@ -78,10 +91,11 @@ export class Audience {
         return undefined
       }
       const digests = new Set([tool.digest])
-      this.#tools.set(tool.name, { digests, last: tool, always: true, present: true })
+      this.#tools.set(tool.name, { digests, last: tool, others: [], always: true, present: true })
       return { kind: 'added', tool: tool.name, members: [] }
     }
     const members = changedMembers(known.last, tool)
+    known.others = again ? withOther(known, tool) : []
     known.last = tool
     known.present = true
     if (known.digests.has(tool.digest)) return undefined
@@ -90,6 +104,13 @@ export class Audience {
     known.digests.add(tool.digest)
     return { kind: 'changed', tool: tool.name, members }
   }
+}
+
+/** All that the list has said of a tool before `next`, as far as it differs from that. */
+function withOther({ others, last }: KnownTool, next: ToolDefinition): readonly ToolDefinition[] {
+  const isNew = others.every(({ digest }) => digest !== last.digest)
+  const all = isNew && others.length < VARIANTS_MAX ? [...others, last] : others
+  return all.filter(({ digest }) => digest !== next.digest)
 }
 
 /** The members whose values differ, or that only one of them has. */

@@ -5,7 +5,7 @@
  * a server that shows one user another definition must not hide behind what it shows the rest.
  */
 
-import type { ToolDefinition } from './tool-list.ts'
+import type { ListedTool } from './catalogue-drift.ts'
 
 export interface PinSettings {
   readonly mode: 'warn' | 'block'
@@ -58,12 +58,14 @@ export class Pins {
 
   /**
    * An audience is shown this definition. Returns how it differs from its pin, once per definition:
-   * `changed`, or `added` when the tool is not in the file.
+   * `changed`, or `added` when the tool is not in the file. One that comes `again` in the same list does
+   * not make up for another: clients may take either.
    */
-  shown(audience: string, { name, digest }: ToolDefinition): 'changed' | 'added' | undefined {
+  shown(audience: string, { tool, again }: ListedTool): 'changed' | 'added' | undefined {
+    const { name, digest } = tool
     const pin = this.#pins.get(name)
     if (pin?.digests.has(digest) === true) {
-      pin.changedFor.delete(audience)
+      if (!again) pin.changedFor.delete(audience)
       return undefined
     }
     pin?.changedFor.add(audience)

@@ -51,7 +51,7 @@ const IN_NAMES = '[-_. ]?'
 export function assignmentsTo(denyKeys: readonly string[]): RegExp {
   const names = denyKeys
     .filter((name) => name !== '')
-    .map((name) => [...name].map(escaped).join(IN_NAMES))
+    .map((name) => Array.from(name, (char) => escaped(char)).join(IN_NAMES))
   return new RegExp(
     `((?:${names.join('|')})[\\w.-]{0,32}\\\\{0,4}["']?[ \\t]{0,8}[=:][ \\t]{0,8})` +
       `(?:(\\\\{0,4}")(?:[^"\\\\]|\\\\[^])*|(')[^']*|[^\\s"'&,;]+)`,

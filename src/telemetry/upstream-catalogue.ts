@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto'
 import { BoundedMap } from './bounded-map.ts'
-import { Audience, type Drift } from './catalogue-drift.ts'
+import { Audience, type Drift, type ListedTool } from './catalogue-drift.ts'
 import type { Pins } from './pins.ts'
 import { readToolPage, TOOLS_MAX, type ListPage, type ToolDefinition } from './tool-list.ts'
 
@@ -85,7 +85,8 @@ export class UpstreamCatalogue {
       return undefined
     }
     const audience = this.#audienceOf(source)
-    const drifts = [...audience.page(page.tools)]
+    const listed = this.#listed(source, page.tools)
+    const drifts = [...audience.page(listed)]
     const whole = this.#follow(source, page, result.length)
     if (whole !== undefined) {
       this.#whole = { tools: whole.names.size, bytes: whole.bytes }
@@ -93,7 +94,7 @@ export class UpstreamCatalogue {
       if (!whole.cut) drifts.push(...audience.complete(whole.names))
       this.#pins?.read(source.audience, !whole.cut)
     }
-    return { tools: page.tools, drifts, unpinned: this.#checkPins(source.audience, page.tools) }
+    return { tools: page.tools, drifts, unpinned: this.#checkPins(source.audience, listed) }
   }
 
   /** A page has passed of which nobody knows what it says. */
@@ -106,7 +107,11 @@ export class UpstreamCatalogue {
   usePins(pins: Pins | undefined): readonly Drift[] {
     this.#pins = pins
     return [...this.#audiences.entries()].flatMap(([key, audience]) =>
-      this.#checkPins(key, audience.definitions()),
+      // These pins know of nothing that one of them could make up for.
+      this.#checkPins(
+        key,
+        [...audience.definitions()].map((tool) => ({ tool, again: true })),
+      ),
     )
   }
 
@@ -142,13 +147,24 @@ export class UpstreamCatalogue {
     return page
   }
 
+  /** Which of the tools may have stood on an earlier page, or on this one. */
+  #listed(source: PageSource, tools: readonly ToolDefinition[]): readonly ListedTool[] {
+    const before = source.cursor === undefined ? BEGINNING : this.#chains.get(chainKey(source))
+    const here = new Set<string>()
+    return tools.map((tool) => {
+      const again = before === undefined || before.names.has(tool.name) || here.has(tool.name)
+      here.add(tool.name)
+      return { tool, again }
+    })
+  }
+
   /** Puts a page to those before it; returns the list when it is whole now. */
   #follow(
     { audience, session, cursor }: PageSource,
     page: ListPage,
     bytes: number,
   ): Chain | undefined {
-    const keyOf = (at: string): string => `${audience}\n${session}\n${at}`
+    const keyOf = (at: string): string => chainKey({ audience, session, cursor: at })
     const before = cursor === undefined ? BEGINNING : this.#chains.get(keyOf(cursor))
     if (before === undefined) return undefined
     if (cursor !== undefined) this.#chains.delete(keyOf(cursor))
@@ -168,13 +184,17 @@ export class UpstreamCatalogue {
     return undefined
   }
 
-  #checkPins(audience: string, tools: Iterable<ToolDefinition>): readonly Drift[] {
+  #checkPins(audience: string, tools: readonly ListedTool[]): readonly Drift[] {
     const drifts: Drift[] = []
     if (this.#pins === undefined) return drifts
-    for (const tool of tools) {
-      const kind = this.#pins.shown(audience, tool)
-      if (kind !== undefined) drifts.push({ kind, tool: tool.name, members: [] })
+    for (const listed of tools) {
+      const kind = this.#pins.shown(audience, listed)
+      if (kind !== undefined) drifts.push({ kind, tool: listed.tool.name, members: [] })
     }
     return drifts
   }
+}
+
+function chainKey({ audience, session, cursor = '' }: PageSource): string {
+  return `${audience}\n${session}\n${cursor}`
 }

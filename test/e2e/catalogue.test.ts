@@ -305,6 +305,22 @@ test('a server cannot hide a change by showing the pinned definition to somebody
   assert.equal((await call('find')).isError, true)
 })
 
+for (const pageSize of [3, 1]) {
+  const where = pageSize === 1 ? 'on a later page' : 'in the same list'
+  test(`a server cannot hide a change by showing the pinned definition too, ${where}`, async () => {
+    const file = await pinFile(JSON.stringify({ version: 1, tools: { find: FIND_DIGEST } }))
+    const { sidecar, lists, list, call } = await scene({ file, mode: 'block' }, pageSize)
+    lists.set('', [{ ...FIND, title: 'x' }, FIND])
+    await list()
+    assert.equal((await call('find')).isError, true)
+    const shown = await (await fetch(`${sidecar.adminUrl}/catalogue/main?format=pins`)).text()
+    assert.equal(shown.match(/sha256:/g)?.length, 2)
+    lists.set('', [ADD, FIND])
+    await list()
+    assert.equal((await call('find')).isError, undefined)
+  })
+}
+
 test('a tool that is not in the file is refused by mode block, unless that is allowed', async () => {
   const file = await pinFile('{"version":1,"tools":{}}')
   const strict = await scene({ file, mode: 'block' })
