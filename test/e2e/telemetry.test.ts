@@ -747,14 +747,14 @@ test('a process ends in time though its collector never answers', async () => {
   assert.ok(took < 3_000 + 1_500, `the end took ${took} ms with a flushTimeout of 3 s`)
 })
 
-test('a protocol, propagator or file that is not supported refuses the start and says so', async () => {
+test('a protocol or propagator that is not supported, or a file that is not there, refuses the start and says so', async () => {
   const upstream = await startRawUpstream()
   for (const [name, value, message] of [
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', /OTEL_EXPORTER_OTLP_PROTOCOL.*grpc.*http\/protobuf/],
     ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'grpc', /OTEL_EXPORTER_OTLP_TRACES_PROTOCOL.*grpc/],
     ['OTEL_PROPAGATORS', 'b3', /OTEL_PROPAGATORS.*"b3".*tracecontext/],
     ['OTEL_TRACES_EXPORTER', 'zipkin', /OTEL_TRACES_EXPORTER.*"zipkin".*otlp/],
-    ['OTEL_CONFIG_FILE', 'otel.yaml', /OTEL_CONFIG_FILE.*not supported/],
+    ['OTEL_CONFIG_FILE', 'otel.yaml', /OTEL_CONFIG_FILE: otel\.yaml: there is no such file/],
   ] as const) {
     const { code, stderr, stdout } = await runSidelight(
       ['run', '--upstream', upstream.url, '--listen', '127.0.0.1:0', '--admin', 'off'],
