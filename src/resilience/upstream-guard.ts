@@ -284,7 +284,8 @@ export class UpstreamGuard {
     if (from === 'open') this.#tellOpenTime(atMs, true)
     if (to === 'open') this.#openToldMs = atMs
     this.#parts.observer.breakerChanged(this.upstream, undefined, transition)
-    if (to === 'open') this.#gate.refuseAll()
+    // One that only reports, or was ordered to, keeps nobody from the upstream.
+    if (to === 'open' && this.breaker?.refuses(atMs) === true) this.#gate.refuseAll()
     this.arm()
   }
 

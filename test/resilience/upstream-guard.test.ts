@@ -179,6 +179,25 @@ describe('While the breaker of an upstream is open', () => {
     assert.equal(refusedFor(waiting), 'breaker_open')
     assert.deepEqual(rig.waits, [{ how: 'refused', ms: 0 }])
   })
+
+  for (const mode of ['report', 'metrics_only'] as const) {
+    it(`calls that wait are not refused by one that only reports (${mode})`, () => {
+      const breaker = { ...SETTINGS, slowStartMs: 0, reportOnly: mode === 'report' }
+      const rig = new GuardRig({ concurrency: 1, breaker })
+      if (mode === 'metrics_only') {
+        const order = { mode, reason: 'test', actor: 'ann', untilMs: rig.now + 60_000 }
+        rig.guard.force(undefined, order)
+      }
+      rig.calls(4, failed('timeout'))
+      const exchange = toolCall()
+      const pass = rig.admit(exchange)
+      assert.ok('kind' in pass && pass.kind === 'pass')
+      const waiting = rig.admit(toolCall())
+      rig.end(pass, exchange, failed('timeout'))
+      assert.equal(rig.guard.breaker?.state, 'open')
+      entered(waiting)
+    })
+  }
 })
 
 describe('The breaker of a tool', () => {
