@@ -6,6 +6,8 @@ export interface Stoppable {
   inFlightIndex: number
   /** True for streams that stay open as long as the client listens. */
   readonly longLived: boolean
+  /** True for what waits for its turn at an upstream. */
+  readonly waits?: boolean
   /** Ends the reply in good order. */
   stop(): void
   /** Breaks the reply off. */
@@ -61,7 +63,9 @@ export class InFlight {
     for (const delivery of this.#active.slice()) if (delivery.longLived) delivery.stop()
   }
 
+  /** Those that wait go first: what is broken off would give its turn to them. */
   abortAll(): void {
+    for (const one of this.#active.slice()) if (one.waits === true) one.abort()
     for (const delivery of this.#active.slice()) delivery.abort()
   }
 

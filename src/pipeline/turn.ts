@@ -28,6 +28,7 @@ const CANCELLED: Outcome = { kind: 'cancelled' }
 export class Turn implements Stoppable {
   inFlightIndex = -1
   readonly longLived = false
+  readonly waits = true
   readonly #parts: TurnParts
   #startedMs = 0
   #over = false

@@ -1,0 +1,77 @@
+/** Calls that hold a place at an upstream, or wait for one, and how they let go of it. */
+
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { FakeClock } from '../support/fake-clock.ts'
+import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
+import { startRawUpstream, type RawUpstream, type Reply } from '../support/raw-upstream.ts'
+import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
+import { bounded, SOON, waitFor } from '../support/wait-for.ts'
+
+const IN_SESSION = [...JSON_HEADERS, 'Mcp-Session-Id: s']
+
+const call = (id: number): string =>
+  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"t"}}`
+
+const cancelled = (id: number): string =>
+  `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`
+
+interface Scene {
+  readonly clock: FakeClock
+  readonly upstream: RawUpstream
+  /** The upstream's replies, for the test to give; notifications are taken at once. */
+  readonly replies: Reply[]
+  readonly sidecar: TestSidecar
+  readonly send: (body: string, headers?: readonly string[]) => Promise<RawClient>
+}
+
+async function startScene(
+  settings: Readonly<Record<string, unknown>>,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<Scene> {
+  const clock = new FakeClock()
+  const replies: Reply[] = []
+  const upstream = await startRawUpstream((request, reply) => {
+    if (request.json().id === undefined) reply.send({ status: '202 Accepted', headers: [] })
+    else replies.push(reply)
+  })
+  const sidecar = await startTestSidecar({
+    upstreams: { a: { url: upstream.url, ...settings } },
+    config,
+    clock,
+  })
+  return {
+    clock,
+    upstream,
+    replies,
+    sidecar,
+    send: async (body, headers = JSON_HEADERS) => {
+      const client = await RawClient.open(sidecar.dataUrl)
+      client.send({ path: '/a/mcp', headers, body })
+      return client
+    },
+  }
+}
+
+async function untilActive({ sidecar }: Scene, count: number): Promise<void> {
+  await waitFor(async () => (await sidecar.metrics()).sum('sidelight_exchanges_active') === count, {
+    within: SOON,
+    what: `${count} calls under way`,
+  })
+}
+
+describe('A shutdown', () => {
+  test('ends calls that wait for a place together with those that hold them, and begins none', async () => {
+    const scene = await startScene(
+      { concurrency: 2, timeout: 'off', timeoutMax: 'off', queueTimeout: '1h' },
+      { shutdown: { drainTimeout: '300ms', flushTimeout: '1s' } },
+    )
+    const clients: RawClient[] = []
+    for (let id = 0; id < 6; id += 1) clients.push(await scene.send(call(id)))
+    await untilActive(scene, 6)
+    assert.equal(scene.upstream.requests.length, 2)
+    await bounded(scene.sidecar.close(), { within: SOON, what: 'the shutdown' })
+    for (const client of clients) await client.gone()
+    assert.equal(scene.upstream.requests.length, 2)
+  })
+})
