@@ -13,7 +13,7 @@ import type { ToolHints } from '../telemetry/tool-list.ts'
 import { UpstreamGuard } from '../resilience/upstream-guard.ts'
 import { chance } from './chance.ts'
 import { probeOf, type AskHealth } from './health.ts'
-import { durationOf } from './units.ts'
+import { durationOf, limitOf } from './units.ts'
 
 type UpstreamConfig = Config['upstreams'][string]
 type BreakerConfig = UpstreamConfig['breaker']
@@ -67,7 +67,8 @@ function guardSettings(
     concurrency,
     adaptive: adaptiveConcurrency,
     queueMax: queue,
-    queueMs: durationOf(queueTimeout),
+    // What could begin only when its time is over is not begun.
+    queueMs: Math.min(durationOf(queueTimeout), limitOf(config.timeout)),
     retries: {
       ...retryBudget,
       attempts: retry.attempts,

@@ -100,7 +100,7 @@ export const resilience = {
   ),
   queueTimeout: about(
     z._default(wait, '10s'),
-    'A call that cannot begin within so long is refused.',
+    'A call that cannot begin within so long, or within its `timeout`, is refused.',
   ),
   breaker: about(
     z.prefault(breaker, {}),

@@ -75,3 +75,30 @@ describe('A shutdown', () => {
     assert.equal(scene.upstream.requests.length, 2)
   })
 })
+
+describe('A call that waits for a place', () => {
+  test('is refused when its time is over before its turn has come', async () => {
+    const scene = await startScene({ concurrency: 1, timeout: '5s' })
+    const { clock, replies, send, upstream, sidecar } = scene
+    await send(call(1))
+    await upstream.request(0)
+    replies[0]?.stream()
+    clock.advance(3_000)
+    const second = await send(call(2))
+    await untilActive(scene, 2)
+    replies[0]?.event({ jsonrpc: '2.0', method: 'notifications/progress', params: {} })
+    await waitFor(
+      async () => (await sidecar.metrics()).sum('sidelight_stream_events_total') === 1,
+      { within: SOON, what: 'progress' },
+    )
+    clock.advance(4_900)
+    replies[0]?.event({ jsonrpc: '2.0', method: 'notifications/progress', params: {} })
+    await waitFor(
+      async () => (await sidecar.metrics()).sum('sidelight_stream_events_total') === 2,
+      { within: SOON, what: 'more progress' },
+    )
+    clock.advance(100)
+    assert.match((await second.response()).body.toString(), /"reason":"queue_timeout"/)
+    assert.equal(upstream.requests.length, 1)
+  })
+})
