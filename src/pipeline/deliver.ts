@@ -22,7 +22,6 @@ import { Retrying } from './retrying.ts'
 import { isSigned } from './signed.ts'
 import { answersElsewhere, watchFor } from './watch-for.ts'
 
-const OK: Outcome = { kind: 'ok' }
 const CANCELLED: Outcome = { kind: 'cancelled' }
 
 /** What a connection lost before it was sent is sent again at once, but only once. */
@@ -165,11 +164,13 @@ export class Delivery implements ReplySink, Stoppable {
     const attempt = this.#times.attempt
     if (attempt === undefined || this.longLived || this.#retrying.waits) return
     // What a server still says after the answer is not the call's time.
-    if (this.#headSent && !ledger.waits) return
+    if (this.#headSent && !ledger.waits && !ledger.takenBack) return
     if (!this.#times.isLate(upstream.timeouts, exchange.readAtMs, nowMs)) return
     this.#flight?.abort('late')
     const sent = this.#sent || attempt.handedMs > 0
     if (sent) takeBackCalls(exchange, upstream, nowMs)
+    // Nobody reads it, or nobody wants it any more, which is no fault of the upstream.
+    if (this.#clientBehind || ledger.takenBack) return this.cancelled()
     this.failed({ reason: 'timeout', sent, stale: false, detail: 'timeout' })
   }
 
@@ -189,7 +190,7 @@ export class Delivery implements ReplySink, Stoppable {
     this.#copy.drop()
     if (this.#headSent) {
       client.end()
-      this.#finish(OK)
+      this.#finish({ kind: 'ok' })
       return
     }
     client.answer(answerRefusal(exchange, DRAINING, stages.rejections))

@@ -149,6 +149,15 @@ export class Ledger {
     )
   }
 
+  /** True when nothing is waited for, and a client took a call back: its answer may never come. */
+  get takenBack(): boolean {
+    return (
+      !this.waits &&
+      !this.suspends &&
+      this.#exchange.calls.some(({ outcome }) => outcome?.kind === 'cancelled')
+    )
+  }
+
   /** True while the answer to a call is waited for elsewhere. */
   get suspends(): boolean {
     return this.#suspended !== undefined && this.#suspended.size > 0

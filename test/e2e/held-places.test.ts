@@ -1,6 +1,7 @@
 /** Calls that hold a place at an upstream, or wait for one, and how they let go of it. */
 
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { FakeClock } from '../support/fake-clock.ts'
 import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
@@ -76,6 +77,28 @@ describe('A shutdown', () => {
   })
 })
 
+describe('A call that its client took back', () => {
+  test('gives back its place when its time is over, though its stream stays open', async () => {
+    const scene = await startScene({ concurrency: 1, queueTimeout: '60s', timeout: '20s' })
+    const { clock, replies, send, upstream, sidecar } = scene
+    const first = await send(call(1), IN_SESSION)
+    await upstream.request(0)
+    replies[0]?.stream()
+    await first.head()
+    await requestOnce(sidecar.url('a'), { headers: IN_SESSION, body: cancelled(1) })
+    assert.deepEqual(await sidecar.recorder.outcomeOf('tools/call'), { kind: 'cancelled' })
+    clock.advance(19_000)
+    const second = await send(call(2), IN_SESSION)
+    await untilActive(scene, 2)
+    clock.advance(1_000)
+    await first.until('0\r\n\r\n')
+    await waitFor(() => replies.length === 2, { within: SOON, what: 'the second call' })
+    replies[1]?.result({})
+    assert.equal((await second.response()).status, 200)
+    assert.equal(upstream.requests.length, 3)
+  })
+})
+
 describe('A call that waits for a place', () => {
   test('is refused when its time is over before its turn has come', async () => {
     const scene = await startScene({ concurrency: 1, timeout: '5s' })
@@ -102,3 +125,33 @@ describe('A call that waits for a place', () => {
     assert.equal(upstream.requests.length, 1)
   })
 })
+
+describe('A client that does not read', () => {
+  test('is no failure of the upstream when its time is over', async () => {
+    const scene = await startScene({ timeout: '5s' })
+    const { clock, replies, send, upstream, sidecar } = scene
+    const client = await send(call(1))
+    await upstream.request(0)
+    client.socket.pause()
+    replies[0]?.raw('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n')
+    replies[0]?.raw(`Content-Length: ${64 * 1024 * 1024}\r\n\r\n{"jsonrpc":"2.0","id":1,"result":"`)
+    await fillUntilHeldUp(replies[0]?.socket)
+    clock.advance(5_000)
+    assert.deepEqual(await sidecar.recorder.outcomeOf('tools/call'), { kind: 'cancelled' })
+  })
+})
+
+/** Writes until nothing more is taken. */
+async function fillUntilHeldUp(socket: Socket | undefined): Promise<void> {
+  let since = performance.now()
+  const fill = (): void => {
+    since = performance.now()
+    while (socket?.write('x'.repeat(16_384)) === true);
+  }
+  socket?.on('drain', fill)
+  fill()
+  await waitFor(() => performance.now() - since > 250, {
+    within: SOON,
+    what: 'the upstream to be held up',
+  })
+}
