@@ -20,7 +20,7 @@ import { ReplyTimes } from './reply-times.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT } from './resumptions.ts'
 import { Retrying } from './retrying.ts'
 import { isSigned } from './signed.ts'
-import { answersElsewhere, watchFor } from './watch-for.ts'
+import { wasNotTaken, watchFor } from './watch-for.ts'
 
 const CANCELLED: Outcome = { kind: 'cancelled' }
 
@@ -164,7 +164,7 @@ export class Delivery implements ReplySink, Stoppable {
     const attempt = this.#times.attempt
     if (attempt === undefined || this.longLived || this.#retrying.waits) return
     // What a server still says after the answer is not the call's time.
-    if (this.#headSent && !ledger.waits && !ledger.takenBack) return
+    if (this.#headSent && !ledger.mayHang) return
     if (!this.#times.isLate(upstream.timeouts, exchange.readAtMs, nowMs)) return
     this.#flight?.abort('late')
     const sent = this.#sent || attempt.handedMs > 0
@@ -286,8 +286,7 @@ export class Delivery implements ReplySink, Stoppable {
     this.#copy.drop()
     this.#times.end()
     try {
-      if (exchange.endpoint === 'sse_post' && !answersElsewhere(exchange, this.#status))
-        ledger.unsuspendAll()
+      if (wasNotTaken(exchange, this.#status, outcome)) ledger.unsuspendAll()
       ledger.endAll(outcome)
       if (exchange.endpoint === 'sse_stream') {
         stages.resumptions.endSession(sessionKeyOf(exchange) ?? '', afterStream(outcome))

@@ -149,7 +149,12 @@ export class Ledger {
     )
   }
 
-  /** True when nothing is waited for, and a client took a call back: its answer may never come. */
+  /** True while an answer is waited for here, or may never come. */
+  get mayHang(): boolean {
+    return this.waits || this.takenBack
+  }
+
+  /** True when nothing is waited for, and a client took a call back. */
   get takenBack(): boolean {
     return (
       !this.waits &&

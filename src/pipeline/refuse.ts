@@ -84,6 +84,8 @@ export function answerRefusal(
   const inBand =
     row.use === 'fallback' &&
     rejections === 'mcp' &&
+    // Its clients read no reply to a POST, only its status.
+    exchange.endpoint !== 'sse_post' &&
     requests.length > 0 &&
     !requests.some((call) => call.message.method === 'server/discover')
   const body = bodyFor(exchange, requests, refusal, row, inBand)

@@ -1,6 +1,7 @@
 /** What watches the reply to an exchange. */
 
 import type { Exchange } from '../core/exchange.ts'
+import type { Outcome } from '../core/outcome.ts'
 import type { DeliveryParts } from './delivery-parts.ts'
 import type { ReplyWatch, SpeechSink, Stages } from './stages.ts'
 
@@ -28,6 +29,12 @@ export function watchFor(
 }
 
 /** HTTP+SSE: what the reply says is only that the message was taken. */
-export function answersElsewhere({ endpoint }: Exchange, status: number): boolean {
+function answersElsewhere({ endpoint }: Exchange, status: number): boolean {
   return endpoint === 'sse_post' && status < 300
+}
+
+/** HTTP+SSE: the client was told that its message failed, so nothing is waited for on the stream. */
+export function wasNotTaken(exchange: Exchange, status: number, outcome: Outcome): boolean {
+  if (exchange.endpoint !== 'sse_post') return false
+  return status >= 300 || (status === 0 && outcome.kind === 'upstream_failed')
 }

@@ -33,7 +33,7 @@ async function startScene(
   const clock = new FakeClock()
   const replies: Reply[] = []
   const upstream = await startRawUpstream((request, reply) => {
-    if (request.json().id === undefined) reply.send({ status: '202 Accepted', headers: [] })
+    if (request.json()['id'] === undefined) reply.send({ status: '202 Accepted', headers: [] })
     else replies.push(reply)
   })
   const sidecar = await startTestSidecar({
@@ -155,3 +155,32 @@ async function fillUntilHeldUp(socket: Socket | undefined): Promise<void> {
     what: 'the upstream to be held up',
   })
 }
+
+describe('HTTP+SSE', () => {
+  test('a message that could not be posted ends its call, and counts against the upstream', async () => {
+    const upstream = await startRawUpstream((asked, reply) => {
+      if (asked.method === 'POST') return void reply.socket.destroy()
+      reply.stream()
+      reply.chunk('event: endpoint\ndata: /post\n\n')
+    })
+    const sidecar = await startTestSidecar({
+      upstreams: { a: { url: upstream.url, transport: 'sse' } },
+    })
+    const client = await RawClient.open(sidecar.dataUrl)
+    client.send({ method: 'GET', path: '/a/sse', headers: ['Accept: text/event-stream'] })
+    const bytes = Buffer.concat([await client.until('sessionId='), await client.until('\n\n')])
+    const path = /data: (\S+)/.exec(bytes.toString())?.[1] ?? ''
+    for (let id = 1; id <= 5; id += 1) {
+      const answer = await requestOnce(sidecar.dataUrl + path, { body: call(id) })
+      assert.equal(answer.status, 502)
+      assert.match(answer.body.toString(), /"code":101[23]/)
+    }
+    assert.deepEqual(
+      sidecar.recorder.of('tools/call').map(({ outcome }) => outcome?.kind),
+      Array.from({ length: 5 }, () => 'upstream_failed'),
+    )
+    const sixth = await requestOnce(sidecar.dataUrl + path, { body: call(6) })
+    assert.equal(sixth.status, 503)
+    assert.match(sixth.body.toString(), /"reason":"breaker_open"/)
+  })
+})
