@@ -46,8 +46,10 @@ function familyName(definition: MetricDefinition): string {
   return (unit === '' || words.includes(unit) ? words : [...words, unit]).join('_')
 }
 
+/** A label begins with no digit: Prometheus refuses the whole scrape for one. */
 export function prometheusLabel(attribute: string): string {
-  return attribute.replaceAll(/[^a-zA-Z0-9_]/g, '_')
+  const label = attribute.replaceAll(/[^a-zA-Z0-9_]/g, '_')
+  return /^\d/.test(label) ? `key_${label}` : label
 }
 
 /**

@@ -108,6 +108,11 @@ u +Inf
     )
   })
 
+  it('shows a resource attribute that begins with a digit as Prometheus names it', () => {
+    const text = [...renderMetrics([], 'text', { '3d.zone': 'x' })].join('')
+    assert.equal(text, '# TYPE target_info gauge\ntarget_info{key_3d_zone="x"} 1\n')
+  })
+
   it('shows the resource as target_info, attributes that become one label together', () => {
     const resource = { 'service.name': 'sidelight', 'a.b': '1', a_b: '2' }
     assert.equal(
