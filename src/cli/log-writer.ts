@@ -68,7 +68,7 @@ function suppressed(event: string, count: number): Omit<LogRecord, 'atWallMs'> {
 }
 
 function renderJson({ level, event, body, fields, trace, atWallMs }: LogRecord): string {
-  return JSON.stringify({
+  const text = JSON.stringify({
     timestamp: new Date(atWallMs).toISOString(),
     severity_text: level.toUpperCase(),
     severity_number: SEVERITY[level],
@@ -79,6 +79,8 @@ function renderJson({ level, event, body, fields, trace, atWallMs }: LogRecord):
     span_id: trace?.spanId,
     trace_flags: trace?.traceFlags,
   })
+  // What JSON may hold as it is, and a terminal would act on.
+  return text.replaceAll(/[\u007f-\u009f\u2028\u2029]/g, escapeOf)
 }
 
 function renderText({ level, body, fields, trace, atWallMs }: LogRecord): string {
@@ -95,8 +97,9 @@ function renderText({ level, body, fields, trace, atWallMs }: LogRecord): string
 
 /** Characters that a terminal would act on or not show, written as escapes. */
 function visible(text: string): string {
-  return text.replaceAll(
-    /[\p{C}\u2028\u2029]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  )
+  return text.replaceAll(/[\p{C}\u2028\u2029]/gu, escapeOf)
+}
+
+function escapeOf(character: string): string {
+  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`
 }

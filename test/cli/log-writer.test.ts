@@ -44,6 +44,7 @@ describe('A line of the JSON log', () => {
     for (const [target] of HOSTILE) {
       const line = lineOf('json', target)
       assert.equal(line.split('\n').length, 2)
+      assert.doesNotMatch(line.slice(0, -1), /[\p{Cc}\u2028\u2029]/u)
       const { attributes } = parseJson<{ attributes: { 'gen_ai.tool.name': string } }>(line)
       assert.equal(attributes['gen_ai.tool.name'], target)
     }
