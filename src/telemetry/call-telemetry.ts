@@ -33,7 +33,7 @@ import type { Epoch } from './epoch.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
 import { ATTR } from './names.ts'
-import { redactJson } from './redact.ts'
+import { redactJson, redactMessage } from './redact.ts'
 import type { Propagation } from './propagation.ts'
 import { ServerRequestSpans } from './server-request-spans.ts'
 import type { AttributeValue, Span, SpanSubject, Tracer } from './span.ts'
@@ -255,7 +255,7 @@ function endSpan(
     if (outcome.kind === 'rpc_error') span.set(ATTR.rpcStatusCode, String(outcome.code))
     if (errorType !== undefined) {
       span.set(ATTR.errorType, errorType)
-      span.fail(outcome.kind === 'rpc_error' ? outcome.message : undefined)
+      span.fail(outcome.kind === 'rpc_error' ? redactMessage(outcome.message) : undefined)
     }
   }
   span.end(epochMs)

@@ -59,6 +59,13 @@ export function assignmentsTo(denyKeys: readonly string[]): RegExp {
   )
 }
 
+const USUAL_RULES: RedactionRules = {
+  denyKeys: DENIED_KEYS,
+  assignments: assignmentsTo(DENIED_KEYS),
+  patterns: [],
+  bytesMax: Infinity,
+}
+
 function escaped(char: string): string {
   return char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')
 }
@@ -106,6 +113,11 @@ function isDenied(name: string, denied: readonly string[]): boolean {
 
 export function plainName(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.\s]/g, '')
+}
+
+/** A text of an upstream, such as an error's message, without what is known to be a secret. */
+export function redactMessage(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : redactText(text, USUAL_RULES, DEPTH_MAX)
 }
 
 /** Tools often answer with JSON inside a text: it is read as JSON too. */

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compileLinearPattern } from '../../src/core/linear-pattern.ts'
-import { assignmentsTo, DENIED_KEYS, redactJson } from '../../src/telemetry/redact.ts'
+import {
+  assignmentsTo,
+  DENIED_KEYS,
+  redactJson,
+  redactMessage,
+} from '../../src/telemetry/redact.ts'
 
 const DENY_KEYS = [...DENIED_KEYS, 'customer']
 
@@ -156,5 +161,16 @@ describe('Captured JSON', () => {
       const took = performance.now() - startedAt
       assert.ok(took < 2_000, `${piece}: ${took} ms`)
     }
+  })
+})
+
+describe('The message of an error', () => {
+  it('is shown without credentials', () => {
+    assert.equal(
+      redactMessage(`no access with Authorization: Bearer abc.def, ${JWT}`),
+      'no access with Authorization: [redacted]',
+    )
+    assert.equal(redactMessage(`expired: ${JWT}`), 'expired: [redacted]')
+    assert.equal(redactMessage('Unknown tool'), 'Unknown tool')
   })
 })
