@@ -46,6 +46,11 @@ export class Propagation {
     this.#baggage = mode !== 'off' && propagators.baggage
   }
 
+  /** True when others may say in which trace a span of ours is. */
+  get continues(): boolean {
+    return this.#mode === 'continue'
+  }
+
   /** False when nobody's trace context counts. */
   get readsTraceContext(): boolean {
     return this.#traceContext

@@ -17,6 +17,7 @@ import { boundedBy, HTTP, showId, UPSTREAM_HTTP_VERSION } from './describe-call.
 import { isPlain } from './label-guard.ts'
 import { ATTR, OTHER } from './names.ts'
 import type { AttributeValue, Span } from './span.ts'
+import { redactMessage } from './redact.ts'
 import { isSameSpan, parseTraceContext } from './trace-context.ts'
 
 /** One end of the way that a request takes: who is there, and what carries the messages. */
@@ -102,10 +103,14 @@ export class ServerRequestSpans implements ServerRequestFollower {
     { trace }: ServerRequest,
     during: SpanContext | undefined,
   ): { readonly parent: SpanContext | undefined; readonly links: readonly SpanContext[] } {
-    const own = this.#options.propagation.readsTraceContext
+    const { propagation } = this.#options
+    const own = propagation.readsTraceContext
       ? parseTraceContext(trace.traceparent, trace.tracestate)
       : undefined
     if (own === undefined) return { parent: during, links: [] }
+    if (!propagation.continues && own.traceId !== during?.traceId) {
+      return { parent: during, links: [own] }
+    }
     const linked = during !== undefined && !isSameSpan(own, during)
     return { parent: own, links: linked ? [during] : [] }
   }
@@ -177,7 +182,7 @@ function endSpan(
     if (outcome.kind === 'rpc_error') span.set(ATTR.rpcStatusCode, String(outcome.code))
     if (errorType !== undefined) {
       span.set(ATTR.errorType, errorType)
-      span.fail(outcome.kind === 'rpc_error' ? outcome.message : undefined)
+      span.fail(outcome.kind === 'rpc_error' ? redactMessage(outcome.message) : undefined)
     }
   }
   span.end(epochMs)

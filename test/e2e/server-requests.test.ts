@@ -67,11 +67,13 @@ function asksOnReply(method: string): RawHandler {
 async function sceneOf(
   handler: RawHandler,
   upstream: Readonly<Record<string, unknown>> = {},
+  telemetry: Readonly<Record<string, unknown>> = {},
 ): Promise<{ sink: OtlpSink; sidecar: TestSidecar; port: number }> {
   const sink = await startOtlpSink()
   const { url, port } = await startRawUpstream(handler)
   const sidecar = await startTestSidecar({
     upstreams: { main: { url, ...upstream } },
+    config: { telemetry },
     otel: { ...sink.env },
   })
   return { sink, sidecar, port }
@@ -157,6 +159,32 @@ test('a question with trace context of its own is a child of that, and an error 
       { code: OTLP.error, message: 'User rejected' },
     )
   }
+})
+
+test('in mode link a question with the context of another trace stays in the trace of its call', async () => {
+  const { sink, sidecar } = await sceneOf(
+    (_request, reply) => {
+      reply.stream()
+      reply.event(ask('sampling/createMessage', { traceparent: PARENT }))
+      reply.event({
+        jsonrpc: '2.0',
+        method: 'notifications/cancelled',
+        params: { requestId: 'q1' },
+      })
+      reply.event({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+      reply.endStream()
+    },
+    {},
+    { propagation: 'link' },
+  )
+  const headers = [...JSON_HEADERS, 'Mcp-Session-Id: s-1']
+  await requestOnce(sidecar.url('main'), { headers, body: CALL })
+  const { server } = await pairOf(sink, 'sampling/createMessage')
+  assert.notEqual(server.traceId, 'a'.repeat(32))
+  assert.deepEqual(
+    server.links.map(({ traceId, spanId }) => [traceId, spanId]),
+    [['a'.repeat(32), '1'.repeat(16)]],
+  )
 })
 
 test('a question that the upstream takes back is cancelled', async () => {
