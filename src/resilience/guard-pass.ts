@@ -61,7 +61,9 @@ export class GuardPass {
 
   /** The exchange's one call has ended. A batch is judged as a whole, when it is over. */
   callEnded(_call: Call, outcome: Outcome, atMs: number): void {
-    if (this.#exchange.calls.length === 1) this.#judge(outcome, atMs)
+    if (this.#exchange.calls.length !== 1) return
+    if (this.#over) this.#endedElsewhere(outcome, atMs)
+    else this.#judge(outcome, atMs)
   }
 
   settle(outcome: Outcome): void {
@@ -73,6 +75,15 @@ export class GuardPass {
     )
     if (!suspended) this.#judge(outcome, this.#guard.nowMs)
     if (this.#tickets.gated) this.#guard.left()
+  }
+
+  /**
+   * A call that was suspended ends long after its exchange, maybe at an instant in the past. But for
+   * HTTP+SSE it fails only because its client did not come back for the answer.
+   */
+  #endedElsewhere(outcome: Outcome, atMs: number): void {
+    const left = outcome.kind === 'upstream_failed' && this.#exchange.endpoint !== 'sse_post'
+    this.#judge(left ? { kind: 'cancelled' } : outcome, atMs, this.#guard.nowMs)
   }
 
   #beginAgain(): void {
@@ -90,7 +101,7 @@ export class GuardPass {
     return tool === undefined || (tools.find(tool)?.state ?? 'closed') === 'closed'
   }
 
-  #judge(outcome: Outcome, atMs: number): void {
+  #judge(outcome: Outcome, atMs: number, nowMs = atMs): void {
     if (this.#judged) return
     this.#judged = true
     const { ticket, toolTicket, gated } = this.#tickets
@@ -105,12 +116,12 @@ export class GuardPass {
       hard: !isProcessExit(outcome),
       incident: this.#incident,
     }
-    guard.breaker?.settle(ticket, result, atMs)
+    guard.breaker?.settle(ticket, result, nowMs)
     if (outcome.kind === 'ok') {
       guard.took(durationMs)
       if (toolTicket === UNCOUNTED) return
     }
-    this.#judgeTool(outcome, result, atMs)
+    this.#judgeTool(outcome, result, nowMs)
   }
 
   #judgeTool(outcome: Outcome, result: Result, atMs: number): void {

@@ -67,6 +67,35 @@ describe('What opens the breaker of an upstream', () => {
     assert.equal(rig.call(OK), 'breaker_open')
   })
 
+  /** Five calls that were suspended and given up a minute after their exchanges were over. */
+  function giveUp(rig: GuardRig, endpoint: 'mcp' | 'sse_post'): void {
+    const lost = { kind: 'upstream_failed', reason: 'closed', sent: true } as const
+    const given = Array.from({ length: 5 }, () => toolCall('add', { endpoint }))
+    const passes = given.map((exchange) => {
+      const pass = rig.admit(exchange)
+      assert.ok('kind' in pass && pass.kind === 'pass')
+      pass.settle(OK)
+      return pass
+    })
+    const suspendedAtMs = rig.now
+    rig.wait(60_000)
+    for (const [index, exchange] of given.entries()) {
+      for (const call of exchange.calls) passes[index]?.callEnded(call, lost, suspendedAtMs)
+    }
+  }
+
+  it('is no client that does not come back for its answers', () => {
+    const rig = new GuardRig()
+    giveUp(rig, 'mcp')
+    assert.deepEqual(rig.told, [])
+  })
+
+  it('is answers that are lost with the stream of HTTP+SSE, from the moment that this is known', () => {
+    const rig = new GuardRig()
+    giveUp(rig, 'sse_post')
+    assert.equal(rig.call(OK), 'breaker_open')
+  })
+
   it('is nothing when it has no breaker', () => {
     const rig = new GuardRig({ breaker: undefined, toolBreaker: undefined })
     rig.calls(100, failed('connect'))
