@@ -22,7 +22,7 @@ const SAYS_NOTHING: ReadonlySet<number> = new Set([
 
 /**
  * Names that only ever failed, per upstream. Some servers answer a call of a tool that they do not
- * have as a failed tool, so a failure proves little; but a tool that always fails should be seen.
+ * have as a failed tool, or with a code of their own, so a failure proves little; but a tool that always fails should be seen.
  */
 export const DOUBTFUL_NAMES_MAX = 32
 
@@ -48,10 +48,10 @@ export class LabelGuard {
   /** The label for a name, given how the call about it ended. */
   admit(upstream: string, name: string, outcome: Outcome): string {
     if (this.#names.get(upstream)?.has(name) === true) return name
-    if (this.#doubtful.get(upstream)?.has(name) === true && outcome.kind === 'tool_error')
-      return name
+    const fails = outcome.kind === 'tool_error' || outcome.kind === 'rpc_error'
     if (!provesName(outcome) || !isPlain(name)) return OTHER
-    return outcome.kind === 'tool_error'
+    if (fails && this.#doubtful.get(upstream)?.has(name) === true) return name
+    return fails
       ? this.#add(this.#doubtful, upstream, name, DOUBTFUL_NAMES_MAX)
       : this.#add(this.#names, upstream, name, NAMES_MAX)
   }

@@ -127,6 +127,18 @@ describe('A name of a tool or prompt', () => {
   })
 })
 
+describe('Names that a server answers with an error code of its own', () => {
+  it('leave room for the tools that it lists later', () => {
+    const guard = new LabelGuard(() => {})
+    const unknown: Outcome = { kind: 'rpc_error', code: -32000 }
+    for (let i = 0; i < 300; i += 1) guard.admit('up', `made-up-${i}`, unknown)
+    guard.learn('up', 'add')
+    assert.equal(guard.admit('up', 'add', { kind: 'cancelled' }), 'add')
+    assert.equal(guard.admit('up', 'made-up-31', unknown), 'made-up-31')
+    assert.equal(guard.admit('up', 'made-up-32', unknown), '_OTHER')
+  })
+})
+
 describe('A JSON-RPC error code', () => {
   it('is a label as long as its upstream has answered with at most 32', () => {
     assert.equal(CODES_MAX, 32)
