@@ -23,7 +23,7 @@ export type Outcome =
   /** A status below 500 without a JSON-RPC error in it: the upstream is alive and said no. */
   | { readonly kind: 'upstream_status'; readonly status: number }
   | Rejection
-  /** The client left first. */
+  /** The client left first, or did not read. */
   | { readonly kind: 'cancelled' }
   /** A defect of the sidecar itself ended the call. */
   | { readonly kind: 'internal' }

@@ -25,7 +25,7 @@ export interface ReplySink {
   data(chunk: Buffer): boolean
   end(): void
   failed(failure: TransportFailure): void
-  /** The client has taken it back by another message, such as the end of its session. */
+  /** The client has taken it back by another message, as the end of its session, or does not read. */
   cancelled(): void
 }
 

@@ -123,7 +123,8 @@ export class ReplyStream {
   /** Gives up a reader that does not take what was said, also after its answer. */
   breakOff(): void {
     this.#state = 'over'
-    this.#sink?.failed(TOO_SLOW)
+    // Its client's doing, so no failure of the server: a breaker must not learn from it.
+    this.#sink?.cancelled()
     this.#sink = undefined
     this.#behind = false
     this.behindBytes = 0
@@ -184,11 +185,4 @@ export class ReplyStream {
     if (!this.#sink.data(bytes)) this.#behind = true
     if (this.#behind) this.behindBytes += bytes.length
   }
-}
-
-const TOO_SLOW: TransportFailure = {
-  reason: 'closed',
-  sent: true,
-  stale: false,
-  detail: 'reader too slow',
 }

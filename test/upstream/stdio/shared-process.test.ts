@@ -302,16 +302,12 @@ describe('A reader that is too slow', () => {
     const big = 'x'.repeat(1024 * 1024)
     const line = `{"method":"notifications/progress","params":{"progressToken":${slow.id},"m":"${big}"}}`
     let said = 0
-    while (slow.sink.failure === undefined && said < 40) {
+    while (!slow.sink.takenBack && said < 40) {
       scene.say(line)
       said += 1
     }
-    assert.deepEqual(slow.sink.failure, {
-      reason: 'closed',
-      sent: true,
-      stale: false,
-      detail: 'reader too slow',
-    })
+    // It is no failure of the server, from which its breaker would learn.
+    assert.equal(slow.sink.failure, undefined)
     assert.ok(said >= 16 && said <= 18, `${said} MiB`)
     assert.match(scene.process.lines.at(-1) ?? '', /notifications\/cancelled/)
     assert.equal(scene.process.paused, false)
