@@ -186,8 +186,9 @@ class CallSpans implements CallFollower {
     const { metrics } = this.#options
     const { serverErrorType } = factsOf(outcome)
     if (this.#capture !== undefined) this.#show(this.#capture, outcome)
-    endSpan(this.#server, outcome, serverErrorType, this.#offsetMs + atMs)
     const { exchange, message } = this.#call
+    if (exchange.turnMs > 0) this.#server.set(ATTR.queueDuration, exchange.turnMs / 1000)
+    endSpan(this.#server, outcome, serverErrorType, this.#offsetMs + atMs)
     metrics.callEnded(this.#about, outcome)
     if (outcome.kind === 'rejected') {
       this.#options.instruments.traffic.rejected(this.#about.upstream, outcome.reason)

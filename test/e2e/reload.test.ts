@@ -35,7 +35,9 @@ async function place(): Promise<Place> {
 }
 
 function yamlOf(upstreams: Readonly<Record<string, string>>, more = ''): string {
-  const lines = Object.entries(upstreams).map(([name, url]) => `  ${name}: { url: ${url}, timeout: 5m }`)
+  const lines = Object.entries(upstreams).map(
+    ([name, url]) => `  ${name}: { url: ${url}, timeout: 5m }`,
+  )
   return `upstreams:\n${lines.join('\n')}\n${more}`
 }
 

@@ -78,11 +78,13 @@ test('a stream counts its events, its first one, its length and its bytes', asyn
   assert.ok(metrics.sum('sidelight_overhead_duration_seconds_sum') > 0)
 })
 
-test('the wait for a turn at a busy upstream is no time of Sidelight itself', async () => {
+test('the wait for a turn at a busy upstream is no time of Sidelight itself, and stands on the span', async () => {
+  const sink = await startOtlpSink()
   const replies: Reply[] = []
   const upstream = await startRawUpstream((_request, reply) => void replies.push(reply))
   const sidecar = await startTestSidecar({
     upstreams: { main: { url: upstream.url, concurrency: 1 } },
+    otel: sink.env,
   })
   const first = requestOnce(sidecar.url('main'), { body: CALL })
   const holding = await waitFor(() => replies[0], { within: SOON, what: 'the first call' })
@@ -95,6 +97,12 @@ test('the wait for a turn at a busy upstream is no time of Sidelight itself', as
   const metrics = await sidecar.metrics()
   assert.equal(metrics.sum('sidelight_overhead_duration_seconds_count'), 2)
   assert.ok(metrics.sum('sidelight_overhead_duration_seconds_sum') < 0.5)
+  const servers = await sink.waitForSpans(2, ({ kind }) => kind === OTLP.server)
+  const waits = servers.map(({ attributes }) =>
+    Number(plainAttributes(attributes)['sidelight.queue.duration'] ?? 0),
+  )
+  assert.equal(waits.filter((seconds) => seconds >= 0.9).length, 1)
+  assert.equal(waits.filter((seconds) => seconds === 0).length, 1)
 })
 
 test('a GET stream counts what passes on it while it is open, and is no operation', async () => {

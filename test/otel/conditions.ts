@@ -87,7 +87,7 @@ export const CONDITIONS: Readonly<Record<string, (carrier: Carrier) => Wanted>> 
   // Absent on the CLIENT span of what an upstream asks a client: that is no attempt.
   'sidelight.attempt': () => 'free',
   'sidelight.request.size': ofAttempts('there'),
-  'sidelight.queue.duration': ofAttempts('free'),
+  'sidelight.queue.duration': () => 'free',
   'sidelight.connect.duration': ofAttempts('free'),
   'sidelight.first_event.duration': ofAttempts('free'),
   'sidelight.response.size': ofAttempts('free'),
