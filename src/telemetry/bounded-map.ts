@@ -4,6 +4,11 @@ export class BoundedMap<V> {
   readonly #onEvict: (key: string, value: V) => void
   /** In order of use, so the first is the oldest. */
   readonly #entries = new Map<string, V>()
+  /**
+   * Stands before the oldest entry, and goes on from there: an iterator that is begun anew walks over
+   * every entry that was deleted since the map last grew.
+   */
+  #oldest = this.#entries.entries()
 
   constructor(max: number, onEvict: (key: string, value: V) => void = () => {}) {
     this.#max = max
@@ -26,13 +31,21 @@ export class BoundedMap<V> {
   set(key: string, value: V): void {
     this.#entries.delete(key)
     if (this.#entries.size >= this.#max) {
-      const oldest = this.#entries.entries().next().value
-      if (oldest !== undefined) {
-        this.#entries.delete(oldest[0])
-        this.#onEvict(...oldest)
-      }
+      this.#evict()
     }
     this.#entries.set(key, value)
+  }
+
+  #evict(): void {
+    let next = this.#oldest.next()
+    if (next.done === true) {
+      this.#oldest = this.#entries.entries()
+      next = this.#oldest.next()
+    }
+    if (next.done === true) return
+    const [key, value] = next.value
+    this.#entries.delete(key)
+    this.#onEvict(key, value)
   }
 
   delete(key: string): void {

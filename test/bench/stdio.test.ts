@@ -35,6 +35,8 @@ test('a quick run over pipes measures its targets, spans included', async (t) =>
   const targets = ['direct', 'line-pipe', 'wrap'].flatMap((name) => ['--target', name])
   const { code, text } = await runBench([
     '--quick',
+    '--rounds',
+    '1',
     '--shape',
     'lines-200B@32',
     '--shape',
