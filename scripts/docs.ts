@@ -203,7 +203,7 @@ function answersPart(): string {
 }
 
 /** The newest result that the README shows. */
-const RESULT = 'bench/results/2026-11-23-foundation.json'
+const RESULT = 'bench/results/2026-11-26-telemetry.json'
 
 const BENCHED: readonly (readonly [target: string, what: string])[] = [
   ['nginx', 'nginx, 1 worker'],
