@@ -1,14 +1,13 @@
 /** The fault benchmark runs, breaks what it says it breaks, and counts whose answer it was. */
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '../support/json.ts'
+import { runBench as start, type BenchRun } from '../support/run-bench.ts'
 
 const BENCH = fileURLToPath(new URL('../../bench/faults.ts', import.meta.url))
 const LIMIT_MS = 90_000
@@ -75,16 +74,6 @@ test('a scenario that is not known is refused', async () => {
   assert.match(text, /^Usage: npm run bench:faults/)
 })
 
-async function runBench(
-  args: readonly string[],
-): Promise<{ readonly code: unknown; readonly text: string }> {
-  const child = spawn(process.execPath, [BENCH, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  // Told to stop, the benchmark stops what it has started.
-  const timer = setTimeout(() => child.kill('SIGTERM'), LIMIT_MS)
-  let text = ''
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  const [code]: unknown[] = await once(child, 'close')
-  clearTimeout(timer)
-  return { code, text }
+function runBench(args: readonly string[]): Promise<BenchRun> {
+  return start(BENCH, args, LIMIT_MS)
 }

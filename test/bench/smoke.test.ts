@@ -1,13 +1,12 @@
 /** The benchmark runs, counts only right answers, and writes the file that its README documents. */
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { runBench as start, type BenchRun } from '../support/run-bench.ts'
 
 const BENCH = fileURLToPath(new URL('../../bench/run.ts', import.meta.url))
 const LIMIT_MS = 90_000
@@ -105,18 +104,8 @@ function checkTelemetry(targets: readonly Record<string, unknown>[]): void {
   assert.ok(Number(telemetry['exports']) > 0)
 }
 
-async function runBench(
-  args: readonly string[],
-): Promise<{ readonly code: unknown; readonly text: string }> {
-  const child = spawn(process.execPath, [BENCH, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  // Told to stop, the benchmark stops what it has started.
-  const timer = setTimeout(() => child.kill('SIGTERM'), LIMIT_MS)
-  let text = ''
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  const [code]: unknown[] = await once(child, 'close')
-  clearTimeout(timer)
-  return { code, text }
+function runBench(args: readonly string[]): Promise<BenchRun> {
+  return start(BENCH, args, LIMIT_MS)
 }
 
 function readObject(value: unknown): Record<string, unknown> {

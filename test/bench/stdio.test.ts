@@ -1,14 +1,13 @@
 /** The benchmark over pipes runs, and counts only right answers. */
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '../support/json.ts'
+import { runBench as start, type BenchRun } from '../support/run-bench.ts'
 
 const BENCH = fileURLToPath(new URL('../../bench/stdio.ts', import.meta.url))
 const LIMIT_MS = 90_000
@@ -76,16 +75,6 @@ test('a flag that is not known is refused over pipes too', async () => {
   assert.match(text, /^bench: --target node-http: expected one of direct, line-pipe, wrap/)
 })
 
-async function runBench(
-  args: readonly string[],
-): Promise<{ readonly code: unknown; readonly text: string }> {
-  const child = spawn(process.execPath, [BENCH, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  // Told to stop, the benchmark stops what it has started.
-  const timer = setTimeout(() => child.kill('SIGTERM'), LIMIT_MS)
-  let text = ''
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  const [code]: unknown[] = await once(child, 'close')
-  clearTimeout(timer)
-  return { code, text }
+function runBench(args: readonly string[]): Promise<BenchRun> {
+  return start(BENCH, args, LIMIT_MS)
 }
