@@ -5,8 +5,10 @@
  * a DELETE none. Outcomes belong to calls; an exchange without calls has one of its own.
  */
 
+import type { Decision } from './decision.ts'
 import type { TraceRef } from './log.ts'
 import type { Message } from './message.ts'
+import type { Principal } from './principal.ts'
 import type { Outcome } from './outcome.ts'
 
 export type ExchangeKind =
@@ -64,8 +66,10 @@ export interface Exchange {
   turnMs: number
   /** MCP's session id, from the header or, for HTTP+SSE, from the query. Never logged. */
   readonly sessionId: string | undefined
-  /** Who sent it, as far as that is known; sessions belong to one. */
-  readonly principal: string | undefined
+  /** Whom it is from, as far as that is known: sessions, turns and caches belong to one. */
+  readonly ownerKey: string | undefined
+  /** The authenticated sender; undefined when nobody is authenticated. */
+  readonly principal?: Principal | undefined
   calls: readonly Call[]
   /** True when the body is a JSON array of messages (2025-03-26); its answer is one too. */
   batch: boolean
@@ -77,6 +81,8 @@ export interface Call {
   readonly message: Message
   /** The span that telemetry gave the call; undefined until it is told of the call. */
   trace: TraceRef | undefined
+  /** What authorization said of it; undefined until it has, and when nobody is asked. */
+  decision?: Decision | undefined
   /** Set exactly once. */
   outcome: Outcome | undefined
 }

@@ -164,7 +164,7 @@ function toExchange(
     receivedAtMs,
     readAtMs: options.stages.clock.monotonicMs(),
     sessionId: sessionIdOf(incoming, endpoint, query, options),
-    principal: options.identify(incoming),
+    ownerKey: options.identify(incoming),
     calls: [],
     turnMs: 0,
     batch: false,

@@ -28,8 +28,8 @@ export function toolOf({ calls }: Exchange): string | undefined {
 }
 
 /** Whoever shares a turn: one principal, one session, or what comes from one address. */
-export function clientOf({ principal, sessionId, clientAddress }: Exchange): string {
-  return principal ?? sessionId ?? clientAddress ?? ''
+export function clientOf({ ownerKey, sessionId, clientAddress }: Exchange): string {
+  return ownerKey ?? sessionId ?? clientAddress ?? ''
 }
 
 /** Who calls what. */

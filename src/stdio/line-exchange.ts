@@ -43,7 +43,7 @@ export function lineExchange(options: LineExchangeOptions): Exchange {
     receivedAtMs: options.nowMs,
     readAtMs: options.nowMs,
     sessionId: options.sessionId,
-    principal: undefined,
+    ownerKey: undefined,
     calls: [],
     turnMs: 0,
     batch: false,

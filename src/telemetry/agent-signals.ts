@@ -96,7 +96,7 @@ function keyOf({ exchange, message }: Call): string {
 }
 
 function clientOf(exchange: Exchange): string {
-  return sessionKeyOf(exchange) ?? exchange.principal ?? exchange.clientAddress ?? ''
+  return sessionKeyOf(exchange) ?? exchange.ownerKey ?? exchange.clientAddress ?? ''
 }
 
 /** Equal for equal bytes of arguments; spelled differently they count as different. */

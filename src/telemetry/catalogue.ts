@@ -105,7 +105,7 @@ export class Catalogue {
       return
     }
     const source: PageSource = {
-      audience: exchange.principal ?? '',
+      audience: exchange.ownerKey ?? '',
       session: sessionKeyOf(exchange) ?? '',
       cursor: message.cursor,
     }

@@ -62,12 +62,12 @@ export class SessionRegistry {
    * otherwise returns what to call at the exchange's end, so that an open stream keeps its session.
    */
   enter(exchange: Exchange): Rejection | Visit | undefined {
-    const { sessionId, upstreamName, principal } = exchange
+    const { sessionId, upstreamName, ownerKey } = exchange
     if (sessionId === undefined) return undefined
     const key = keyOf(upstreamName, sessionId)
     const session = this.#sessions.get(key)
     if (session === undefined) return undefined
-    if (session.owner !== undefined && session.owner !== principal) return NOT_YOURS
+    if (session.owner !== undefined && session.owner !== ownerKey) return NOT_YOURS
     session.active += 1
     // What `initialize` asked for need not be what was agreed on; later messages say that.
     session.protocolVersion =
@@ -106,7 +106,7 @@ export class SessionRegistry {
   }
 
   #open(key: string, exchange: Exchange): void {
-    const { upstreamName: upstream, principal: owner, carrier } = exchange
+    const { upstreamName: upstream, ownerKey: owner, carrier } = exchange
     if (this.#sessions.has(key)) return
     const oldest = this.#sessions.keys().next().value
     if (this.#sessions.size >= this.#limits.sessionsMax && oldest !== undefined) {

@@ -50,7 +50,7 @@ export class SseTransport implements Transport {
   }
 
   check(exchange: Exchange): Rejection | undefined {
-    const { endpoint, kind, sessionId, principal } = exchange
+    const { endpoint, kind, sessionId, ownerKey } = exchange
     if (endpoint === 'sse_stream') {
       if (kind !== 'stream') return reject('method_not_allowed', 'use GET')
       if (this.#sessions.size < this.#options.sessionsMax) return undefined
@@ -63,7 +63,7 @@ export class SseTransport implements Transport {
     if (endpoint !== 'sse_post') return undefined
     if (kind !== 'message') return reject('method_not_allowed', 'use POST')
     const session = sessionId === undefined ? undefined : this.#sessions.get(sessionId)
-    return session?.postTo === undefined || session.owner !== principal
+    return session?.postTo === undefined || session.owner !== ownerKey
       ? reject('session_unknown', 'Session not found; open a stream first')
       : undefined
   }
@@ -96,7 +96,7 @@ export class SseTransport implements Transport {
     if (id === undefined) throw new Error('a stream of HTTP+SSE has a session')
     const { clock, observer, name } = this.#options
     const session: SseSession = {
-      owner: outbound.exchange.principal,
+      owner: outbound.exchange.ownerKey,
       postTo: undefined,
       beganMs: clock.monotonicMs(),
       protocolVersion: undefined,

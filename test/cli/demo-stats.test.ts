@@ -49,7 +49,7 @@ function newCall({ upstream = 'library', method = 'tools/call', params }: CallPa
     readAtMs: 0,
     receivedAtMs: 0,
     sessionId: undefined,
-    principal: undefined,
+    ownerKey: undefined,
     calls: [],
     turnMs: 0,
     batch: false,

@@ -312,7 +312,7 @@ export function exchangeOf(kind: ExchangeKind, given: Partial<Exchange> = {}): E
     receivedAtMs: 1_000,
     readAtMs: 1_000,
     sessionId: headerOf(given.headers ?? {}, 'mcp-session-id'),
-    principal: undefined,
+    ownerKey: undefined,
     calls: [],
     turnMs: 0,
     batch: false,

@@ -188,7 +188,7 @@ describe('While the breaker of an upstream is open', () => {
       return 'kind' in result && result.kind === 'rejected' ? result.retryAfterMs : undefined
     })
     assert.deepEqual(asked, [5_000, 10_000, 20_000, 40_000])
-    const other = rig.admit(toolCall('add', { principal: 'somebody else' }))
+    const other = rig.admit(toolCall('add', { ownerKey: 'somebody else' }))
     assert.ok('kind' in other && other.kind === 'rejected')
     assert.equal(other.retryAfterMs, 5_000)
   })
@@ -347,8 +347,8 @@ describe('The places at an upstream', () => {
 
   it('are given to clients in turn', () => {
     const { rig, leave } = full()
-    const from = (principal: string): ReturnType<GuardRig['admit']> =>
-      rig.admit(toolCall('add', { principal }))
+    const from = (ownerKey: string): ReturnType<GuardRig['admit']> =>
+      rig.admit(toolCall('add', { ownerKey }))
     const greedy = Array.from({ length: 10 }, () => from('greedy'))
     const modest = from('modest')
     leave()

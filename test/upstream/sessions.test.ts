@@ -6,7 +6,7 @@ import { exchangeOf, FakeClock } from '../pipeline/fakes.ts'
 
 interface About {
   readonly session?: string
-  readonly principal?: string
+  readonly ownerKey?: string
   readonly upstream?: string
   readonly kind?: Exchange['kind']
 }
@@ -57,8 +57,8 @@ class Scene {
   }
 }
 
-function exchange({ session, principal, upstream = 'up', kind = 'message' }: About): Exchange {
-  return exchangeOf(kind, { sessionId: session, principal, upstreamName: upstream })
+function exchange({ session, ownerKey, upstream = 'up', kind = 'message' }: About): Exchange {
+  return exchangeOf(kind, { sessionId: session, ownerKey, upstreamName: upstream })
 }
 
 describe('A session of an upstream', () => {
@@ -105,21 +105,21 @@ describe('A session of an upstream', () => {
 
   it('is not that of another upstream with the same id', () => {
     const scene = new Scene()
-    scene.begin('s', { principal: 'alice' })
-    scene.begin('s', { principal: 'bob', upstream: 'other' })
-    assert.equal(scene.use({ session: 's', principal: 'bob', upstream: 'other' }), undefined)
-    assert.equal(scene.use({ session: 's', principal: 'bob' }), 'unknown')
+    scene.begin('s', { ownerKey: 'alice' })
+    scene.begin('s', { ownerKey: 'bob', upstream: 'other' })
+    assert.equal(scene.use({ session: 's', ownerKey: 'bob', upstream: 'other' }), undefined)
+    assert.equal(scene.use({ session: 's', ownerKey: 'bob' }), 'unknown')
   })
 })
 
 describe('A session that somebody owns', () => {
   it('is known to nobody else', () => {
     const scene = new Scene()
-    scene.begin('s', { principal: 'alice' })
-    assert.equal(scene.use({ session: 's', principal: 'alice' }), undefined)
-    assert.equal(scene.use({ session: 's', principal: 'bob' }), 'unknown')
+    scene.begin('s', { ownerKey: 'alice' })
+    assert.equal(scene.use({ session: 's', ownerKey: 'alice' }), undefined)
+    assert.equal(scene.use({ session: 's', ownerKey: 'bob' }), 'unknown')
     assert.equal(scene.use({ session: 's' }), 'unknown')
-    const refused = scene.registry.enter(exchange({ session: 's', principal: 'bob' }))
+    const refused = scene.registry.enter(exchange({ session: 's', ownerKey: 'bob' }))
     assert.deepEqual(refused, {
       kind: 'rejected',
       reason: 'session_unknown',
@@ -129,41 +129,41 @@ describe('A session that somebody owns', () => {
 
   it('belongs to the first who used it with success', () => {
     const scene = new Scene()
-    scene.reply({ session: 's', principal: 'mallory' }, 403)
-    scene.reply({ session: 's', principal: 'alice' }, 200)
-    scene.reply({ session: 's', principal: 'mallory' }, 200)
-    assert.equal(scene.use({ session: 's', principal: 'alice' }), undefined)
-    assert.equal(scene.use({ session: 's', principal: 'mallory' }), 'unknown')
+    scene.reply({ session: 's', ownerKey: 'mallory' }, 403)
+    scene.reply({ session: 's', ownerKey: 'alice' }, 200)
+    scene.reply({ session: 's', ownerKey: 'mallory' }, 200)
+    assert.equal(scene.use({ session: 's', ownerKey: 'alice' }), undefined)
+    assert.equal(scene.use({ session: 's', ownerKey: 'mallory' }), 'unknown')
   })
 
   it('that nobody was named for is open to all', () => {
     const scene = new Scene()
     scene.begin('s')
-    assert.equal(scene.use({ session: 's', principal: 'bob' }), undefined)
+    assert.equal(scene.use({ session: 's', ownerKey: 'bob' }), undefined)
     assert.equal(scene.use({ session: 's' }), undefined)
   })
 
   it('may have a new owner when it has ended', () => {
     const scene = new Scene()
-    scene.begin('s', { principal: 'alice' })
-    scene.reply({ session: 's', principal: 'alice', kind: 'end_session' }, 204)
-    scene.begin('s', { principal: 'bob' })
-    assert.equal(scene.use({ session: 's', principal: 'bob' }), undefined)
-    assert.equal(scene.use({ session: 's', principal: 'alice' }), 'unknown')
+    scene.begin('s', { ownerKey: 'alice' })
+    scene.reply({ session: 's', ownerKey: 'alice', kind: 'end_session' }, 204)
+    scene.begin('s', { ownerKey: 'bob' })
+    assert.equal(scene.use({ session: 's', ownerKey: 'bob' }), undefined)
+    assert.equal(scene.use({ session: 's', ownerKey: 'alice' }), 'unknown')
   })
 })
 
 describe('A table of sessions that is full', () => {
   it('lets the least recently used go, and counts that', () => {
     const scene = new Scene({ sessionsMax: 3 })
-    for (const session of ['a', 'b', 'c']) scene.begin(session, { principal: 'alice' })
-    scene.use({ session: 'a', principal: 'alice' })
+    for (const session of ['a', 'b', 'c']) scene.begin(session, { ownerKey: 'alice' })
+    scene.use({ session: 'a', ownerKey: 'alice' })
     assert.deepEqual(scene.told, [])
     scene.begin('d')
     assert.deepEqual(scene.told, ['limit sessions', 'up evicted'])
     assert.equal(scene.count(), 3)
     const unknown = (session: string): boolean =>
-      scene.use({ session, principal: 'bob' }) === 'unknown'
+      scene.use({ session, ownerKey: 'bob' }) === 'unknown'
     assert.deepEqual(['a', 'c'].map(unknown), [true, true], 'they are still owned')
     assert.equal(unknown('b'), false)
   })
@@ -234,18 +234,18 @@ describe('A session that nobody uses', () => {
   it('is forgotten though there are 10,000 of them, and nothing of them stays', () => {
     const scene = new Scene({ sessionsMax: 20_000 })
     for (let i = 0; i < 10_000; i += 1) {
-      scene.begin(`abandoned-${i}`, { principal: `p${i}` })
+      scene.begin(`abandoned-${i}`, { ownerKey: `p${i}` })
       scene.clock.now += 0.01
     }
-    scene.begin('used', { principal: 'alice' })
+    scene.begin('used', { ownerKey: 'alice' })
     assert.equal(scene.count(), 10_001)
-    const stream = scene.enter({ session: 'used', principal: 'alice', kind: 'stream' })
+    const stream = scene.enter({ session: 'used', ownerKey: 'alice', kind: 'stream' })
     scene.clock.now += 1_000
     scene.registry.sweep()
     assert.equal(scene.count(), 1)
     assert.equal(scene.told.filter((what) => what === 'up idle').length, 10_000)
-    assert.equal(scene.use({ session: 'used', principal: 'bob' }), 'unknown')
-    assert.equal(scene.use({ session: 'abandoned-7', principal: 'bob' }), undefined)
+    assert.equal(scene.use({ session: 'used', ownerKey: 'bob' }), 'unknown')
+    assert.equal(scene.use({ session: 'abandoned-7', ownerKey: 'bob' }), undefined)
     assert.ok(stream !== undefined && stream !== 'unknown')
   })
 })

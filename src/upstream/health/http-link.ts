@@ -121,7 +121,7 @@ export function probeExchange(
     receivedAtMs: clock.monotonicMs(),
     readAtMs: clock.monotonicMs(),
     sessionId: undefined,
-    principal: undefined,
+    ownerKey: undefined,
     calls: [],
     turnMs: 0,
     batch: false,

@@ -203,9 +203,9 @@ export class SharedPool {
   }
 
   /** Requests of one owner may share a process; those of two may not, unless there is no state. */
-  #ownerOf({ principal, clientAddress }: Exchange): string {
+  #ownerOf({ ownerKey, clientAddress }: Exchange): string {
     // What a token claims was checked by nobody, so it can only narrow what an address may share.
-    return this.#options.stateless ? '' : `${clientAddress ?? ''} ${principal ?? ''}`
+    return this.#options.stateless ? '' : `${clientAddress ?? ''} ${ownerKey ?? ''}`
   }
 
   /** Makes room: a process that nobody uses now gives way to somebody who asks. */

@@ -96,7 +96,7 @@ export class StdioTransport implements Transport {
     if (sessionId === undefined) return this.#processes.checkRoom('session')
     const hosted = this.#sessions.get(sessionId)
     // Somebody else's session is answered as one that does not exist.
-    if (hosted === undefined || hosted.session.owner !== exchange.principal) {
+    if (hosted === undefined || hosted.session.owner !== exchange.ownerKey) {
       return reject('session_unknown', 'Session not found; start a new one with initialize')
     }
     if (exchange.kind === 'message') return checkBacklog(exchange, hosted)
@@ -188,7 +188,7 @@ export class StdioTransport implements Transport {
     const session = new StdioSession(
       {
         id,
-        owner: exchange.principal,
+        owner: exchange.ownerKey,
         replay,
         nowMs: () => clock.monotonicMs(),
         onUnroutable: () => observer.lineDropped(name, 'unroutable'),
