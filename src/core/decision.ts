@@ -9,6 +9,16 @@ export type DenyReason =
   | 'condition'
   /** The principal belongs to another organisation than its role is for. */
   | 'organization'
+  /** What the call is about cannot be read: its name is missing, too long, or no text. */
+  | 'unreadable'
+
+export const DENY_REASONS: readonly DenyReason[] = [
+  'denied',
+  'no_rule',
+  'condition',
+  'organization',
+  'unreadable',
+]
 
 export type Decision =
   | {
@@ -16,6 +26,8 @@ export type Decision =
       /** Name of the role and the text of its rule, as in the configuration. */
       readonly role: string
       readonly rule: string
+      /** Which policy decided: a digest of its text, so that records of two reloads can be told apart. */
+      readonly policy: string
     }
   | {
       readonly kind: 'deny'
@@ -27,4 +39,5 @@ export type Decision =
       readonly scopes: readonly string[]
       /** True when the policy only reports (`policy.mode: dry_run`): the call goes on. */
       readonly dryRun: boolean
+      readonly policy: string
     }
