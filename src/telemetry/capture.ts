@@ -3,7 +3,13 @@
 import { matchesGlob } from '../core/glob.ts'
 import type { Call } from '../core/exchange.ts'
 import { compileLinearPattern } from '../core/linear-pattern.ts'
-import { assignmentsTo, DENIED_KEYS, plainName, redactJson, type RedactionRules } from './redact.ts'
+import {
+  assignmentsTo,
+  DENIED_KEYS,
+  plainName,
+  redactJson,
+  type RedactionRules,
+} from '../core/redact.ts'
 
 export interface CaptureEntry {
   /** Names, with `*` for any number of characters. */

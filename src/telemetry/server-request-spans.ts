@@ -17,7 +17,7 @@ import { boundedBy, HTTP, showId, UPSTREAM_HTTP_VERSION } from './describe-call.
 import { isPlain } from './label-guard.ts'
 import { ATTR, OTHER } from './names.ts'
 import type { AttributeValue, Span } from './span.ts'
-import { redactMessage } from './redact.ts'
+import { redactMessage } from '../core/redact.ts'
 import { isSameSpan, parseTraceContext } from './trace-context.ts'
 
 /** One end of the way that a request takes: who is there, and what carries the messages. */

@@ -5,7 +5,7 @@
  */
 
 import { hash } from 'node:crypto'
-import { canonicalJson } from './canonical-json.ts'
+import { canonicalJson } from '../core/canonical-json.ts'
 
 /** The members of a tool that its digest covers. */
 export const TOOL_MEMBERS = [

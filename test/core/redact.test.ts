@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compileLinearPattern } from '../../src/core/linear-pattern.ts'
-import {
-  assignmentsTo,
-  DENIED_KEYS,
-  redactJson,
-  redactMessage,
-} from '../../src/telemetry/redact.ts'
+import { assignmentsTo, DENIED_KEYS, redactJson, redactMessage } from '../../src/core/redact.ts'
 
 const DENY_KEYS = [...DENIED_KEYS, 'customer']
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { canonicalJson } from '../../src/telemetry/canonical-json.ts'
+import { canonicalJson } from '../../src/core/canonical-json.ts'
 
 describe('Canonical JSON', () => {
   it('is that of the example of RFC 8785', () => {
