@@ -108,7 +108,7 @@ export const resilience = {
   ),
   retry: about(
     z.prefault(retry, {}),
-    'What may be repeated after an attempt that may have reached the upstream, besides lists and reads (docs/resilience.md).',
+    'What may be repeated after an attempt that may have reached the upstream, besides lists and reads; what was not sent may always be, once (docs/resilience.md).',
   ),
   retryBudget: about(z.prefault(retryBudget, {}), 'How many calls may be repeated.'),
 }

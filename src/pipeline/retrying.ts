@@ -22,7 +22,7 @@ export class Retrying {
   begin(outcome: UpstreamFailed, times: ReplyTimes, again: (mayGo: boolean) => void): boolean {
     const { permit, ledger, exchange, upstream } = this.#parts
     const { attempt } = times
-    if (attempt === undefined || !ledger.waits || !canRepeat(this.#parts)) return false
+    if (attempt === undefined || !ledger.waits || !canRepeat(this.#parts, outcome)) return false
     const leftMs = times.leftMs(upstream.timeouts, exchange.readAtMs)
     this.#cancel = permit.retry({ outcome, number: attempt.number, leftMs }, (mayGo) => {
       this.#cancel = undefined
@@ -41,11 +41,12 @@ export class Retrying {
 }
 
 /**
- * Whether the same bytes can be sent twice: a session whose process has ended is over, the answers of
- * HTTP+SSE come elsewhere, and a proof that is for one use (DPoP, RFC 9449) is refused the second time.
+ * Whether the same bytes can be sent again: a session whose process has ended is over, the answers of
+ * HTTP+SSE come elsewhere, and a proof that is for one use (DPoP, RFC 9449) is refused the second time
+ * that it arrives.
  */
-function canRepeat({ exchange, upstream }: DeliveryParts): boolean {
+function canRepeat({ exchange, upstream }: DeliveryParts, { sent }: UpstreamFailed): boolean {
   if (exchange.kind !== 'message' || exchange.endpoint !== 'mcp') return false
-  if (upstream.target.carrier !== 'tcp' || isSigned(exchange)) return false
-  return headerOf(exchange.headers, 'dpop') === undefined
+  if (upstream.target.carrier !== 'tcp') return false
+  return !sent || (!isSigned(exchange) && headerOf(exchange.headers, 'dpop') === undefined)
 }

@@ -1,6 +1,7 @@
 /**
- * Whether a call that may have reached the upstream is made again: what only reads, and tools that the
- * operator vouches for, within a budget, a while later, and never instead of the call's deadline.
+ * Whether a call is made again: once whatever it is when no connection could be made for it, and after
+ * it may have reached the upstream what only reads, and tools that the operator vouches for; within a
+ * budget, a while later, and never instead of the call's deadline.
  */
 
 import type { ResilienceObserver } from '../core/breaker.ts'
@@ -65,8 +66,9 @@ export class Retries {
   delayMs(exchange: Exchange, failed: FailedAttempt, nowMs: number): number | undefined {
     const { rules, random, observer, upstream } = this.#parts
     const { number, outcome, leftMs } = failed
-    if (number >= rules.attempts || !mayPass(outcome) || !this.#mayRepeat(exchange))
-      return undefined
+    if (number >= rules.attempts) return undefined
+    const harmless = neverLeft(outcome) && number === 1
+    if (!harmless && !(mayPass(outcome) && this.#mayRepeat(exchange))) return undefined
     const delayMs = fullJitterMs(number, { baseMs: BASE_MS, maxMs: DELAY_MS_MAX }, random())
     if (delayMs >= leftMs) return undefined
     if (this.#budget.take(nowMs)) return delayMs
@@ -93,6 +95,11 @@ export class Retries {
       method === 'tools/call' && target !== undefined && this.#parts.rules.mayRepeatTool(target)
     )
   }
+}
+
+/** True when no byte of the call, in any attempt, can have reached the upstream. */
+function neverLeft({ reason, sent }: UpstreamFailed): boolean {
+  return reason === 'connect' && !sent
 }
 
 /**

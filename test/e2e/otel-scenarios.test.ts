@@ -117,12 +117,13 @@ for (const revision of REVISIONS) {
     const { sink, sidecar } = await start(`http://127.0.0.1:${await freePort()}/mcp`, 'http/json')
     await requestOnce(`${sidecar.dataUrl}/nowhere/mcp`, callOf(revision, 'ok'))
     await requestOnce(sidecar.url('main'), callOf(revision, 'ok'))
-    const spans = await sink.waitForSpans(3)
+    const spans = await sink.waitForSpans(4)
     assert.deepEqual(
       spans
         .map(({ attributes }) => String(plainAttributes(attributes)['sidelight.outcome.reason']))
         .toSorted(),
-      ['connect', 'connect', 'unknown_upstream'],
+      // A call that cannot have reached it has two attempts.
+      ['connect', 'connect', 'connect', 'unknown_upstream'],
     )
     const silent = await startRawUpstream(() => {})
     const other = await start(silent.url, 'http/json')

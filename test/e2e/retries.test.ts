@@ -6,7 +6,7 @@ import { parseJson } from '../support/json.ts'
 import { startOtlpSink } from '../support/otlp-sink.ts'
 import { OTLP, plainAttributes } from '../support/otlp-types.ts'
 import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
-import { answerWell, startRawUpstream, type RawHandler } from '../support/raw-upstream.ts'
+import { answerWell, freePort, startRawUpstream, type RawHandler } from '../support/raw-upstream.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
@@ -135,6 +135,50 @@ describe('A list that failed after it was sent', () => {
     const seconds = (performance.now() - beganMs) / 1_000
     assert.ok(retries >= 19 && retries <= 21 + seconds, `${retries} in ${seconds} s`)
     assert.equal(await counted(sidecar, 'retry_refusals'), 100 - retries)
+  })
+})
+
+describe('A call whose upstream cannot be reached', () => {
+  it('is made once more, whatever it is, so that an upstream that is just starting is no failure', async () => {
+    const port = await freePort()
+    const sidecar = await startTestSidecar({
+      upstreams: { main: { url: `http://127.0.0.1:${port}/mcp`, breaker: { mode: 'off' } } },
+    })
+    // Ten, as each waits for a time by chance: some of them longer than the upstream takes to listen.
+    const answers = Array.from({ length: 10 }, () => ask(sidecar, callOf('send_mail')))
+    const failed = (): boolean => sidecar.recorder.calls.some((one) => one.attempts.length > 0)
+    await waitFor(failed, { within: SOON, what: 'a first attempt to fail' })
+    const upstream = await startRawUpstream(answerWell, { port })
+    const texts = (await Promise.all(answers)).map(({ result }) => result?.content?.[0]?.text)
+    const done = texts.filter((text) => text === 'done').length
+    const { calls } = sidecar.recorder
+    const saved = calls.filter(({ attempts }) => attempts[1]?.kind === 'ok')
+    assert.ok(saved.length > 0, texts.join())
+    // None was made twice at the upstream, and the others are known not to have run.
+    const made = upstream.requests.filter(({ body }) => body.includes('send_mail'))
+    assert.equal(made.length, done)
+    assert.equal(texts.filter((text) => /The tool did not run/.test(text ?? '')).length, 10 - done)
+    const second = calls.filter(({ attempts }) => attempts.length === 2)
+    assert.equal(await counted(sidecar, 'retries'), second.length)
+  })
+
+  it('is not made a third time, nor a second with attempts: 1', async () => {
+    for (const [attempts, made] of [
+      [1, 1],
+      [5, 2],
+    ] as const) {
+      const url = `http://127.0.0.1:${await freePort()}/mcp`
+      const sidecar = await startTestSidecar({ upstreams: { main: { url, retry: { attempts } } } })
+      await ask(sidecar, callOf('send_mail'))
+      assert.deepEqual(
+        sidecar.recorder.calls[0]?.attempts,
+        Array.from({ length: made }, () => ({
+          kind: 'upstream_failed',
+          reason: 'connect',
+          sent: false,
+        })),
+      )
+    }
   })
 })
 

@@ -332,6 +332,7 @@ test('an upstream that is down is an error without any secret in it', async () =
       main: {
         url: `http://127.0.0.1:${port}/mcp?key=secret-query`,
         headers: { Authorization: 'Bearer secret-header' },
+        retry: { attempts: 1 },
       },
     },
     otel: sink.env,

@@ -13,6 +13,7 @@ import {
   askUntilWell,
   breakerIs,
   breakerState,
+  countOf,
   startScene,
   tally,
   TOOL_CALL,
@@ -33,24 +34,26 @@ const PAUSED = `The MCP server "main" was not called: The upstream has been fail
 
 const THROTTLED = `The MCP server "main" was not called: The upstream asked for fewer calls (it answered 429 with Retry-After). ${NOT_BEFORE}`
 
-test('a dead upstream: five calls say that it cannot be reached, the next that it is paused', async () => {
+// A call makes two attempts when none can have reached the upstream, so the fifth failure is the third's.
+test('a dead upstream: three calls say that it cannot be reached, the next that it is paused', async () => {
   const { sidecar, proxy } = await startScene({ breaker: { openTime: '1m' } })
   await proxy.set({ kind: 'refuse' })
-  const answers = await askInTurn(sidecar.url('main'), 6)
+  const answers = await askInTurn(sidecar.url('main'), 4)
   assert.deepEqual(
     answers.map(({ status, kind, reason }) => [status, kind, reason]),
     [
-      ...Array.from({ length: 5 }, () => [200, 'isError', 'connect']),
+      ...Array.from({ length: 3 }, () => [200, 'isError', 'connect']),
       [200, 'isError', 'breaker_open'],
     ],
   )
   assert.equal(answers[0]?.text, NOT_REACHED)
+  assert.equal(await countOf(sidecar, 'sidelight_retries_total'), 2)
   // Open for half a minute to a minute, by chance.
   assert.match(
-    answers[5]?.text ?? '',
+    answers[3]?.text ?? '',
     /^The MCP server "main" was not called: The upstream has been failing, so calls to it are paused\. Your arguments are not at fault\. Do not call it before (?:3\d|4\d|5\d|60) s have passed, /,
   )
-  assert.match(answers[5]?.retryAfter ?? '', /^(?:3\d|4\d|5\d|60)$/)
+  assert.match(answers[3]?.retryAfter ?? '', /^(?:3\d|4\d|5\d|60)$/)
   assert.equal(await breakerState(sidecar), 'open')
   assert.equal((await ask(sidecar.url('good'))).text, 'done')
 })
@@ -58,8 +61,8 @@ test('a dead upstream: five calls say that it cannot be reached, the next that i
 test('a dead upstream that comes back is used again after three trials, without anybody doing anything', async () => {
   const { sidecar, proxy, upstream } = await startScene()
   await proxy.set({ kind: 'refuse' })
-  const refused = await askInTurn(sidecar.url('main'), 6)
-  assert.equal(refused[5]?.text, PAUSED)
+  const refused = await askInTurn(sidecar.url('main'), 4)
+  assert.equal(refused[3]?.text, PAUSED)
   await proxy.clear()
   // Its open time ends by the clock: no call is needed for that.
   await breakerIs(sidecar, 'half_open')

@@ -133,6 +133,15 @@ describe('A retry', () => {
     world.endedWith('upstream_failed reset')
   })
 
+  it('is asked for when nothing was sent, proofs for one use or not', () => {
+    const world = new World({ retries: 1 })
+    world.send(post(CALL, { dpop: 'x' }))
+    world.flight(0).sink.failed({ ...STALE, reason: 'connect', stale: false })
+    world.again(true)
+    answer(world, 1)
+    world.endedWith('ok')
+  })
+
   it('is not asked for by streams', () => {
     const world = new World({ retries: 1 })
     world.send(get())

@@ -94,6 +94,29 @@ describe('A retry after dispatch', () => {
       assert.equal(scene().retry(broke('http_5xx', status)), undefined, `${status}`)
   })
 
+  it('is for everything when nothing was sent, once', () => {
+    const unsent: UpstreamFailed = { kind: 'upstream_failed', reason: 'connect', sent: false }
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+    const all = [
+      toolCall('send_mail'),
+      request('initialize'),
+      request('completion/complete'),
+      read([list, { ...list, id: 2 }]),
+      read({ ...list, method: 'tools/call', params: { name: 'send_mail', task: { ttl: 1 } } }),
+    ]
+    for (const exchange of all) assert.ok(scene(exchange).retry(unsent))
+    const retries = { ratio: 0.1, perSecond: 1, attempts: 9, mayRepeatTool: () => false }
+    const rig = new GuardRig({ retries })
+    assert.equal(scene(toolCall('send_mail'), rig).retry(unsent, 2), undefined)
+    // An earlier attempt may have reached it.
+    assert.equal(scene(toolCall('send_mail')).retry({ ...unsent, sent: true }), undefined)
+    // Notifications and ends of sessions hold no place, and are left to their clients.
+    assert.equal(
+      scene(read({ jsonrpc: '2.0', method: 'notifications/x' })).retry(unsent),
+      undefined,
+    )
+  })
+
   it('is made once by default, a tenth of a second later at most, and counted', () => {
     const { rig, went, retry } = scene()
     assert.ok(retry())
