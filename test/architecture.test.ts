@@ -45,6 +45,7 @@ const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   hono: ['http'],
   '@hono/node-server': ['http'],
+  jose: ['auth'],
   undici: ['upstream'],
   zod: ['config'],
   yaml: ['config'],

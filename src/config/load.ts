@@ -5,6 +5,7 @@
  * known one. Values are never shown: one of them may be a secret.
  */
 
+import { findAuthProblem } from './auth-rules.ts'
 import { expectedType, NO_WORDS, toProblems } from './describe-issue.ts'
 import { expandEnv, type Env } from './expand-env.ts'
 import { configJsonSchema, configSchema, type Config } from './schema.ts'
@@ -33,7 +34,10 @@ export function validateConfig(value: unknown, lineAt: LineAt = () => undefined)
       result.error.issues.flatMap((issue) => toProblems(issue, value, lineAt, configJsonSchema())),
     )
   }
-  const clash = findPathClash(result.data, lineAt) ?? findLoop(result.data, lineAt)
+  const clash =
+    findPathClash(result.data, lineAt) ??
+    findLoop(result.data, lineAt) ??
+    findAuthProblem(result.data, lineAt)
   return clash === undefined ? { kind: 'config', config: result.data } : invalid([clash])
 }
 

@@ -21,7 +21,36 @@ export function maskSecrets(config: Config): Config {
       env: maskValues(upstream.env),
     },
   ])
-  return { ...config, upstreams: Object.fromEntries(upstreams) }
+  const { auth } = config
+  return {
+    ...config,
+    upstreams: Object.fromEntries(upstreams),
+    auth: {
+      ...auth,
+      issuers: auth.issuers.map((issuer) =>
+        issuer.introspection === undefined
+          ? issuer
+          : {
+              ...issuer,
+              introspection: {
+                ...issuer.introspection,
+                clientSecret: maskSecret(issuer.introspection.clientSecret),
+              },
+            },
+      ),
+      dev:
+        auth.dev.secret === undefined
+          ? auth.dev
+          : { ...auth.dev, secret: maskSecret(auth.dev.secret) },
+    },
+  }
+}
+
+/** Where a secret is read from is none. */
+function maskSecret(
+  secret: string | { readonly file: string },
+): string | { readonly file: string } {
+  return typeof secret === 'string' ? MASK : secret
 }
 
 function maskUrl(text: string): string {

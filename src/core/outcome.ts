@@ -75,6 +75,8 @@ export interface Rejection {
   readonly limit?: LimitName
   /** What MCP orders the error's `data` to say, such as the revisions that are supported. */
   readonly data?: Readonly<Record<string, string | readonly string[]>>
+  /** Values of `WWW-Authenticate`: which credential would help, and where it is to be had. */
+  readonly challenges?: readonly string[]
 }
 
 export function reject(reason: RejectReason, message: string, retryAfterMs?: number): Rejection {

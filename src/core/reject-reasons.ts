@@ -24,6 +24,14 @@ export type RejectReason =
   | 'unknown_event'
   | 'forbidden_host'
   | 'forbidden_origin'
+  /** No credential. */
+  | 'unauthenticated'
+  /** The credential is not valid, or not here. */
+  | 'invalid_token'
+  /** A credential in the query, or more than one. */
+  | 'malformed_authorization'
+  /** It cannot be found out whether the credential is valid. */
+  | 'auth_unavailable'
   | 'unknown_upstream'
   | 'at_capacity'
   /** The upstream's processes crash as soon as they start; the next start has to wait. */
@@ -56,6 +64,10 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'unknown_event',
   'forbidden_host',
   'forbidden_origin',
+  'unauthenticated',
+  'invalid_token',
+  'malformed_authorization',
+  'auth_unavailable',
   'unknown_upstream',
   'at_capacity',
   'restarting',
@@ -75,7 +87,12 @@ const UPSTREAMS_REASONS: ReadonlySet<RejectReason> = new Set([
 ])
 
 /** Refusals that ours is. */
-const OWN_REASONS: ReadonlySet<RejectReason> = new Set(['at_capacity', 'queue_timeout', 'draining'])
+const OWN_REASONS: ReadonlySet<RejectReason> = new Set([
+  'at_capacity',
+  'queue_timeout',
+  'draining',
+  'auth_unavailable',
+])
 
 /** What the operator's rules refuse: no fault of anybody, and no reason to call it unavailable. */
 const POLICY_REASONS: ReadonlySet<RejectReason> = new Set(['tool_changed', 'tool_unpinned'])

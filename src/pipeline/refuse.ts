@@ -2,7 +2,8 @@
  * The one table that turns a refusal or a failed upstream into an answer.
  *
  * What a client sees follows from how clients behave (docs/errors.md says more):
- * - a status that the MCP specification orders is used (400, 403, 404 for a session, 405, 413, 415);
+ * - a status that the MCP specification orders is used (400, 401, 403, 404 for a session, 405, 413,
+ *   415);
  * - otherwise never 400, 404 or 405: clients take those for the mark of an older server;
  * - a refused `tools/call` is a tool result, written for the model that will read it;
  * - other requests get a JSON-RPC error, except `server/discover`: clients that probe for the
@@ -43,6 +44,10 @@ export const REJECTION_TABLE: Readonly<Record<RejectReason, RefusalRow>> = {
   unsupported_method: { use: 'always', status: 501, code: 1008, retryAfterMs: undefined },
   forbidden_host: { use: 'always', status: 403, code: 1003, retryAfterMs: undefined },
   forbidden_origin: { use: 'always', status: 403, code: 1004, retryAfterMs: undefined },
+  unauthenticated: { use: 'always', status: 401, code: 1050, retryAfterMs: undefined },
+  invalid_token: { use: 'always', status: 401, code: 1051, retryAfterMs: undefined },
+  malformed_authorization: { use: 'always', status: 400, code: 1052, retryAfterMs: undefined },
+  auth_unavailable: { use: 'always', status: 503, code: 1053, retryAfterMs: 5_000 },
   unknown_upstream: { use: 'fallback', status: 502, code: 1005, retryAfterMs: undefined },
   at_capacity: { use: 'fallback', status: 503, code: 1006, retryAfterMs: 1_000 },
   restarting: { use: 'fallback', status: 503, code: 1009, retryAfterMs: 1_000 },
@@ -140,6 +145,9 @@ function headersFor(refusal: Refusal): string[] {
   const { outcome } = refusal
   if (outcome.kind === 'rejected' && outcome.reason === 'method_not_allowed') {
     headers.push('Allow', 'POST')
+  }
+  if (outcome.kind === 'rejected') {
+    for (const challenge of outcome.challenges ?? []) headers.push('WWW-Authenticate', challenge)
   }
   if (refusal.retryAfterMs !== undefined) {
     headers.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))))

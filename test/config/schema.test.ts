@@ -70,6 +70,26 @@ describe('The configuration', () => {
           stateless: false,
         },
       },
+      auth: {
+        mode: 'off',
+        allowUnauthenticated: false,
+        issuers: [],
+        dev: {
+          issuer: 'sidelight-dev',
+          audience: 'sidelight',
+          claims: { user: 'sub', roles: 'roles', session: 'session_id', organization: 'org_id' },
+        },
+        scopes: [],
+        clockTolerance: '30s',
+        tokenSize: '8KiB',
+        cache: 10_000,
+        cacheTtl: '60s',
+        admin: {
+          open: ['health', 'metrics'],
+          tokens: [],
+          roles: { read: [], control: [], audit: [] },
+        },
+      },
       limits: {
         body: '16MiB',
         bodies: '256MiB',
