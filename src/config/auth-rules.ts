@@ -21,8 +21,8 @@ function findMode({ auth, listen }: Config): Found | undefined {
   const loopback = LOOPBACK.test(host)
   if (auth.mode === 'off' && !loopback && !auth.allowUnauthenticated) {
     const message =
-      'nobody is authenticated, and listen.data is no loopback address: set auth.mode: required and auth.issuers; or, if something else keeps strangers away, auth.allowUnauthenticated: true'
-    return [['auth', 'mode'], message]
+      'this is no loopback address, and nobody is authenticated: set auth.mode: required and auth.issuers; or, if something else keeps strangers away, auth.allowUnauthenticated: true'
+    return [['listen', 'data'], message]
   }
   if (auth.mode === 'dev-hs256' && !loopback) {
     const message =

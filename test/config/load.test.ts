@@ -62,7 +62,7 @@ describe('A configuration file', () => {
       'f:4: upstreams.a.urll: unknown key; did you mean "url"?',
     ])
     assert.deepEqual(problems(`${UP}colour: red\n`), [
-      'f:4: colour: unknown key; known keys here: listen, upstreams, limits, rejections, telemetry, shutdown, log',
+      'f:4: colour: unknown key; known keys here: listen, upstreams, auth, limits, rejections, telemetry, shutdown, log',
     ])
   })
 
@@ -281,7 +281,7 @@ describe('An upstream', () => {
 
 describe('An upstream on loopback', () => {
   it('is no loop when the data listener is bound to one other address', () => {
-    const source = `listen:\n  data: 10.0.0.5:8080\nupstreams:\n  a: { url: "http://127.0.0.1:8080/mcp" }\n`
+    const source = `listen:\n  data: 10.0.0.5:8080\nauth: { allowUnauthenticated: true }\nupstreams:\n  a: { url: "http://127.0.0.1:8080/mcp" }\n`
     assert.deepEqual(problems(source), [])
   })
 })

@@ -102,6 +102,8 @@ describe('The tables of answers', () => {
         'bad_revision',
         'session_required',
         'unknown_event',
+        // Ordered by MCP ("Error Handling" of its authorization).
+        'malformed_authorization',
       ],
       404: ['session_unknown'],
       405: ['method_not_allowed'],
