@@ -6,6 +6,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { join } from 'node:path'
 
 const SEPARATE = [
   'test/conformance/**/*.test.ts',
@@ -20,6 +21,9 @@ const SEPARATE = [
  * file beside it would wait for seconds to be given a processor.
  */
 const ALONE = ['test/conformance/client.test.ts']
+
+/** Some two hundred processes read the same sources; compiled code is kept for the next. */
+const COMPILED = join(process.cwd(), 'node_modules/.cache/compiled')
 
 /** Node 22 has the flag under its first name. */
 const ISOLATION_NONE = process.versions.node.startsWith('22.')
@@ -39,7 +43,7 @@ function run(files: readonly string[], ...flags: readonly string[]): boolean {
   const { status } = spawnSync(
     process.execPath,
     ['--test', '--test-reporter=spec', ...flags, ...files.toSorted()],
-    { stdio: 'inherit' },
+    { stdio: 'inherit', env: { ...process.env, NODE_COMPILE_CACHE: COMPILED } },
   )
   return status === 0
 }
