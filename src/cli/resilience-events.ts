@@ -2,28 +2,17 @@
 
 import type { ResilienceObserver } from '../core/breaker.ts'
 import type { Log } from '../core/log.ts'
+import { BREAKER_EVENT, breakerFields } from '../telemetry/breaker-event.ts'
 
 export function withEvents(observer: ResilienceObserver, log: Log): ResilienceObserver {
   return {
     breakerChanged: (upstream, tool, transition) => {
       observer.breakerChanged(upstream, tool, transition)
-      const { from, to, cause, openMs, calls, failed, slow } = transition
       log.write(
-        to === 'open' ? 'warn' : 'info',
-        'sidelight.breaker.transition',
+        transition.to === 'open' ? 'warn' : 'info',
+        BREAKER_EVENT,
         'A circuit breaker changed its state',
-        {
-          'sidelight.upstream.name': upstream,
-          'gen_ai.tool.name': tool,
-          'sidelight.breaker.state': to,
-          'sidelight.breaker.previous_state': from,
-          'sidelight.breaker.cause': cause,
-          'sidelight.breaker.open_time':
-            openMs === undefined ? undefined : Math.round(openMs) / 1_000,
-          'sidelight.breaker.window.calls': calls,
-          'sidelight.breaker.window.failed': failed,
-          'sidelight.breaker.window.slow': slow,
-        },
+        breakerFields(upstream, { tool, transition }),
       )
     },
     breakerRefused: (upstream, scope) => observer.breakerRefused(upstream, scope),

@@ -61,6 +61,13 @@ export interface Transition {
   readonly slow: number
 }
 
+/** A change of state that the end of a call brought about. */
+export interface BreakerChange {
+  /** Undefined for the breaker of the whole upstream. */
+  readonly tool: string | undefined
+  readonly transition: Transition
+}
+
 export type TrialResult = 'passed' | 'failed' | 'returned' | 'lost'
 
 export const TRIAL_RESULTS: readonly TrialResult[] = ['passed', 'failed', 'returned', 'lost']

@@ -4,6 +4,7 @@
  * An observer never delays, changes or fails a call. It is told of each thing once, in order.
  */
 
+import type { BreakerChange } from './breaker.ts'
 import type { Call, Exchange } from './exchange.ts'
 import type { LimitName } from './limits.ts'
 import type { JsonRpcId, TraceFields } from './message.ts'
@@ -160,6 +161,8 @@ export interface CallFollower {
    * `attempt` of a call that never went out.
    */
   attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void
+  /** The call, which ended at `atMs`, has changed breakers; `attemptEnded` follows. */
+  breakersChanged?(changes: readonly BreakerChange[], atMs: number): void
   /** The upstream asks its client something on this call's stream. */
   asked?(request: ServerRequest, atMs: number): ServerRequestFollower | undefined
   /** The call has ended; told exactly once. `atMs` is monotonic. */
@@ -259,6 +262,9 @@ function combineFollowers(followers: readonly (CallFollower | undefined)[]): Cal
         injection ??= own
       }
       return injection
+    },
+    breakersChanged: (changes, atMs) => {
+      for (const follower of followers) follower?.breakersChanged?.(changes, atMs)
     },
     attemptEnded: (outcome, atMs, attempt) => {
       for (const follower of followers) follower?.attemptEnded(outcome, atMs, attempt)

@@ -112,7 +112,8 @@ export class Ledger {
     if (this.#worst === undefined || badness(outcome) > badness(this.#worst)) this.#worst = outcome
     const atMs = endedAtMs ?? this.#stages.clock.monotonicMs()
     const follower = this.#followers[index]
-    this.#permit?.callEnded(call, outcome, atMs)
+    const changes = this.#permit?.callEnded(call, outcome, atMs)
+    if (changes !== undefined) this.#guard(() => follower?.breakersChanged?.(changes, atMs))
     if (answered !== undefined) this.#guard(() => follower?.answered?.(answered))
     if (!this.#attemptOver) {
       this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))

@@ -1,6 +1,6 @@
 /** The rules of a breaker that need nothing but figures. */
 
-import type { TransitionCause } from '../core/breaker.ts'
+import type { Transition, TransitionCause } from '../core/breaker.ts'
 import type {
   BreakerSettings,
   BreakerState,
@@ -8,6 +8,7 @@ import type {
   Override,
   ProbeResult,
 } from './breaker-state.ts'
+import { RateWindow } from './rate-window.ts'
 
 /** Openings are forgotten after so long without one, and the open time begins at its first value. */
 export const CALM_MS = 600_000
@@ -61,6 +62,46 @@ export function openTimeMs(settings: BreakerSettings, opening: number, random: n
 }
 
 const DOUBLINGS_MAX = 30
+
+/** Share of calls that are let through at once after it closed. */
+const SLOW_START_SHARE = 0.1
+
+/** The share of calls that may be under way, from a tenth to 1. */
+export function shareOf(state: BreakerState, slowStartMs: number, nowMs: number): number {
+  if (state.kind !== 'closed' || state.fullAtMs === undefined) return 1
+  const left = (state.fullAtMs - nowMs) / slowStartMs
+  return left <= 0 ? 1 : 1 - left * (1 - SLOW_START_SHARE)
+}
+
+/** `fullAtMs` is when calls come in full again; undefined when they do at once. */
+export function closedState(
+  ticket: number,
+  windowMs: number,
+  nowMs: number,
+  fullAtMs: number | undefined,
+): BreakerState {
+  const window = new RateWindow(windowMs, nowMs)
+  return { kind: 'closed', ticket, sinceMs: nowMs, fullAtMs, window, workRun: 0, otherRun: 0 }
+}
+
+export function transitionOf(
+  before: BreakerState,
+  state: BreakerState,
+  cause: TransitionCause,
+  nowMs: number,
+): Transition {
+  const window = before.kind === 'closed' ? before.window : undefined
+  return {
+    from: before.kind,
+    to: state.kind,
+    cause,
+    atMs: nowMs,
+    openMs: state.kind === 'open' ? state.untilMs - state.sinceMs : undefined,
+    calls: window?.calls ?? 0,
+    failed: window?.failed ?? 0,
+    slow: window?.slow ?? 0,
+  }
+}
 
 /** `probeMs` is the time between probes. */
 export function openedState(

@@ -7,15 +7,18 @@
  * a lease, so that one that never ends cannot hold the breaker. Time is monotonic and passed in.
  */
 
-import type { BreakerStateName, TransitionCause } from '../core/breaker.ts'
+import type { BreakerStateName, Transition, TransitionCause } from '../core/breaker.ts'
 import {
   afterProbe,
   CALM_MS,
   causeToOpen,
+  closedState,
   Incidents,
   nextWhileOpen,
   openedState,
   openTimeMs,
+  shareOf,
+  transitionOf,
   viewOf,
 } from './breaker-rules.ts'
 import type {
@@ -30,7 +33,6 @@ import type {
   Result,
   Trial,
 } from './breaker-state.ts'
-import { RateWindow } from './rate-window.ts'
 
 /** What `acquire` returns when the call must not be made. */
 export const REFUSED = 0
@@ -38,8 +40,8 @@ export const REFUSED = 0
 /** The ticket of a call that is let through and counts for nothing. */
 export const UNCOUNTED = -1
 
-/** Share of calls that are let through at once after it closed. */
-const SLOW_START_SHARE = 0.1
+type Closed = BreakerState & { readonly kind: 'closed' }
+type HalfOpen = BreakerState & { readonly kind: 'half_open' }
 
 export class Breaker {
   readonly #settings: BreakerSettings
@@ -52,7 +54,6 @@ export class Breaker {
   #serial = 1
   /** Openings in a row; the open time doubles with each. */
   #openings = 0
-  #openMs = 0
 
   constructor(parts: BreakerParts) {
     this.#settings = parts.settings
@@ -83,9 +84,9 @@ export class Breaker {
     )
   }
 
-  /** How a call ended. Settle each ticket once. */
-  settle(ticket: number, result: Result, nowMs: number): void {
-    if (ticket === UNCOUNTED) return
+  /** How a call ended, and what that changed. Settle each ticket once. */
+  settle(ticket: number, result: Result, nowMs: number): Transition | undefined {
+    if (ticket === UNCOUNTED) return undefined
     const state = this.#state
     if (state.kind === 'closed' && state.ticket === ticket) return this.#count(state, result, nowMs)
     if (state.kind === 'half_open' && state.trial?.ticket === ticket) {
@@ -93,6 +94,7 @@ export class Breaker {
       return this.#trialEnded(state, result, nowMs)
     }
     this.#observer.lateResult()
+    return undefined
   }
 
   /** Does what time brings. Calls do it too, so that a late timer changes nothing but gauges. */
@@ -140,10 +142,7 @@ export class Breaker {
 
   /** The share of calls that may be under way: grows from a tenth to 1 after it closed. */
   share(nowMs: number): number {
-    const state = this.#state
-    if (state.kind !== 'closed' || state.fullAtMs === undefined) return 1
-    const left = (state.fullAtMs - nowMs) / this.#settings.slowStartMs
-    return left <= 0 ? 1 : 1 - left * (1 - SLOW_START_SHARE)
+    return shareOf(this.#state, this.#settings.slowStartMs, nowMs)
   }
 
   /** Orders a mode by hand, until `override.untilMs`. */
@@ -196,11 +195,11 @@ export class Breaker {
     return { ticket: this.#serial, leaseMs }
   }
 
-  #count(state: BreakerState & { kind: 'closed' }, result: Result, nowMs: number): void {
+  #count(state: Closed, result: Result, nowMs: number): Transition | undefined {
     const { signal, work, hard, incident, durationMs } = result
-    if (signal === 'none') return
+    if (signal === 'none') return undefined
     const fault = signal === 'fault'
-    if (fault && this.#incidents.known(incident)) return
+    if (fault && this.#incidents.known(incident)) return undefined
     state.window.record(nowMs, fault, durationMs >= this.#settings.slowCallMs)
     if (!fault) {
       state.otherRun = 0
@@ -210,24 +209,28 @@ export class Breaker {
       else state.otherRun += 1
     }
     const cause = causeToOpen(this.#settings, state, { fault, hard })
-    if (cause !== undefined && this.#override?.mode !== 'forced_closed') this.#open(cause, nowMs)
+    const opens = cause !== undefined && this.#override?.mode !== 'forced_closed'
+    return opens ? this.#open(cause, nowMs) : undefined
   }
 
-  #trialEnded(state: BreakerState & { kind: 'half_open' }, result: Result, nowMs: number): void {
+  #trialEnded(state: HalfOpen, result: Result, nowMs: number): Transition | undefined {
     const { slowOpens, slowCallMs, successes } = this.#settings
-    if (result.signal === 'none') return this.#observer.trialEnded('returned')
+    if (result.signal === 'none') {
+      this.#observer.trialEnded('returned')
+      return undefined
+    }
     if (result.signal === 'fault' || (slowOpens && result.durationMs >= slowCallMs)) {
       this.#observer.trialEnded('failed')
       return this.#open('trial_failed', nowMs)
     }
     this.#observer.trialEnded('passed')
     state.passed += 1
-    if (state.passed >= successes) this.#close('trials_passed', nowMs)
+    return state.passed >= successes ? this.#close('trials_passed', nowMs) : undefined
   }
 
   #whileOpen(state: BreakerState & { kind: 'open' }, nowMs: number): void {
     if (nowMs < nextWhileOpen(state, this.#probe !== undefined)) return
-    if (this.#probe === undefined) return this.#halfOpen('open_time_over', nowMs)
+    if (this.#probe === undefined) return void this.#halfOpen('open_time_over', nowMs)
     if (state.probe !== undefined) return this.#probed(state.probe, 'dead', nowMs)
     const probe = this.#trial(nowMs + this.#settings.probeMs)
     state.probe = probe
@@ -252,49 +255,36 @@ export class Breaker {
 
   #closed(nowMs: number, fullAtMs: number | undefined): BreakerState {
     this.#serial += 1
-    return {
-      kind: 'closed',
-      ticket: this.#serial,
-      sinceMs: nowMs,
-      fullAtMs,
-      window: new RateWindow(this.#settings.windowMs, nowMs),
-      workRun: 0,
-      otherRun: 0,
-    }
+    return closedState(this.#serial, this.#settings.windowMs, nowMs, fullAtMs)
   }
 
-  #open(cause: TransitionCause, nowMs: number): void {
+  #open(cause: TransitionCause, nowMs: number): Transition {
     const { kind, sinceMs } = this.#state
     if (kind === 'closed' && nowMs - sinceMs >= CALM_MS) this.#openings = 0
     if (cause !== 'forced_open') this.#openings += 1
-    this.#openMs = openTimeMs(this.#settings, Math.max(1, this.#openings), this.#random())
-    this.#enter(openedState(cause, nowMs, this.#openMs, this.#settings.openMs), cause, nowMs)
+    const openMs = openTimeMs(this.#settings, Math.max(1, this.#openings), this.#random())
+    return this.#enter(openedState(cause, nowMs, openMs, this.#settings.openMs), cause, nowMs)
   }
 
-  #halfOpen(cause: TransitionCause, nowMs: number): void {
-    this.#enter({ kind: 'half_open', sinceMs: nowMs, passed: 0, trial: undefined }, cause, nowMs)
+  #halfOpen(cause: TransitionCause, nowMs: number): Transition {
+    return this.#enter(
+      { kind: 'half_open', sinceMs: nowMs, passed: 0, trial: undefined },
+      cause,
+      nowMs,
+    )
   }
 
-  #close(cause: TransitionCause, nowMs: number): void {
+  #close(cause: TransitionCause, nowMs: number): Transition {
     const wasOpen = this.#state.kind !== 'closed'
     const { slowStartMs } = this.#settings
     const fullAtMs = wasOpen && slowStartMs > 0 ? nowMs + slowStartMs : undefined
-    this.#enter(this.#closed(nowMs, fullAtMs), cause, nowMs)
+    return this.#enter(this.#closed(nowMs, fullAtMs), cause, nowMs)
   }
 
-  #enter(state: BreakerState, cause: TransitionCause, nowMs: number): void {
-    const before = this.#state
-    const window = before.kind === 'closed' ? before.window : undefined
+  #enter(state: BreakerState, cause: TransitionCause, nowMs: number): Transition {
+    const transition = transitionOf(this.#state, state, cause, nowMs)
     this.#state = state
-    this.#observer.transition({
-      from: before.kind,
-      to: state.kind,
-      cause,
-      atMs: nowMs,
-      openMs: state.kind === 'open' ? this.#openMs : undefined,
-      calls: window?.calls ?? 0,
-      failed: window?.failed ?? 0,
-      slow: window?.slow ?? 0,
-    })
+    this.#observer.transition(transition)
+    return transition
   }
 }

@@ -1,5 +1,6 @@
 /** One exchange that was let through to an upstream, until everything about it is known. */
 
+import type { BreakerChange, Transition } from '../core/breaker.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { UNREACHABLE, type Result } from './breaker-state.ts'
@@ -28,6 +29,8 @@ export class GuardPass {
   #throttled = false
   #judged = false
   #over = false
+  /** What its result has changed, and nobody has been told of. */
+  #changes: BreakerChange[] | undefined
 
   constructor(guard: UpstreamGuard, exchange: Exchange, tickets: PassTickets) {
     this.#guard = guard
@@ -60,10 +63,13 @@ export class GuardPass {
   }
 
   /** The exchange's one call has ended. A batch is judged as a whole, when it is over. */
-  callEnded(_call: Call, outcome: Outcome, atMs: number): void {
-    if (this.#exchange.calls.length !== 1) return
+  callEnded(_call: Call, outcome: Outcome, atMs: number): readonly BreakerChange[] | undefined {
+    if (this.#exchange.calls.length !== 1) return undefined
     if (this.#over) this.#endedElsewhere(outcome, atMs)
     else this.#judge(outcome, atMs)
+    const changes = this.#changes
+    this.#changes = undefined
+    return changes
   }
 
   settle(outcome: Outcome): void {
@@ -116,7 +122,7 @@ export class GuardPass {
       hard: !isProcessExit(outcome),
       incident: this.#incident,
     }
-    guard.breaker?.settle(ticket, result, nowMs)
+    this.#note(undefined, guard.breaker?.settle(ticket, result, nowMs))
     if (outcome.kind === 'ok') {
       guard.took(durationMs)
       if (toolTicket === UNCOUNTED) return
@@ -129,7 +135,14 @@ export class GuardPass {
     const tool = toolOf(this.#exchange)
     if (tool === undefined || !hasToolBreaker(tool, settings.signals)) return
     const signal = this.#throttled ? 'none' : toolSignal(outcome, tool, settings.signals)
-    tools.settle(tool, this.#tickets.toolTicket, { ...result, signal }, atMs)
+    const { toolTicket } = this.#tickets
+    this.#note(tool, tools.settle(tool, toolTicket, { ...result, signal }, atMs))
+  }
+
+  #note(tool: string | undefined, transition: Transition | undefined): void {
+    if (transition === undefined) return
+    this.#changes ??= []
+    this.#changes.push({ tool, transition })
   }
 
   /** An upstream that asks for time is not broken, but it cannot pass a trial. */

@@ -1,5 +1,6 @@
 /** What the call path holds while an exchange with an upstream is under way, or waits for its turn. */
 
+import type { BreakerChange } from '../core/breaker.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Outcome, Rejection, UpstreamFailed } from '../core/outcome.ts'
 
@@ -24,8 +25,11 @@ export interface Permit {
    * says whether it may still be made, unless what is returned is called before.
    */
   retry(failed: FailedAttempt, again: (mayGo: boolean) => void): (() => void) | undefined
-  /** A call of the exchange has ended; for one that was suspended, maybe after `settle`. */
-  callEnded(call: Call, outcome: Outcome, atMs: number): void
+  /**
+   * A call of the exchange has ended; for one that was suspended, maybe after `settle`. Returns the
+   * changes of breakers that its result has brought about, if any.
+   */
+  callEnded(call: Call, outcome: Outcome, atMs: number): readonly BreakerChange[] | undefined
   /** The exchange is over. Later settles do nothing. */
   settle(outcome: Outcome): void
 }

@@ -3,7 +3,7 @@
  * that healthy tools cost nothing, and names that clients make up leave nothing behind.
  */
 
-import type { BreakerStateName, ResilienceObserver } from '../core/breaker.ts'
+import type { BreakerStateName, ResilienceObserver, Transition } from '../core/breaker.ts'
 import { Breaker, REFUSED, UNCOUNTED } from './breaker.ts'
 import type { BreakerSettings, BreakerView, Result } from './breaker-state.ts'
 
@@ -49,15 +49,14 @@ export class ToolBreakers {
     return this.find(tool)?.acquire(nowMs) ?? UNCOUNTED
   }
 
-  /** How a call of the tool ended. A first failure makes it a breaker. */
-  settle(tool: string, ticket: number, result: Result, nowMs: number): void {
+  /** How a call of the tool ended, and what that changed. A first failure makes it a breaker. */
+  settle(tool: string, ticket: number, result: Result, nowMs: number): Transition | undefined {
     const known = this.find(tool)
     if (known !== undefined) return known.settle(ticket, result, nowMs)
-    if (result.signal !== 'fault') return
+    if (result.signal !== 'fault') return undefined
     const made = this.make(tool)
-    if (made === undefined) return
-    const own = made.acquire(nowMs)
-    if (own !== REFUSED) made.settle(own, result, nowMs)
+    const own = made?.acquire(nowMs) ?? REFUSED
+    return own === REFUSED ? undefined : made?.settle(own, result, nowMs)
   }
 
   /** The tool's breaker; undefined when tools have none, or there are too many. */

@@ -5,6 +5,7 @@
  * (OpenTelemetry semantic conventions for MCP). Status is ERROR with `error.type`, or unset.
  */
 
+import type { BreakerChange } from '../core/breaker.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import type { LimitName } from '../core/limits.ts'
 import type {
@@ -19,6 +20,7 @@ import type {
   StreamKind,
 } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
+import { breakerEvent } from './breaker-event.ts'
 import type { CallMetrics } from './call-metrics.ts'
 import type { AgreedRevisions } from './agreed-revisions.ts'
 import {
@@ -175,6 +177,17 @@ class CallSpans implements CallFollower {
     if (target === undefined) return
     const seconds = Math.max(0, (atMs - this.#attemptStartedMs) / 1000)
     this.#options.metrics.attempted(this.#about, outcome, target, seconds, span)
+  }
+
+  /** On the span of the attempt, which is what failed or worked. */
+  breakersChanged(changes: readonly BreakerChange[], atMs: number): void {
+    const span = this.#client ?? this.#server
+    if (!span.recording) return
+    for (const change of changes) {
+      // What came to light later belongs to the span all the same, and not behind its end.
+      const timeMs = this.#offsetMs + Math.min(change.transition.atMs, atMs)
+      span.addEvent(breakerEvent(this.#about.upstream, change, timeMs))
+    }
   }
 
   asked(request: ServerRequest, atMs: number): ServerRequestFollower {

@@ -1,13 +1,13 @@
 /**
- * Spans as OTLP: protobuf and JSON (opentelemetry-proto, trace/v1/trace.proto and
- * collector/trace/v1/trace_service.proto). The bytes are those that OpenTelemetry's own serialisers
+ * Spans as OTLP in protobuf (opentelemetry-proto, trace/v1/trace.proto and
+ * collector/trace/v1/trace_service.proto); encode-json-spans.ts has them in JSON. The bytes are those that OpenTelemetry's own serialisers
  * would write for the same spans; test/telemetry/encode-spans.test.ts holds them side by side.
  */
 
 import type { SpanContext } from '@opentelemetry/api'
 import { DOUBLE_ATTRIBUTES, SCHEMA_URL, SCOPE_NAME } from './names.ts'
 import { ProtobufWriter, sizeOfVarint, varints, wrapped } from './protobuf-writer.ts'
-import type { AttributeValue, SpanData } from './span.ts'
+import type { AttributeValue, SpanData, SpanEvent } from './span.ts'
 
 /** Who exports: its attributes, names and values in turn, and the version of the scope. */
 export interface SpanOrigin {
@@ -23,18 +23,18 @@ export interface SpanEncoder {
   request(spans: readonly Buffer[]): Buffer
 }
 
-const STATUS_ERROR = 2
+export const STATUS_ERROR = 2
 
 /** `flags` says of the parent's or the link's context whether it came from elsewhere. */
 const HAS_IS_REMOTE = 0x100
 const IS_REMOTE = 0x200
 
-function flagsOf(traceFlags: number, about: SpanContext | undefined): number {
+export function flagsOf(traceFlags: number, about: SpanContext | undefined): number {
   return (traceFlags & 0xff) | HAS_IS_REMOTE | (about?.isRemote === true ? IS_REMOTE : 0)
 }
 
 /** OTLP's span kinds count from 1. */
-function kindOf(span: SpanData): number {
+export function kindOf(span: SpanData): number {
   return span.kind + 1
 }
 
@@ -100,7 +100,8 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     this.#shared(span.shared)
     this.#attributes(SPAN_ATTRIBUTE, span.attributes)
     this.#number(10, span.droppedAttributes)
-    this.#number(12, 0)
+    for (const event of span.events) this.#event(event)
+    this.#number(12, span.droppedEvents)
     for (const link of span.links) this.#link(link)
     this.#number(14, 0)
     this.#status(span)
@@ -127,6 +128,15 @@ export class ProtobufSpanEncoder implements SpanEncoder {
   #number(field: number, value: number): void {
     this.#writer.varint(varintField(field))
     this.#writer.varint(value)
+  }
+
+  #event({ name, timeMs, attributes }: SpanEvent): void {
+    const from = this.#writer.at
+    this.#writer.time(fixed64Field(1), timeMs)
+    this.#writer.text(lengthDelimited(2), name)
+    this.#attributes(lengthDelimited(3), attributes)
+    this.#number(4, 0)
+    this.#writer.wrap(lengthDelimited(11), from)
   }
 
   #link(link: SpanContext): void {
@@ -213,78 +223,4 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     if (this.#known.size < NAMES_MAX) this.#known.set(name, entry)
     return entry
   }
-}
-
-export class JsonSpanEncoder implements SpanEncoder {
-  readonly contentType = 'application/json'
-  readonly #head: string
-  readonly #tail: string
-
-  constructor(origin: SpanOrigin) {
-    const resource = { attributes: jsonAttributes(origin.resource), droppedAttributesCount: 0 }
-    const scope = { name: SCOPE_NAME, version: origin.version }
-    this.#head = `{"resourceSpans":[{"resource":${JSON.stringify(resource)},"scopeSpans":[{"scope":${JSON.stringify(scope)},"spans":[`
-    this.#tail = `],"schemaUrl":${JSON.stringify(SCHEMA_URL)}}]}]}`
-  }
-
-  encode(span: SpanData): Buffer {
-    const { context, parent } = span
-    return Buffer.from(
-      JSON.stringify({
-        ...jsonContext(context),
-        ...(parent === undefined ? {} : { parentSpanId: parent.spanId }),
-        name: span.name,
-        kind: kindOf(span),
-        startTimeUnixNano: nanosOf(span.startMs),
-        endTimeUnixNano: nanosOf(span.endMs),
-        attributes: [...jsonAttributes(span.shared), ...jsonAttributes(span.attributes)],
-        droppedAttributesCount: span.droppedAttributes,
-        events: [],
-        droppedEventsCount: 0,
-        status: {
-          code: span.failed ? STATUS_ERROR : 0,
-          ...(span.statusMessage === undefined ? {} : { message: span.statusMessage }),
-        },
-        links: span.links.map((link) => ({
-          ...jsonContext(link),
-          attributes: [],
-          droppedAttributesCount: 0,
-          flags: flagsOf(link.traceFlags, link),
-        })),
-        droppedLinksCount: 0,
-        flags: flagsOf(context.traceFlags, parent),
-      }),
-    )
-  }
-
-  request(spans: readonly Buffer[]): Buffer {
-    return Buffer.from(`${this.#head}${spans.map(String).join(',')}${this.#tail}`)
-  }
-}
-
-function jsonContext(context: SpanContext): Record<string, string> {
-  const { traceId, spanId } = context
-  const traceState = context.traceState?.serialize() ?? ''
-  return traceState === '' ? { traceId, spanId } : { traceId, spanId, traceState }
-}
-
-function jsonAttributes(attributes: readonly AttributeValue[]): unknown[] {
-  const list: unknown[] = []
-  for (let i = 0; i + 1 < attributes.length; i += 2) {
-    const name = attributes[i]
-    const value = attributes[i + 1]
-    if (typeof name === 'string') list.push({ key: name, value: jsonValue(name, value) })
-  }
-  return list
-}
-
-function jsonValue(name: string, value: AttributeValue | undefined): unknown {
-  if (typeof value === 'string') return { stringValue: value }
-  return DOUBLE_ATTRIBUTES.has(name) ? { doubleValue: value } : { intValue: value }
-}
-
-function nanosOf(epochMs: number): string {
-  const seconds = Math.floor(epochMs / 1000)
-  const nanos = Math.round((epochMs - seconds * 1000) * 1e6)
-  return (BigInt(seconds) * 1_000_000_000n + BigInt(nanos)).toString()
 }

@@ -67,6 +67,7 @@ export const DOUBLE_ATTRIBUTES: ReadonlySet<string> = new Set([
   ATTR.queueDuration,
   ATTR.connectDuration,
   ATTR.firstEventDuration,
+  ATTR.breakerOpenDuration,
 ])
 
 /** Value of a bounded attribute whose real value is not one of the known ones. */

@@ -5,7 +5,12 @@ import type { ATTR as Attributes, MetricDefinition } from './names.ts'
 /** Attributes that only these metrics and their events have. */
 export const RESILIENCE_ATTR = {
   breakerState: 'sidelight.breaker.state',
+  breakerPreviousState: 'sidelight.breaker.previous_state',
   breakerCause: 'sidelight.breaker.cause',
+  breakerOpenDuration: 'sidelight.breaker.open_time',
+  breakerWindowCalls: 'sidelight.breaker.window.calls',
+  breakerWindowFailed: 'sidelight.breaker.window.failed',
+  breakerWindowSlow: 'sidelight.breaker.window.slow',
   breakerScope: 'sidelight.breaker.scope',
   trialResult: 'sidelight.breaker.trial.result',
   queueEnd: 'sidelight.queue.end',

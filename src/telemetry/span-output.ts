@@ -2,12 +2,8 @@
 
 import { ProtobufTraceSerializer, JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { BatchQueue } from './batch-queue.ts'
-import {
-  JsonSpanEncoder,
-  ProtobufSpanEncoder,
-  type SpanEncoder,
-  type SpanOrigin,
-} from './encode-spans.ts'
+import { JsonSpanEncoder } from './encode-json-spans.ts'
+import { ProtobufSpanEncoder, type SpanEncoder, type SpanOrigin } from './encode-spans.ts'
 import type { TelemetrySettings } from './env.ts'
 import { createOtlpClient, type Destination } from './otlp-client.ts'
 import type { SpanData } from './span.ts'

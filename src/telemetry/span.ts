@@ -12,6 +12,15 @@ import type { AttributeLimits } from './env.ts'
 
 export type AttributeValue = string | number
 
+/** Something that happened during a span. */
+export interface SpanEvent {
+  readonly name: string
+  /** Milliseconds since the epoch, with fractions. */
+  readonly timeMs: number
+  /** Names and values in turn. */
+  readonly attributes: readonly AttributeValue[]
+}
+
 /** Everything an encoder needs of a span that has ended. */
 export interface SpanData {
   readonly name: string
@@ -27,6 +36,8 @@ export interface SpanData {
   /** Names and values in turn; the span's own. */
   readonly attributes: readonly AttributeValue[]
   readonly droppedAttributes: number
+  readonly events: readonly SpanEvent[]
+  readonly droppedEvents: number
   /** Status ERROR; otherwise it is unset. */
   readonly failed: boolean
   readonly statusMessage: string | undefined
@@ -59,6 +70,10 @@ export interface TracerOptions {
 
 const NO_ATTRIBUTES = {}
 const NO_LINKS: readonly SpanContext[] = []
+const NO_EVENTS: readonly SpanEvent[] = []
+
+/** Events of one span. */
+const EVENTS_MAX = 8
 
 /** Spans that wait for their call's verdict; a call has one per attempt, and few attempts. */
 const HELD_MAX = 8
@@ -145,6 +160,8 @@ export class Span implements SpanData {
   readonly attributes: AttributeValue[] = []
   endMs = 0
   droppedAttributes = 0
+  events: readonly SpanEvent[] = NO_EVENTS
+  droppedEvents = 0
   failed = false
   statusMessage: string | undefined = undefined
   readonly #options: TracerOptions
@@ -201,6 +218,20 @@ export class Span implements SpanData {
       const value = attributes[i + 1]
       if (typeof name === 'string' && value !== undefined) this.set(name, value)
     }
+  }
+
+  /** Under the limits of attributes; the few that an event has are never too many. */
+  addEvent(event: SpanEvent): void {
+    if (!this.recording) return
+    if (this.events.length >= EVENTS_MAX) {
+      this.droppedEvents += 1
+      return
+    }
+    const { valueCharsMax } = this.#options.limits
+    const attributes = event.attributes.map((item, at) =>
+      typeof item === 'string' && at % 2 === 1 ? item.slice(0, valueCharsMax) : item,
+    )
+    this.events = [...this.events, { ...event, attributes }]
   }
 
   /** True when so many names and values need no limit looked at. */

@@ -1,5 +1,6 @@
 /** One exchange on its way to an upstream: what it holds, given back once. */
 
+import type { BreakerChange } from '../core/breaker.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Outcome, Rejection } from '../core/outcome.ts'
 import type { GuardPass } from '../resilience/guard-pass.ts'
@@ -61,8 +62,8 @@ export class AdmittedExchange implements Permit {
     return this.#pass?.retry(failed, again)
   }
 
-  callEnded(call: Call, outcome: Outcome, atMs: number): void {
-    this.#pass?.callEnded(call, outcome, atMs)
+  callEnded(call: Call, outcome: Outcome, atMs: number): readonly BreakerChange[] | undefined {
+    return this.#pass?.callEnded(call, outcome, atMs)
   }
 
   settle(outcome: Outcome): void {

@@ -28,6 +28,7 @@ function observer(told: string[], name: string, traceparent: string | undefined)
       told.push(`${name} attempt ${attempt} at ${atMs}`)
       return traceparent === undefined ? undefined : { traceparent, tracestate: '' }
     },
+    breakersChanged: (changes, atMs) => told.push(`${name} ${changes.length} changed at ${atMs}`),
     attemptEnded: (outcome) => told.push(`${name} attempt ${outcome.kind}`),
     ended: (outcome) => told.push(`${name} ended ${outcome.kind}`),
   }
@@ -52,11 +53,12 @@ describe('Several observers', () => {
       traceparent: 'first',
       tracestate: '',
     })
+    follower?.breakersChanged?.([], 6)
     follower?.attemptEnded({ kind: 'ok' }, 6)
     follower?.ended({ kind: 'ok' }, 6)
     all.exchangeEnded(EXCHANGE, { kind: 'ok' })
     all.limitHit('body')
-    const each = ['attempt 1 at 5', 'attempt ok', 'ended ok']
+    const each = ['attempt 1 at 5', '0 changed at 6', 'attempt ok', 'ended ok']
     assert.deepEqual(told, [
       ...each.flatMap((what) => ['a', 'b', 'c'].map((name) => `${name} ${what}`)),
       ...['a', 'deaf', 'b', 'c'].map((name) => `${name} exchange ok`),

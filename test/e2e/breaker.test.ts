@@ -11,6 +11,8 @@ import {
   type Reply,
   type RawUpstream,
 } from '../support/raw-upstream.ts'
+import { startOtlpSink } from '../support/otlp-sink.ts'
+import { OTLP, plainAttributes, type OtlpSpan } from '../support/otlp-types.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
@@ -188,6 +190,62 @@ describe('An upstream that fails', () => {
     assert.equal(reasons.filter((reason) => reason === undefined).length, 1)
     assert.equal(reasons.filter((reason) => reason === 'breaker_open').length, 99)
     assert.equal(held.length, 1)
+  })
+
+  it('shows on the span of the call that opened its breaker, or closed it, that it did', async () => {
+    const sink = await startOtlpSink()
+    const upstream = await startRawUpstream(fail)
+    const main = { url: upstream.url, breaker: QUICK }
+    const sidecar = await startTestSidecar({ upstreams: { main }, otel: sink.env })
+    for (let id = 1; id <= 5; id += 1) await ask(sidecar, call(id))
+    upstream.handle(answerWell)
+    await waitFor(async () => (await ask(sidecar, call(6))).reason === undefined, {
+      within: SOON,
+      what: 'a first trial',
+    })
+    for (let id = 7; id <= 8; id += 1) await ask(sidecar, call(id))
+    const attempts = (): readonly OtlpSpan[] =>
+      sink.spans.filter(({ kind }) => kind === OTLP.client)
+    await waitFor(() => attempts().length === 8, { within: SOON, what: 'eight attempts' })
+    const told = attempts().flatMap(({ events, attributes }) =>
+      events.map((event) => {
+        const { 'sidelight.breaker.open_time': seconds, ...rest } = plainAttributes(
+          event.attributes,
+        )
+        const id = plainAttributes(attributes)['jsonrpc.request.id']
+        return [id, event.name, rest, typeof seconds]
+      }),
+    )
+    const common = { 'sidelight.upstream.name': 'main', 'sidelight.breaker.window.slow': 0 }
+    assert.deepEqual(told, [
+      [
+        '5',
+        'sidelight.breaker.transition',
+        {
+          ...common,
+          'sidelight.breaker.state': 'open',
+          'sidelight.breaker.previous_state': 'closed',
+          'sidelight.breaker.cause': 'failures_in_row',
+          'sidelight.breaker.window.calls': 5,
+          'sidelight.breaker.window.failed': 5,
+        },
+        'number',
+      ],
+      [
+        '8',
+        'sidelight.breaker.transition',
+        {
+          ...common,
+          'sidelight.breaker.state': 'closed',
+          'sidelight.breaker.previous_state': 'half_open',
+          'sidelight.breaker.cause': 'trials_passed',
+          'sidelight.breaker.window.calls': 0,
+          'sidelight.breaker.window.failed': 0,
+        },
+        'undefined',
+      ],
+    ])
+    assert.ok(sink.spans.every(({ kind, events }) => kind === OTLP.client || events.length === 0))
   })
 
   it('that cannot be reached is refused after five attempts of three calls', async () => {

@@ -159,6 +159,15 @@ export function carriersOf(exports: Exports, registry: Registry): readonly Carri
       uses: spanDefinition(registry, one.span)?.attributes,
       statusCode: one.span.status.code,
     })),
+    ...exports.spans.flatMap(({ span }) =>
+      span.events.map((event): Carrier => ({
+        on: 'event',
+        where: `event ${event.name} of a span`,
+        attributes: event.attributes,
+        values: plainAttributes(event.attributes),
+        uses: registry.events.get(event.name)?.attributes,
+      })),
+    ),
     ...exports.metrics.flat().flatMap(({ metric }) =>
       pointsOf(metric)
         .filter((point) => !isOverflow(point))

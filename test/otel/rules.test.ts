@@ -114,7 +114,15 @@ const DOCTORS: Readonly<Record<string, readonly Doctor[]>> = {
   ],
   'spans have ids': [({ server }) => (server.traceId = 'a')],
   'spans end after they start': [({ server }) => (server.endTimeUnixNano = '999')],
-  'spans have no events': [({ server }) => server.events.push({ name: 'exception' })],
+  'events of spans are known, and happen during them': [
+    ({ server }) => server.events.push({ name: 'exception', timeUnixNano: '1500', attributes: [] }),
+    ({ server }) =>
+      server.events.push({
+        name: 'sidelight.breaker.transition',
+        timeUnixNano: '2001',
+        attributes: [],
+      }),
+  ],
   'links lead elsewhere': [
     ({ server }) => server.links.push({ traceId: 'x', spanId: 'y' }),
     ({ client, server }) => client.links.push({ traceId: server.traceId, spanId: server.spanId }),

@@ -53,7 +53,7 @@ export interface Span {
   endTimeUnixNano: string
   attributes: KeyValue[]
   links: { traceId: string; spanId: string }[]
-  events: { name: string }[]
+  events: { name: string; timeUnixNano: string; attributes: KeyValue[] }[]
   status: { code?: number; message?: string }
 }
 

@@ -73,7 +73,18 @@ export const SPAN_RULES = {
     ({ span }) =>
       BigInt(span.endTimeUnixNano) < BigInt(span.startTimeUnixNano) && 'it ends before its start',
   ),
-  'spans have no events': each(({ span }) => span.events.length > 0 && 'it has events'),
+  'events of spans are known, and happen during them': ({ exports, registry }) =>
+    findings(
+      exports.spans,
+      showSpan,
+      ({ span }) =>
+        span.events.some(
+          ({ name, timeUnixNano }) =>
+            !registry.events.has(name) ||
+            BigInt(timeUnixNano) < BigInt(span.startTimeUnixNano) ||
+            BigInt(timeUnixNano) > BigInt(span.endTimeUnixNano),
+        ) && 'an event is not in the registry, or at another time',
+    ),
   'links lead elsewhere': each(
     ({ span }) =>
       span.links.some(

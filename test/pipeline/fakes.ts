@@ -213,7 +213,7 @@ export class World {
             this.again = again
             return () => this.told.push('retry taken back')
           },
-          callEnded: () => {},
+          callEnded: () => undefined,
           settle: (outcome) => this.settled.push(nameOf(outcome)),
         }
       },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Outcome } from '../../src/core/outcome.ts'
 import type { ProbeResult } from '../../src/resilience/breaker-state.ts'
 import { SETTINGS } from './breaker-fakes.ts'
 import {
@@ -227,6 +228,51 @@ describe('While the breaker of an upstream is open', () => {
       entered(waiting)
     })
   }
+})
+
+describe('The call whose result changes a breaker', () => {
+  const endOf = (rig: GuardRig, outcome: Outcome, tool = 'add'): readonly string[] => {
+    const exchange = toolCall(tool)
+    const [pass, call] = [rig.admit(exchange), exchange.calls[0]]
+    assert.ok('kind' in pass && pass.kind === 'pass' && call !== undefined)
+    call.outcome = outcome
+    const changes = pass.callEnded(call, outcome, rig.now) ?? []
+    pass.settle(outcome)
+    return changes.map((one) => `${one.tool ?? 'upstream'} ${one.transition.to}`)
+  }
+
+  it('is told so, and no other', () => {
+    const rig = new GuardRig()
+    rig.calls(3, failed('timeout'))
+    assert.deepEqual(endOf(rig, failed('timeout')), [])
+    assert.deepEqual(endOf(rig, failed('timeout')), ['upstream open'])
+    rig.wait(5_000)
+    assert.deepEqual(endOf(rig, failed('timeout')), ['upstream open'])
+  })
+
+  it('is told of both when it changes the breaker of its tool as well', () => {
+    const breaker = { ...SETTINGS, failuresInRow: 20 }
+    const rig = new GuardRig({ breaker })
+    rig.calls(19, failed('timeout'), { tool: 'add' })
+    assert.deepEqual(endOf(rig, failed('timeout')), ['upstream open', 'add open'])
+  })
+
+  it('is told at its end when its attempt, which is not made again, changed it', () => {
+    const rig = new GuardRig()
+    rig.calls(4, failed('connect'))
+    const exchange = toolCall()
+    const [pass, call] = [rig.admit(exchange), exchange.calls[0]]
+    assert.ok('kind' in pass && pass.kind === 'pass' && call !== undefined)
+    const outcome = { kind: 'upstream_failed', reason: 'connect', sent: false } as const
+    assert.equal(
+      pass.retry({ outcome, number: 1, leftMs: 1_000 }, () => {}),
+      undefined,
+    )
+    assert.deepEqual(
+      pass.callEnded(call, outcome, rig.now)?.map(({ transition }) => transition.to),
+      ['open'],
+    )
+  })
 })
 
 describe('The breaker of a tool', () => {

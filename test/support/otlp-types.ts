@@ -21,6 +21,12 @@ export interface OtlpLink {
   readonly attributes: readonly OtlpAttribute[]
 }
 
+export interface OtlpSpanEvent {
+  readonly name: string
+  readonly timeUnixNano: string
+  readonly attributes: readonly OtlpAttribute[]
+}
+
 export interface OtlpSpan {
   readonly traceId: string
   readonly spanId: string
@@ -34,7 +40,7 @@ export interface OtlpSpan {
   readonly endTimeUnixNano: string
   readonly attributes: readonly OtlpAttribute[]
   readonly links: readonly OtlpLink[]
-  readonly events: readonly { readonly name: string }[]
+  readonly events: readonly OtlpSpanEvent[]
   readonly status: { readonly code: number; readonly message: string }
 }
 

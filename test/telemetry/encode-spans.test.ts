@@ -13,7 +13,8 @@ import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otl
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import * as fc from 'fast-check'
-import { JsonSpanEncoder, ProtobufSpanEncoder } from '../../src/telemetry/encode-spans.ts'
+import { JsonSpanEncoder } from '../../src/telemetry/encode-json-spans.ts'
+import { ProtobufSpanEncoder } from '../../src/telemetry/encode-spans.ts'
 import type { SpanData } from '../../src/telemetry/span.ts'
 
 const SCHEMA_URL = 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev'
@@ -29,11 +30,15 @@ function hrTime(epochMs: number): HrTime {
   return [seconds, Math.round((epochMs - seconds * 1000) * 1e6)]
 }
 
+function toRecord(list: readonly (string | number)[]): Record<string, string | number> {
+  const attributes: Record<string, string | number> = {}
+  for (let i = 0; i < list.length; i += 2) attributes[String(list[i])] = list[i + 1] ?? ''
+  return attributes
+}
+
 /** The same span as OpenTelemetry's SDK would hand it to an exporter. */
 function toReadable(span: SpanData): ReadableSpan {
-  const attributes: Record<string, string | number> = {}
-  const list = [...span.shared, ...span.attributes]
-  for (let i = 0; i < list.length; i += 2) attributes[String(list[i])] = list[i + 1] ?? ''
+  const attributes = toRecord([...span.shared, ...span.attributes])
   const readable = {
     name: span.name,
     kind: span.kind,
@@ -47,13 +52,18 @@ function toReadable(span: SpanData): ReadableSpan {
     },
     attributes,
     links: span.links.map((context) => ({ context, attributes: {}, droppedAttributesCount: 0 })),
-    events: [],
+    events: span.events.map((event) => ({
+      name: event.name,
+      time: hrTime(event.timeMs),
+      attributes: toRecord(event.attributes),
+      droppedAttributesCount: 0,
+    })),
     duration: hrTime(0),
     ended: true,
     resource: RESOURCE,
     instrumentationScope: SCOPE,
     droppedAttributesCount: span.droppedAttributes,
-    droppedEventsCount: 0,
+    droppedEventsCount: span.droppedEvents,
     droppedLinksCount: 0,
   }
   return readable
@@ -94,6 +104,12 @@ const attributes = fc
   )
   .map((pairs) => pairs.flat())
 
+const event = fc.record({
+  name: fc.string({ unit: 'grapheme', maxLength: 100 }),
+  timeMs: fc.double({ min: 0, max: 4e12, noNaN: true }),
+  attributes,
+})
+
 const span: fc.Arbitrary<SpanData> = fc
   .record({
     name: fc.string({ unit: 'grapheme', maxLength: 200 }),
@@ -106,6 +122,8 @@ const span: fc.Arbitrary<SpanData> = fc
     attributes,
     sharedItems: fc.nat(20),
     droppedAttributes: fc.nat(300),
+    events: fc.array(event, { maxLength: 3 }),
+    droppedEvents: fc.nat(300),
     failed: fc.boolean(),
     statusMessage: fc.option(fc.string({ unit: 'grapheme', maxLength: 256 }), { nil: undefined }),
   })
