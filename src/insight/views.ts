@@ -96,7 +96,8 @@ export interface TimelinePoint {
   readonly durationMs: number
   readonly calls: number
   readonly errors: number
-  /** Of `all`; undefined without calls. */
+  /** Of `all`, as is `p95Ms`; undefined without calls. */
+  readonly p50Ms: number | undefined
   readonly p95Ms: number | undefined
 }
 
@@ -279,8 +280,14 @@ export interface Insight {
     readonly upstream?: string | undefined
   }): readonly ToolStats[]
   tool(upstream: string, tool: string): ToolDetail | undefined
-  /** Oldest first: 60 points of a minute, or 48 of half an hour. Undefined for an upstream that does not exist. */
-  timeline(upstream: string, span: '1h' | '24h'): readonly TimelinePoint[] | undefined
+  /**
+   * Oldest first: 60 points of 5 s, 60 of a minute, or 48 of half an hour. All upstreams together when
+   * none is named; undefined for one that does not exist.
+   */
+  timeline(
+    upstream: string | undefined,
+    span: '5m' | '1h' | '24h',
+  ): readonly TimelinePoint[] | undefined
   recentCalls(query: RecentQuery): RecentCalls
   /** The calls of one trace that are still remembered, newest first. */
   callsOfTrace(traceId: string): readonly RecentCall[]
