@@ -83,6 +83,8 @@ function renderHead(definition: MetricDefinition, format: MetricsFormat): string
   return `${help}# TYPE ${name} ${kind}\n${unit === '' ? '' : `# UNIT ${name} ${unit}\n`}`
 }
 
+const TARGET_HELP = 'What this process is: the resource of its telemetry.'
+
 function renderTarget(resource: Readonly<Record<string, string>>, format: MetricsFormat): string {
   const entries = Object.entries(resource)
   if (entries.length === 0) return ''
@@ -94,8 +96,10 @@ function renderTarget(resource: Readonly<Record<string, string>>, format: Metric
     labels.set(label, before === undefined ? value : `${before};${value}`)
   }
   const shown = [...labels].map(([label, value]) => `${label}="${escapeLabel(value)}"`)
-  const type = format === 'openmetrics' ? '# TYPE target info' : '# TYPE target_info gauge'
-  return `${type}\ntarget_info{${shown.join(',')}} 1\n`
+  const openMetrics = format === 'openmetrics'
+  const name = openMetrics ? 'target' : 'target_info'
+  const type = `# TYPE ${name} ${openMetrics ? 'info' : 'gauge'}`
+  return `# HELP ${name} ${TARGET_HELP}\n${type}\ntarget_info{${shown.join(',')}} 1\n`
 }
 
 function renderSeries(family: MetricFamily, format: MetricsFormat): Iterable<string> {

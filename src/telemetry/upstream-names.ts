@@ -16,7 +16,7 @@ const POOL = [UPSTREAM, POOL_ATTR.poolName]
 /** "Connection" is OpenTelemetry's word (`db.client.connection.*`); a process is one too. */
 const POOL_METRICS = {
   poolCount: {
-    name: 'sidelight.pool.connection.count',
+    name: 'sidelight.pool.connections',
     kind: 'updowncounter',
     unit: '{connection}',
     description: 'Connections to an upstream, or its shared processes, that are idle or in use.',

@@ -16,7 +16,7 @@ const CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"
 function poolOf(metrics: Metrics, upstream: string, pool: string): readonly number[] {
   const labels = { sidelight_upstream_name: upstream, sidelight_pool_name: pool }
   const state = (name: string): number =>
-    metrics.sum('sidelight_pool_connection_count', {
+    metrics.sum('sidelight_pool_connections', {
       ...labels,
       sidelight_pool_connection_state: name,
     })

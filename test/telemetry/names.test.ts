@@ -172,7 +172,7 @@ describe('The metrics', () => {
         ['sidelight.upstream.name', 'error.type'],
       ],
       [
-        'sidelight.pool.connection.count',
+        'sidelight.pool.connections',
         'updowncounter',
         '{connection}',
         [...POOL, 'sidelight.pool.connection.state'],
@@ -296,7 +296,7 @@ describe('The metrics', () => {
       'sidelight_stdio_lines_dropped_total',
       'sidelight_upstream_up',
       'sidelight_upstream_health_check_duration_seconds',
-      'sidelight_pool_connection_count',
+      'sidelight_pool_connections',
       'sidelight_pool_connection_max',
       'sidelight_pool_connection_pending_requests',
       'sidelight_pool_connection_timeouts_total',

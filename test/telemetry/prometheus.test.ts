@@ -110,18 +110,21 @@ u +Inf
 
   it('shows a resource attribute that begins with a digit as Prometheus names it', () => {
     const text = [...renderMetrics([], 'text', { '3d.zone': 'x' })].join('')
-    assert.equal(text, '# TYPE target_info gauge\ntarget_info{key_3d_zone="x"} 1\n')
+    assert.equal(
+      text,
+      '# HELP target_info What this process is: the resource of its telemetry.\n# TYPE target_info gauge\ntarget_info{key_3d_zone="x"} 1\n',
+    )
   })
 
   it('shows the resource as target_info, attributes that become one label together', () => {
     const resource = { 'service.name': 'sidelight', 'a.b': '1', a_b: '2' }
     assert.equal(
       textOf(renderMetrics([], 'text', resource)),
-      '# TYPE target_info gauge\ntarget_info{service_name="sidelight",a_b="1;2"} 1\n',
+      '# HELP target_info What this process is: the resource of its telemetry.\n# TYPE target_info gauge\ntarget_info{service_name="sidelight",a_b="1;2"} 1\n',
     )
     assert.equal(
       textOf(renderMetrics([], 'openmetrics', resource)),
-      '# TYPE target info\ntarget_info{service_name="sidelight",a_b="1;2"} 1\n# EOF\n',
+      '# HELP target What this process is: the resource of its telemetry.\n# TYPE target info\ntarget_info{service_name="sidelight",a_b="1;2"} 1\n# EOF\n',
     )
   })
 })
