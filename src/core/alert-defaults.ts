@@ -1,0 +1,85 @@
+/**
+ * The alerts that Sidelight itself and the rules of Prometheus (grafana/src) both have: names, severities
+ * and thresholds stand here alone, so that the two mean the same.
+ */
+
+export interface AlertDefaults {
+  readonly name: string
+  readonly severity: 'critical' | 'warning'
+  /** A share from 0 to 1, or seconds; 1 where a state is either there or not. */
+  readonly threshold: number
+  /** What is looked at, in ms; 0 for the present state. */
+  readonly windowMs: number
+  /** How long it has to hold before the alert fires, in ms. */
+  readonly forMs: number
+  /** Calls that there must have been in the window; fewer prove nothing. */
+  readonly callsMin: number
+  /** Calls that must have counted against it in the window. */
+  readonly badCallsMin: number
+}
+
+const MINUTE_MS = 60_000
+
+/** Of what is a state and no share of calls. */
+const STATE = { threshold: 1, windowMs: 0, callsMin: 0, badCallsMin: 0 } as const
+
+export const ALERT_DEFAULTS = {
+  /** `error` and `unavailable` calls of those that count. */
+  errorRate: {
+    name: 'SidelightErrorRateHigh',
+    severity: 'warning',
+    threshold: 0.05,
+    windowMs: 5 * MINUTE_MS,
+    forMs: 5 * MINUTE_MS,
+    callsMin: 0,
+    badCallsMin: 5,
+  },
+  /** Seconds. */
+  latency: {
+    name: 'SidelightLatencyP95High',
+    severity: 'warning',
+    threshold: 5,
+    windowMs: 5 * MINUTE_MS,
+    forMs: 5 * MINUTE_MS,
+    callsMin: 20,
+    badCallsMin: 0,
+  },
+  /** Fires below the threshold; only `unavailable` calls count against it. */
+  availability: {
+    name: 'SidelightAvailabilityLow',
+    severity: 'critical',
+    threshold: 0.99,
+    windowMs: 30 * MINUTE_MS,
+    forMs: 5 * MINUTE_MS,
+    callsMin: 0,
+    badCallsMin: 5,
+  },
+  breakerOpen: {
+    ...STATE,
+    name: 'SidelightBreakerOpen',
+    severity: 'critical',
+    forMs: MINUTE_MS,
+  },
+  upstreamDown: {
+    ...STATE,
+    name: 'SidelightUpstreamDown',
+    severity: 'critical',
+    forMs: 3 * MINUTE_MS,
+  },
+  /** Records that were not written in the window. */
+  auditFailing: {
+    ...STATE,
+    name: 'SidelightAuditFailing',
+    severity: 'critical',
+    windowMs: 10 * MINUTE_MS,
+    forMs: 0,
+  },
+  /** Items that were dropped in the window. */
+  telemetryDropped: {
+    ...STATE,
+    name: 'SidelightTelemetryDropped',
+    severity: 'warning',
+    windowMs: 10 * MINUTE_MS,
+    forMs: 5 * MINUTE_MS,
+  },
+} as const satisfies Readonly<Record<string, AlertDefaults>>
