@@ -7,6 +7,7 @@ import { matchesGlob } from '../core/glob.ts'
 import { isLongLived } from '../mcp/methods.ts'
 import type { BreakerSettings } from '../resilience/breaker-state.ts'
 import type { GuardSettings } from '../resilience/guard-parts.ts'
+import type { HedgeRules } from '../resilience/retries.ts'
 import type { SignalRules } from '../resilience/signals.ts'
 import { systemTimers } from '../resilience/timers.ts'
 import type { ToolHints } from '../telemetry/tool-list.ts'
@@ -73,6 +74,7 @@ function guardSettings(
       ...retryBudget,
       attempts: retry.attempts,
       mayRepeatTool: repeatable(retry, hintsOf),
+      hedge: hedgeRules(config.hedge, hintsOf),
     },
   }
 }
@@ -85,6 +87,19 @@ function repeatable(
     if (tools.some((glob) => matchesGlob(glob, tool))) return true
     const hints = trustHints ? hintsOf(tool) : undefined
     return hints !== undefined && (hints.readOnly || hints.idempotent)
+  }
+}
+
+function hedgeRules(
+  { after, tools, trustHints }: UpstreamConfig['hedge'],
+  hintsOf: (tool: string) => ToolHints | undefined,
+): HedgeRules | undefined {
+  if (after === 'off' || (tools.length === 0 && !trustHints)) return undefined
+  return {
+    afterMs: durationOf(after),
+    mayHedgeTool: (tool) =>
+      tools.some((glob) => matchesGlob(glob, tool)) ||
+      (trustHints && hintsOf(tool)?.readOnly === true),
   }
 }
 

@@ -23,6 +23,7 @@ export function withEvents(observer: ResilienceObserver, log: Log): ResilienceOb
     queueLeft: (upstream, how, waitMs) => observer.queueLeft(upstream, how, waitMs),
     retried: (upstream) => observer.retried(upstream),
     retryRefused: (upstream) => observer.retryRefused(upstream),
+    hedged: (upstream, result) => observer.hedged(upstream, result),
     limitHit: (limit) => observer.limitHit(limit),
   }
 }

@@ -1,7 +1,7 @@
 /** The keys of an upstream that say how it is kept from harm, and calls from it. */
 
 import * as z from 'zod/mini'
-import { about, count, duration, glob, wait } from './scalars.ts'
+import { about, count, duration, glob, limit, wait } from './scalars.ts'
 
 const share = z
   .number()
@@ -84,6 +84,21 @@ const retry = z.strictObject({
   ),
 })
 
+const hedge = z.strictObject({
+  after: about(
+    z._default(limit, 'off'),
+    'How long a call of such a tool may be without any answer before the second attempt is made; `off` for none.',
+  ),
+  tools: about(
+    z._default(z.array(glob), []),
+    'Tools that may run twice at the same time for one call, because they only read; `*` for any characters.',
+  ),
+  trustHints: about(
+    z._default(z.boolean(), false),
+    'True: also tools whose `readOnlyHint` says so. Servers set it as they like.',
+  ),
+})
+
 /** Keys of one upstream. */
 export const resilience = {
   concurrency: about(
@@ -110,5 +125,12 @@ export const resilience = {
     z.prefault(retry, {}),
     'What may be repeated after an attempt that may have reached the upstream, besides lists and reads; what was not sent may always be, once (docs/resilience.md).',
   ),
-  retryBudget: about(z.prefault(retryBudget, {}), 'How many calls may be repeated.'),
+  hedge: about(
+    z.prefault(hedge, {}),
+    'A second attempt beside a first one that is slow, of which the first answer counts; for tools that only read (docs/resilience.md).',
+  ),
+  retryBudget: about(
+    z.prefault(retryBudget, {}),
+    'How many calls may be repeated, second attempts beside a first one included.',
+  ),
 }

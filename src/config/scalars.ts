@@ -31,6 +31,10 @@ export const wait = text(
     return ms > 0 && ms <= DURATION_MS_MAX
   },
 )
+/** A limit that can be left out. */
+export const limit = z.union([z.literal('off'), wait], {
+  error: 'expected a duration such as 30s or 500ms, more than 0 and at most 24d, or off',
+})
 export const count = z.int().check(z.gte(1))
 export const countOrNone = z.int().check(z.gte(0))
 export const address = text(

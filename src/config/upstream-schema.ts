@@ -2,7 +2,7 @@
 
 import * as z from 'zod/mini'
 import { resilience } from './resilience-schema.ts'
-import { about, count, countOrNone, text, wait } from './scalars.ts'
+import { about, count, countOrNone, limit, text, wait } from './scalars.ts'
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -57,11 +57,6 @@ const envName = text('the name of an environment variable', (value) =>
 
 /** Without a NUL byte, which no operating system takes in arguments and variables. */
 const plain = text('a text without NUL bytes', (value) => !value.includes('\u0000'))
-
-/** A limit that can be left out. */
-const limit = z.union([z.literal('off'), wait], {
-  error: 'expected a duration such as 30s or 500ms, more than 0 and at most 24d, or off',
-})
 
 const health = z
   .strictObject({

@@ -94,6 +94,11 @@ export type QueueEnd =
 
 export const QUEUE_ENDS: readonly QueueEnd[] = ['entered', 'timeout', 'evicted', 'refused', 'left']
 
+/** Which of two attempts answered first: `won` is that of the second, `lost` that it did not. */
+export type HedgeResult = 'won' | 'lost'
+
+export const HEDGE_RESULTS: readonly HedgeResult[] = ['won', 'lost']
+
 /** Told of what keeps calls from upstreams. Every method is cheap and never throws. */
 export interface ResilienceObserver {
   /** `tool` is undefined for the breaker of the whole upstream. */
@@ -110,6 +115,8 @@ export interface ResilienceObserver {
   retried(upstream: string): void
   /** It would have been, but the budget was used up. */
   retryRefused(upstream: string): void
+  /** A second attempt was made beside a first one that was slow, and is over. */
+  hedged(upstream: string, result: HedgeResult): void
   limitHit(limit: LimitName): void
 }
 

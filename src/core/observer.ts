@@ -154,11 +154,14 @@ export interface CallFollower {
   readonly resultBytesWanted?: number
   /** The call's answer has passed; `attemptEnded` follows. Not told when there is no answer. */
   answered?(answer: Answered): void
-  /** One attempt to reach the upstream starts now. Returns what to inject, if anything. */
+  /**
+   * One attempt to reach the upstream starts now, maybe beside one that is slow. Returns what to inject, if
+   * anything.
+   */
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined
   /**
-   * The attempt under way has ended; `ended` follows unless another attempt starts. Told without
-   * `attempt` of a call that never went out.
+   * An attempt has ended; `ended` follows unless another starts or is under way. Told without `attempt` of
+   * a call that never went out.
    */
   attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void
   /** The call, which ended at `atMs`, has changed breakers; `attemptEnded` follows. */

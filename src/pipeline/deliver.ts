@@ -11,7 +11,9 @@ import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.
 import { lastEvent, takeBackCalls } from './deadline.ts'
 import type { DeliveryParts } from './delivery-parts.ts'
 import type { Stoppable } from './in-flight.ts'
+import { beginAttempt } from './begin-attempt.ts'
 import { logUpstreamFailure } from './log-failure.ts'
+import { mayRace, Race } from './race.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
 import { ReplyCopy } from './reply-copy.ts'
 import { afterStream, mayComeBack, outcomeOfStatus, streamKindOf } from './reply-facts.ts'
@@ -19,7 +21,6 @@ import { ReplySpeech } from './reply-speech.ts'
 import { ReplyTimes } from './reply-times.ts'
 import { ANSWERED_ON_STREAM, LEFT_BY_CLIENT } from './resumptions.ts'
 import { Retrying } from './retrying.ts'
-import { isSigned } from './signed.ts'
 import { wasNotTaken, watchFor } from './watch-for.ts'
 
 const CANCELLED: Outcome = { kind: 'cancelled' }
@@ -90,22 +91,11 @@ export class Delivery implements ReplySink, Stoppable {
   }
 
   #attempt(): void {
-    const { exchange, stages, upstream, ledger } = this.#parts
-    const { attempt, injections } = ledger.attemptStarted(upstream.target)
-    this.#times.begin(attempt)
-    const writesBody = upstream.propagate.meta && injections.length > 0 && !isSigned(exchange)
-    const body = writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body
-    attempt.requestBytes = body.length
-    this.#flight = upstream.transport.send(
-      {
-        exchange,
-        injection: upstream.propagate.headers ? injections[0]?.injection : undefined,
-        longLived: this.longLived,
-        body,
-        attempt,
-      },
-      this,
-    )
+    const outbound = beginAttempt(this.#parts, this.longLived)
+    this.#times.begin(outbound.attempt)
+    this.#flight = mayRace(this.#parts, outbound)
+      ? new Race(this.#parts, this.#times, this).start(outbound)
+      : this.#parts.upstream.transport.send(outbound, this)
   }
 
   head(status: number, statusMessage: string, rawHeaders: string[]): void {
@@ -161,13 +151,12 @@ export class Delivery implements ReplySink, Stoppable {
 
   tick(nowMs: number): void {
     const { exchange, upstream, ledger } = this.#parts
-    const attempt = this.#times.attempt
-    if (attempt === undefined || this.longLived || this.#retrying.waits) return
+    if (this.#times.attempt === undefined || this.longLived || this.#retrying.waits) return
     // What a server still says after the answer is not the call's time.
     if (this.#headSent && !ledger.mayHang) return
     if (!this.#times.isLate(upstream.timeouts, exchange.readAtMs, nowMs)) return
     this.#flight?.abort('late')
-    const sent = this.#sent || attempt.handedMs > 0
+    const sent = this.#sent || this.#times.handed
     if (sent) takeBackCalls(exchange, upstream, nowMs)
     // Nobody reads it, or nobody wants it any more, which is no fault of the upstream.
     if (this.#clientBehind || ledger.takenBack) return this.cancelled()

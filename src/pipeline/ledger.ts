@@ -34,6 +34,7 @@ export class Ledger {
   #ended = false
   /** The attempt under way, or the last one. */
   #attempt: AttemptFacts | undefined
+  #attempts = 0
   /** Its end has been told, and another may follow. */
   #attemptOver = false
   #worst: Outcome | undefined
@@ -65,7 +66,8 @@ export class Ledger {
     readonly injections: readonly CallInjection[]
   } {
     const atMs = this.#stages.clock.monotonicMs()
-    const attempt = newAttempt((this.#attempt?.number ?? 0) + 1, atMs)
+    this.#attempts += 1
+    const attempt = newAttempt(this.#attempts, atMs)
     this.#attempt = attempt
     this.#attemptOver = false
     const injections: CallInjection[] = []
@@ -77,6 +79,25 @@ export class Ledger {
       }
     }
     return { attempt, injections }
+  }
+
+  /** How many attempts have been made. */
+  get attempts(): number {
+    return this.#attempts
+  }
+
+  /** Of two attempts under way this one is the call's, as far as is known. */
+  goesOnWith(attempt: AttemptFacts): void {
+    this.#attempt = attempt
+  }
+
+  /** One of two attempts has ended, and the other goes on. */
+  attemptLost(attempt: AttemptFacts, outcome: Outcome): void {
+    const atMs = this.#stages.clock.monotonicMs()
+    attempt.endedMs = atMs
+    for (const follower of this.#followers) {
+      this.#guard(() => follower?.attemptEnded(outcome, atMs, attempt))
+    }
   }
 
   /** The attempt failed and another follows, at once or later. */

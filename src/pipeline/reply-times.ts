@@ -19,6 +19,11 @@ export class ReplyTimes {
     this.#clock = clock
   }
 
+  /** True when the attempt has been handed to the upstream. */
+  get handed(): boolean {
+    return (this.attempt?.handedMs ?? 0) > 0
+  }
+
   /** An attempt begins. */
   begin(attempt: AttemptFacts): void {
     this.attempt = attempt

@@ -22,9 +22,10 @@ export class Retrying {
   begin(outcome: UpstreamFailed, times: ReplyTimes, again: (mayGo: boolean) => void): boolean {
     const { permit, ledger, exchange, upstream } = this.#parts
     const { attempt } = times
-    if (attempt === undefined || !ledger.waits || !canRepeat(this.#parts, outcome)) return false
+    if (attempt === undefined || !ledger.waits || !canRepeat(this.#parts, outcome.sent))
+      return false
     const leftMs = times.leftMs(upstream.timeouts, exchange.readAtMs)
-    this.#cancel = permit.retry({ outcome, number: attempt.number, leftMs }, (mayGo) => {
+    this.#cancel = permit.retry({ outcome, number: ledger.attempts, leftMs }, (mayGo) => {
       this.#cancel = undefined
       again(mayGo)
     })
@@ -45,7 +46,7 @@ export class Retrying {
  * HTTP+SSE come elsewhere, and a proof that is for one use (DPoP, RFC 9449) is refused the second time
  * that it arrives.
  */
-function canRepeat({ exchange, upstream }: DeliveryParts, { sent }: UpstreamFailed): boolean {
+export function canRepeat({ exchange, upstream }: DeliveryParts, sent: boolean): boolean {
   if (exchange.kind !== 'message' || exchange.endpoint !== 'mcp') return false
   if (upstream.target.carrier !== 'tcp') return false
   return !sent || (!isSigned(exchange) && headerOf(exchange.headers, 'dpop') === undefined)

@@ -5,7 +5,8 @@ import type { Call, Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { UNREACHABLE, type Result } from './breaker-state.ts'
 import { UNCOUNTED } from './breaker.ts'
-import type { FailedAttempt } from './permit.ts'
+import type { FailedAttempt, SecondAttempt } from './permit.ts'
+import { HeldSecond } from './second-attempt.ts'
 import { hasToolBreaker, toolSignal, upstreamSignal } from './signals.ts'
 import { isWork, toolOf } from './traffic.ts'
 import type { UpstreamGuard } from './upstream-guard.ts'
@@ -40,7 +41,8 @@ export class GuardPass {
   }
 
   head(status: number, rawHeaders: readonly string[]): void {
-    if (status === 429 || status === 503) this.#throttled = this.#guard.head(status, rawHeaders)
+    const busy = status === 429 || status === 503
+    this.#throttled = busy && this.#guard.head(status, rawHeaders)
   }
 
   failedIn(incident: number): void {
@@ -59,6 +61,21 @@ export class GuardPass {
       const mayGo = !this.#over && this.#isTrusted
       if (mayGo) this.#beginAgain()
       again(mayGo)
+    })
+  }
+
+  get hedges(): boolean {
+    return this.#tickets.gated && this.#guard.retries.hedgeAfterMs(this.#exchange) !== undefined
+  }
+
+  /** What was paused or asked for time meanwhile is not asked twice. */
+  hedge(begin: (second: SecondAttempt) => void): () => void {
+    const guard = this.#guard
+    return guard.retries.after(guard.retries.hedgeAfterMs(this.#exchange) ?? 0, () => {
+      if (this.#over || this.#judged || !this.#isTrusted || !guard.enterBeside()) return
+      begin(
+        new HeldSecond(guard, (outcome, incident) => this.#record(outcome, guard.nowMs, incident)),
+      )
     })
   }
 
@@ -110,8 +127,12 @@ export class GuardPass {
   #judge(outcome: Outcome, atMs: number, nowMs = atMs): void {
     if (this.#judged) return
     this.#judged = true
-    const { ticket, toolTicket, gated } = this.#tickets
-    if (!gated) return this.#judgeStream(outcome, atMs)
+    if (!this.#tickets.gated) return this.#judgeStream(outcome, atMs)
+    this.#record(outcome, atMs, this.#incident, nowMs)
+  }
+
+  #record(outcome: Outcome, atMs: number, incident: number | undefined, nowMs = atMs): void {
+    const { ticket, toolTicket } = this.#tickets
     const guard = this.#guard
     const durationMs = atMs - this.#startedMs
     const { signals } = guard.settings
@@ -120,7 +141,7 @@ export class GuardPass {
       durationMs,
       work: isWork(this.#exchange.calls[0]?.message.method ?? ''),
       hard: !isProcessExit(outcome),
-      incident: this.#incident,
+      incident,
     }
     this.#note(undefined, guard.breaker?.settle(ticket, result, nowMs))
     if (outcome.kind === 'ok') {

@@ -1,6 +1,6 @@
 /** What the call path holds while an exchange with an upstream is under way, or waits for its turn. */
 
-import type { BreakerChange } from '../core/breaker.ts'
+import type { BreakerChange, HedgeResult } from '../core/breaker.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Outcome, Rejection, UpstreamFailed } from '../core/outcome.ts'
 
@@ -11,6 +11,14 @@ export interface FailedAttempt {
   readonly number: number
   /** How long the call may still take, in milliseconds. */
   readonly leftMs: number
+}
+
+/** A second attempt that is made beside a first one, and holds a place of its own. */
+export interface SecondAttempt {
+  /** One of the two failed while the other goes on; gives one place back. */
+  failed(outcome: Outcome, incident: number | undefined): void
+  /** No more than one is under way. Told once. */
+  ended(result: HedgeResult): void
 }
 
 /** The right to make one exchange with an upstream. */
@@ -25,6 +33,13 @@ export interface Permit {
    * says whether it may still be made, unless what is returned is called before.
    */
   retry(failed: FailedAttempt, again: (mayGo: boolean) => void): (() => void) | undefined
+  /** True when the call may get a second attempt beside a first one that is slow. */
+  readonly hedges: boolean
+  /**
+   * Asks for that. `begin` is called later, once at most, when the call still may; what is returned takes
+   * the wish back.
+   */
+  hedge(begin: (second: SecondAttempt) => void): () => void
   /**
    * A call of the exchange has ended; for one that was suspended, maybe after `settle`. Returns the
    * changes of breakers that its result has brought about, if any.

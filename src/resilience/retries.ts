@@ -4,18 +4,28 @@
  * budget, a while later, and never instead of the call's deadline.
  */
 
-import type { ResilienceObserver } from '../core/breaker.ts'
+import type { HedgeResult, ResilienceObserver } from '../core/breaker.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { UpstreamFailed } from '../core/outcome.ts'
 import type { FailedAttempt } from './permit.ts'
 import { fullJitterMs, RetryBudget, type RetryBudgetSettings } from './retry-budget.ts'
 import type { Timers } from './timers.ts'
+import { toolOf } from './traffic.ts'
 
 export interface RetryRules extends RetryBudgetSettings {
   /** Most attempts, the first and a resend included. */
   readonly attempts: number
   /** Whether this tool may be called twice for one call. */
   readonly mayRepeatTool: (tool: string) => boolean
+  /** Undefined when no call has a second attempt beside its first. */
+  readonly hedge: HedgeRules | undefined
+}
+
+/** A second attempt beside a first one that is slow. */
+export interface HedgeRules {
+  readonly afterMs: number
+  /** Whether this tool may run twice at the same time for one call. */
+  readonly mayHedgeTool: (tool: string) => boolean
 }
 
 export interface RetriesParts {
@@ -74,6 +84,27 @@ export class Retries {
     if (this.#budget.take(nowMs)) return delayMs
     observer.retryRefused(upstream)
     return undefined
+  }
+
+  /** How long a call may be slow before a second attempt is made; undefined when none is. */
+  hedgeAfterMs(exchange: Exchange): number | undefined {
+    const { hedge } = this.#parts.rules
+    const tool = hedge === undefined ? undefined : toolOf(exchange)
+    if (hedge === undefined || tool === undefined || !hedge.mayHedgeTool(tool)) return undefined
+    const repeatable = !exchange.batch && exchange.calls[0]?.message.asksTask !== true
+    return repeatable ? hedge.afterMs : undefined
+  }
+
+  /** Pays for a second attempt; false when nothing is left for it. */
+  payHedge(nowMs: number): boolean {
+    if (this.#budget.take(nowMs)) return true
+    this.#parts.observer.retryRefused(this.#parts.upstream)
+    return false
+  }
+
+  /** A second attempt beside a first one is over. */
+  hedged(result: HedgeResult): void {
+    this.#parts.observer.hedged(this.#parts.upstream, result)
   }
 
   after(delayMs: number, run: () => void): () => void {

@@ -3,7 +3,7 @@
  * of its tools, and the number of calls it is given at a time.
  */
 
-import type { BreakerScope, ResilienceView, Transition } from '../core/breaker.ts'
+import type { ResilienceView, Transition } from '../core/breaker.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Rejection } from '../core/outcome.ts'
 import { findHeader } from '../core/raw-headers.ts'
@@ -13,13 +13,13 @@ import { CallGate } from './call-gate.ts'
 import { GradientLimit } from './gradient.ts'
 import { andThen, type GuardParts, type GuardQueued, type GuardSettings } from './guard-parts.ts'
 import { GuardPass } from './guard-pass.ts'
-import { Patience } from './patience.ts'
-import { breakerOpen, QUEUE_FULL, queueTimeout, throttled } from './rejections.ts'
+import { Refusals } from './refusals.ts'
+import { QUEUE_FULL, queueTimeout } from './rejections.ts'
 import { Retries } from './retries.ts'
 import { parseRetryAfter, ThrottleGate } from './throttle.ts'
 import { Alarm } from './timers.ts'
 import { ToolBreakers } from './tool-breakers.ts'
-import { callerKeyOf, clientOf, toolOf, trafficOf } from './traffic.ts'
+import { clientOf, toolOf, trafficOf } from './traffic.ts'
 
 /** How often calls that wait are looked at for their deadlines. */
 const SWEEP_MS = 100
@@ -37,7 +37,7 @@ export class UpstreamGuard {
   readonly #throttle = new ThrottleGate()
   readonly #gate: CallGate
   readonly #adaptive: GradientLimit | undefined
-  readonly #patience = new Patience()
+  readonly #refusals: Refusals
   readonly #alarm: Alarm
   /** Until when its open time has been told. */
   #openToldMs = 0
@@ -56,13 +56,14 @@ export class UpstreamGuard {
     }
     this.breaker = this.#createBreaker(settings.breaker)
     this.tools = new ToolBreakers({ ...parts, settings: settings.toolBreaker })
+    this.#refusals = new Refusals(parts, this.breaker, this.tools, this.#throttle)
   }
 
   admit(exchange: Exchange): GuardPass | Rejection | GuardQueued {
     const nowMs = this.nowMs
     const traffic = trafficOf(exchange, this.#parts.isLongLived)
     if (traffic === 'free') return this.#pass(exchange, UNCOUNTED, UNCOUNTED, nowMs)
-    const refused = this.#refusal(exchange, nowMs)
+    const refused = this.#refusals.why(exchange, nowMs)
     if (refused !== undefined) return refused
     if (traffic === 'stream') {
       return this.#pass(exchange, this.breaker?.passingTicket() ?? UNCOUNTED, UNCOUNTED, nowMs)
@@ -89,6 +90,15 @@ export class UpstreamGuard {
   left(): void {
     const nowMs = this.nowMs
     this.#gate.leave(this.#limit(nowMs), nowMs)
+  }
+
+  /** A place for a second attempt, which has then been paid for: only when nobody waits for one. */
+  enterBeside(): boolean {
+    const { nowMs } = this
+    if (!this.#gate.tryEnter(this.#limit(nowMs))) return false
+    if (this.retries.payHedge(nowMs)) return true
+    this.left()
+    return false
   }
 
   /** How long a call took that ended well or by a timeout. */
@@ -185,8 +195,8 @@ export class UpstreamGuard {
     }
     this.left()
     return ticket === REFUSED
-      ? this.#open(exchange, undefined, nowMs)
-      : this.#open(exchange, tool, nowMs)
+      ? this.#refusals.open(exchange, undefined, nowMs)
+      : this.#refusals.open(exchange, tool, nowMs)
   }
 
   #queue(exchange: Exchange, nowMs: number): GuardQueued | Rejection {
@@ -230,37 +240,11 @@ export class UpstreamGuard {
     const nowMs = this.nowMs
     if (how === 'evicted') return QUEUE_FULL
     if (how === 'timeout') return queueTimeout(this.settings.queueMs)
-    const refused = this.#refusal(exchange, nowMs)
+    const refused = this.#refusals.why(exchange, nowMs)
     if (how === 'refused') return refused ?? QUEUE_FULL
     if (refused === undefined) return this.#enter(exchange, nowMs)
     this.left()
     return refused
-  }
-
-  /** Why the call may not be made now; takes nothing. */
-  #refusal(exchange: Exchange, nowMs: number): Rejection | undefined {
-    const throttledMs = this.#throttle.remainingMs(nowMs)
-    if (throttledMs > 0) {
-      const waitMs = this.#patience.retryAfterMs(callerKeyOf(exchange), throttledMs, nowMs)
-      return throttled(this.#throttle.status, waitMs)
-    }
-    if (this.breaker?.refuses(nowMs) === true) {
-      // Without its stream a client of HTTP+SSE can call nothing, so nothing could be tried.
-      const needed = exchange.endpoint === 'sse_stream' && this.breaker.state === 'half_open'
-      if (!needed) return this.#open(exchange, undefined, nowMs)
-    }
-    if (this.tools.size === 0) return undefined
-    const tool = toolOf(exchange)
-    if (tool === undefined || !this.tools.refuses(tool, nowMs)) return undefined
-    return this.#open(exchange, tool, nowMs)
-  }
-
-  #open(exchange: Exchange, tool: string | undefined, nowMs: number): Rejection {
-    const breaker = tool === undefined ? this.breaker : this.tools.find(tool)
-    const scope: BreakerScope = tool === undefined ? 'upstream' : 'tool'
-    this.#parts.observer.breakerRefused(this.upstream, scope)
-    const waitMs = breaker?.retryAfterMs(nowMs) ?? 1_000
-    return breakerOpen(tool, this.#patience.retryAfterMs(callerKeyOf(exchange), waitMs, nowMs))
   }
 
   #createBreaker(settings: BreakerSettings | undefined): Breaker | undefined {

@@ -92,6 +92,13 @@ export class CallTelemetry implements CallObserver {
   }
 }
 
+interface OpenAttempt {
+  readonly number: number
+  readonly span: Span
+  readonly target: AttemptTarget
+  readonly startedMs: number
+}
+
 class CallSpans implements CallFollower {
   readonly #options: CallTelemetryOptions
   readonly #call: Call
@@ -100,9 +107,10 @@ class CallSpans implements CallFollower {
   readonly #server: Span
   /** The call's own, of both spans; undefined when the call is not sampled. */
   readonly #attributes: readonly AttributeValue[] | undefined
-  #client: Span | undefined
-  #target: AttemptTarget | undefined
-  #attemptStartedMs = 0
+  /** The attempt under way. */
+  #attempt: OpenAttempt | undefined
+  /** An earlier one, when two are. */
+  #earlier: OpenAttempt | undefined
   /** What is shown of its arguments and its result; undefined for nothing, as usual. */
   readonly #capture: CaptureRule | undefined
   #result: Buffer | undefined
@@ -149,14 +157,13 @@ class CallSpans implements CallFollower {
 
   attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined {
     const { tracer, propagation } = this.#options
-    this.#target = target
-    this.#attemptStartedMs = atMs
     const span = tracer.startClient(
       this.#subject(target.carrier),
       this.#offsetMs + atMs,
       this.#server,
     )
-    this.#client = span
+    this.#earlier = this.#attempt
+    this.#attempt = { number: attempt, span, target, startedMs: atMs }
     if (this.#attributes !== undefined) {
       span.setAll(this.#attributes)
       setTarget(span, target)
@@ -166,22 +173,29 @@ class CallSpans implements CallFollower {
   }
 
   attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void {
-    const span = this.#client
-    if (span === undefined) return
-    this.#client = undefined
+    const ended = this.#takeAttempt(attempt?.number)
+    if (ended === undefined) return
+    const { span, target, startedMs } = ended
     const { clientErrorType } = factsOf(outcome)
     if (span.recording && attempt !== undefined) setFacts(span, attempt)
     endSpan(span, outcome, clientErrorType, this.#offsetMs + atMs)
     if (this.#options.isLongLived(this.#call.message.method)) return
-    const target = this.#target
-    if (target === undefined) return
-    const seconds = Math.max(0, (atMs - this.#attemptStartedMs) / 1000)
+    const seconds = Math.max(0, (atMs - startedMs) / 1000)
     this.#options.metrics.attempted(this.#about, outcome, target, seconds, span)
+  }
+
+  #takeAttempt(number: number | undefined): OpenAttempt | undefined {
+    const earlier = this.#earlier
+    this.#earlier = undefined
+    if (earlier !== undefined && earlier.number === number) return earlier
+    const ended = this.#attempt
+    this.#attempt = earlier
+    return ended
   }
 
   /** On the span of the attempt, which is what failed or worked. */
   breakersChanged(changes: readonly BreakerChange[], atMs: number): void {
-    const span = this.#client ?? this.#server
+    const span = this.#attempt?.span ?? this.#server
     if (!span.recording) return
     for (const change of changes) {
       // What came to light later belongs to the span all the same, and not behind its end.
@@ -191,7 +205,7 @@ class CallSpans implements CallFollower {
   }
 
   asked(request: ServerRequest, atMs: number): ServerRequestFollower {
-    const during = { span: this.#client?.context, offsetMs: this.#offsetMs }
+    const during = { span: this.#attempt?.span.context, offsetMs: this.#offsetMs }
     return new ServerRequestSpans(request, atMs, during, this.#options)
   }
 

@@ -2,7 +2,9 @@
 
 import {
   BREAKER_STATES,
+  HEDGE_RESULTS,
   TRIAL_RESULTS,
+  type HedgeResult,
   type BreakerScope,
   type QueueEnd,
   type ResilienceObserver,
@@ -36,6 +38,7 @@ export class ResilienceMetrics implements ResilienceObserver {
   readonly #waits: HistogramFamily
   readonly #retries: CounterFamily
   readonly #retryRefusals: CounterFamily
+  readonly #hedges: CounterFamily
 
   constructor({ upstreams, views, settings, limitHit }: ResilienceSources) {
     this.#limitHit = limitHit
@@ -48,6 +51,7 @@ export class ResilienceMetrics implements ResilienceObserver {
     this.#waits = new HistogramFamily(METRICS.queueWait, settings)
     this.#retries = new CounterFamily(METRICS.retries, settings)
     this.#retryRefusals = new CounterFamily(METRICS.retryRefusals, settings)
+    this.#hedges = new CounterFamily(METRICS.hedges, settings)
     const gauge = (
       definition: ConstructorParameters<typeof GaugeFamily>[0],
       value: (view: ResilienceView) => number,
@@ -72,6 +76,7 @@ export class ResilienceMetrics implements ResilienceObserver {
       this.#waits,
       this.#retries,
       this.#retryRefusals,
+      this.#hedges,
       gauge(METRICS.retryBudget, ({ retriesLeft }) => retriesLeft),
     ]
     for (const upstream of upstreams) this.begin(upstream)
@@ -113,6 +118,10 @@ export class ResilienceMetrics implements ResilienceObserver {
     this.#retryRefusals.add([upstream], 1)
   }
 
+  hedged(upstream: string, result: HedgeResult): void {
+    this.#hedges.add([upstream, result], 1)
+  }
+
   limitHit(limit: LimitName): void {
     this.#limitHit(limit)
   }
@@ -127,6 +136,7 @@ export class ResilienceMetrics implements ResilienceObserver {
     this.#throttles.add([upstream], 0)
     this.#retries.add([upstream], 0)
     this.#retryRefusals.add([upstream], 0)
+    for (const result of HEDGE_RESULTS) this.#hedges.add([upstream, result], 0)
     for (const [to, cause] of USUAL) this.#transitions.add([upstream, '', to, cause], 0)
   }
 }

@@ -14,6 +14,7 @@ export const RESILIENCE_ATTR = {
   breakerScope: 'sidelight.breaker.scope',
   trialResult: 'sidelight.breaker.trial.result',
   queueEnd: 'sidelight.queue.end',
+  hedgeResult: 'sidelight.hedge.result',
 } as const
 
 type Definitions = Readonly<Record<string, MetricDefinition>>
@@ -21,6 +22,7 @@ type Definitions = Readonly<Record<string, MetricDefinition>>
 export const resilienceMetrics = (ATTR: typeof Attributes, durationBuckets: readonly number[]) => ({
   ...breakerMetrics(ATTR),
   ...loadMetrics(ATTR, durationBuckets),
+  ...retryMetrics(ATTR),
 })
 
 const breakerMetrics = (ATTR: typeof Attributes) =>
@@ -131,6 +133,10 @@ const loadMetrics = (ATTR: typeof Attributes, durationBuckets: readonly number[]
       attributes: [ATTR.upstreamName, ATTR.queueEnd],
       buckets: durationBuckets,
     },
+  }) as const satisfies Definitions
+
+const retryMetrics = (ATTR: typeof Attributes) =>
+  ({
     retries: {
       name: 'sidelight.retries',
       kind: 'counter',
@@ -144,6 +150,14 @@ const loadMetrics = (ATTR: typeof Attributes, durationBuckets: readonly number[]
       unit: '{retry}',
       description: 'Calls that were not made again because the budget for retries was used up.',
       attributes: [ATTR.upstreamName],
+    },
+    hedges: {
+      name: 'sidelight.hedges',
+      kind: 'counter',
+      unit: '{attempt}',
+      description:
+        'Second attempts that were made beside a first one that was slow, by whether theirs was the first answer.',
+      attributes: [ATTR.upstreamName, ATTR.hedgeResult],
     },
     retryBudget: {
       name: 'sidelight.retry.budget',

@@ -5,7 +5,7 @@ import type { Call } from '../core/exchange.ts'
 import type { Outcome, Rejection } from '../core/outcome.ts'
 import type { GuardPass } from '../resilience/guard-pass.ts'
 import type { Limiter } from '../resilience/limiter.ts'
-import type { FailedAttempt, Permit, Queued } from '../resilience/permit.ts'
+import type { FailedAttempt, Permit, Queued, SecondAttempt } from '../resilience/permit.ts'
 import type { GuardQueued } from '../resilience/guard-parts.ts'
 import type { Visit } from './sessions.ts'
 
@@ -62,6 +62,14 @@ export class AdmittedExchange implements Permit {
     return this.#pass?.retry(failed, again)
   }
 
+  get hedges(): boolean {
+    return this.#pass?.hedges === true
+  }
+
+  hedge(begin: (second: SecondAttempt) => void): () => void {
+    return this.#pass?.hedge(begin) ?? NOTHING_TO_TAKE_BACK
+  }
+
   callEnded(call: Call, outcome: Outcome, atMs: number): readonly BreakerChange[] | undefined {
     return this.#pass?.callEnded(call, outcome, atMs)
   }
@@ -75,5 +83,7 @@ export class AdmittedExchange implements Permit {
     this.#pass?.settle(outcome)
   }
 }
+
+const NOTHING_TO_TAKE_BACK = (): void => {}
 
 const LEFT: Outcome = { kind: 'cancelled' }

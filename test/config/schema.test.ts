@@ -61,6 +61,7 @@ describe('The configuration', () => {
             tools: {},
           },
           retry: { attempts: 2, tools: [], trustHints: false },
+          hedge: { after: 'off', tools: [], trustHints: false },
           retryBudget: { ratio: 0.1, perSecond: 1 },
           env: {},
           inheritEnv: [],

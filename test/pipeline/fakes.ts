@@ -118,6 +118,8 @@ export interface WorldOptions {
   readonly wanted?: number
   /** How many retries the permit allows. */
   readonly retries?: number
+  /** Whether it allows a second attempt beside the first. */
+  readonly hedges?: boolean
 }
 
 /** A pipeline between a fake client and a fake upstream. */
@@ -141,6 +143,8 @@ export class World {
   readonly answers: Answered[] = []
   readonly #wanted: number
   permits = 0
+  /** Ends the wait for a second attempt. */
+  hedge: () => void = () => assert.fail('nobody asked for a second attempt')
   /** Ends the wait for a retry. */
   again: (mayGo: boolean) => void = () => assert.fail('nobody waits for a retry')
 
@@ -161,7 +165,7 @@ export class World {
       observer: {
         begin: (call) => {
           this.told.push(`begin ${call.message.method}`)
-          return this.#follower(options.injection)
+          return this.#follower(options)
         },
         exchangeEnded: (_exchange, outcome) => this.told.push(`exchange ${nameOf(outcome)}`),
         limitHit: (limit) => this.told.push(`limit ${limit}`),
@@ -213,6 +217,15 @@ export class World {
             this.again = again
             return () => this.told.push('retry taken back')
           },
+          hedges: options.hedges ?? false,
+          hedge: (begin) => {
+            this.hedge = () =>
+              begin({
+                failed: (outcome) => void this.told.push(`one failed ${nameOf(outcome)}`),
+                ended: (result) => void this.told.push(`hedge ${result}`),
+              })
+            return () => void this.told.push('hedge taken back')
+          },
           callEnded: () => undefined,
           settle: (outcome) => this.settled.push(nameOf(outcome)),
         }
@@ -239,15 +252,19 @@ export class World {
     }
   }
 
-  #follower(injection: Injection | undefined): CallFollower {
+  #follower(options: WorldOptions): CallFollower {
     return {
       attemptStarted: (_target, attempt) => {
         this.told.push(`attempt ${attempt}`)
-        return injection
+        return options.injection
       },
       resultBytesWanted: this.#wanted,
       answered: (answer) => this.answers.push(answer),
-      attemptEnded: (outcome) => this.told.push(`attempt ${nameOf(outcome)}`),
+      attemptEnded: (outcome, _atMs, attempt) => {
+        // Which one matters only when two were under way.
+        const which = options.hedges === true ? `${attempt?.number ?? 0} ` : ''
+        this.told.push(`attempt ${which}${nameOf(outcome)}`)
+      },
       ended: (outcome) => this.told.push(`ended ${nameOf(outcome)}`),
     }
   }

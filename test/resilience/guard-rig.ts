@@ -49,6 +49,7 @@ export class GuardRig {
       queueLeft: (_upstream, how, ms) => void this.waits.push({ how, ms }),
       retried: () => void this.told.push('retried'),
       retryRefused: () => void this.told.push('retry refused'),
+      hedged: (_upstream, result) => void this.told.push(`hedge ${result}`),
       limitHit: (limit) => void this.told.push(`limit ${limit}`),
     }
     this.guard = new UpstreamGuard({
@@ -66,6 +67,7 @@ export class GuardRig {
           perSecond: 1,
           attempts: 2,
           mayRepeatTool: (tool) => tool.startsWith('get_'),
+          hedge: { afterMs: 500, mayHedgeTool: (tool) => tool.startsWith('read_') },
         },
         ...settings,
       },

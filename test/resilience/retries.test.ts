@@ -105,7 +105,13 @@ describe('A retry after dispatch', () => {
       read({ ...list, method: 'tools/call', params: { name: 'send_mail', task: { ttl: 1 } } }),
     ]
     for (const exchange of all) assert.ok(scene(exchange).retry(unsent))
-    const retries = { ratio: 0.1, perSecond: 1, attempts: 9, mayRepeatTool: () => false }
+    const retries = {
+      ratio: 0.1,
+      perSecond: 1,
+      attempts: 9,
+      mayRepeatTool: () => false,
+      hedge: undefined,
+    }
     const rig = new GuardRig({ retries })
     assert.equal(scene(toolCall('send_mail'), rig).retry(unsent, 2), undefined)
     // An earlier attempt may have reached it.
@@ -129,7 +135,13 @@ describe('A retry after dispatch', () => {
   })
 
   it('waits longer with each attempt, and two seconds at most', () => {
-    const retries = { ratio: 0.1, perSecond: 1, attempts: 9, mayRepeatTool: () => false }
+    const retries = {
+      ratio: 0.1,
+      perSecond: 1,
+      attempts: 9,
+      mayRepeatTool: () => false,
+      hedge: undefined,
+    }
     for (const [number, ms] of [
       [2, 200],
       [4, 800],
