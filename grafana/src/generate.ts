@@ -7,9 +7,10 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { GeneratedFile } from './generated-file.ts'
+import { ruleFiles } from './rules/files.ts'
 
 /** What makes files; each is a list of whole files. */
-const MAKERS: readonly (() => readonly GeneratedFile[])[] = []
+const MAKERS: readonly (() => readonly GeneratedFile[])[] = [() => ruleFiles()]
 
 /** Where every file is a generated one, so that one which no source makes is left over. */
 const OWN_DIRECTORIES = ['grafana/rules', 'grafana/dashboards']

@@ -74,7 +74,15 @@ export const ALERT_DEFAULTS = {
     windowMs: 10 * MINUTE_MS,
     forMs: 0,
   },
-  /** Items that were dropped in the window. */
+  /** Items that the collector did not take, in the window. */
+  telemetryFailing: {
+    ...STATE,
+    name: 'SidelightTelemetryFailing',
+    severity: 'warning',
+    windowMs: 10 * MINUTE_MS,
+    forMs: 10 * MINUTE_MS,
+  },
+  /** Items that came faster than they could be sent, in the window. */
   telemetryDropped: {
     ...STATE,
     name: 'SidelightTelemetryDropped',
