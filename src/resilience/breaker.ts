@@ -154,6 +154,12 @@ export class Breaker {
     if (override.mode === 'forced_closed' && kind !== 'closed') this.#close('forced_closed', nowMs)
   }
 
+  /** The upstream was found dead while it should have been working. */
+  foundDead(nowMs: number): void {
+    if (this.#state.kind !== 'closed' || this.#override?.mode === 'forced_closed') return
+    this.#open('probe_failed', nowMs)
+  }
+
   /** Takes back what was ordered by hand. What was forced open is tried before it is trusted. */
   release(nowMs: number): void {
     const override = this.#override

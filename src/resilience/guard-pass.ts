@@ -143,6 +143,7 @@ export class GuardPass {
       hard: !isProcessExit(outcome),
       incident,
     }
+    if (result.signal === 'healthy') guard.endedWell(nowMs)
     this.#note(undefined, guard.breaker?.settle(ticket, result, nowMs))
     if (outcome.kind === 'ok') {
       guard.took(durationMs)

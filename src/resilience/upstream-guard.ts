@@ -13,6 +13,7 @@ import { CallGate } from './call-gate.ts'
 import { GradientLimit } from './gradient.ts'
 import { andThen, type GuardParts, type GuardQueued, type GuardSettings } from './guard-parts.ts'
 import { GuardPass } from './guard-pass.ts'
+import { HangWatch } from './hang-watch.ts'
 import { Refusals } from './refusals.ts'
 import { QUEUE_FULL, queueTimeout } from './rejections.ts'
 import { Retries } from './retries.ts'
@@ -39,6 +40,8 @@ export class UpstreamGuard {
   readonly #adaptive: GradientLimit | undefined
   readonly #refusals: Refusals
   readonly #alarm: Alarm
+  /** Undefined when there is no breaker that could open, or nobody to ask. */
+  readonly #hangs: HangWatch | undefined
   /** Until when its open time has been told. */
   #openToldMs = 0
 
@@ -55,6 +58,11 @@ export class UpstreamGuard {
       this.#adaptive = new GradientLimit({ min: Math.min(ADAPTIVE_MIN, max), max })
     }
     this.breaker = this.#createBreaker(settings.breaker)
+    const { breaker } = this
+    if (breaker !== undefined && parts.probe !== undefined) {
+      const found = (nowMs: number): void => breaker.foundDead(nowMs)
+      this.#hangs = new HangWatch(parts.probe, found, clock.monotonicMs())
+    }
     this.tools = new ToolBreakers({ ...parts, settings: settings.toolBreaker })
     this.#refusals = new Refusals(parts, this.breaker, this.tools, this.#throttle)
   }
@@ -101,6 +109,11 @@ export class UpstreamGuard {
     return false
   }
 
+  /** A call ended, and not by a fault of the upstream. */
+  endedWell(nowMs: number): void {
+    this.#hangs?.endedWell(nowMs)
+  }
+
   /** How long a call took that ended well or by a timeout. */
   took(durationMs: number): void {
     this.#adaptive?.record(durationMs, this.#gate.active)
@@ -113,7 +126,10 @@ export class UpstreamGuard {
     this.tools.tick(nowMs)
     this.#tellOpenTime(nowMs)
     this.#gate.sweep(nowMs)
-    if (this.#gate.waiting > 0) this.#gate.pump(this.#limit(nowMs), nowMs)
+    if (this.#gate.waiting > 0) {
+      this.#gate.pump(this.#limit(nowMs), nowMs)
+      this.#hangs?.look(nowMs)
+    }
     this.arm()
   }
 

@@ -39,6 +39,28 @@ test('a hanging upstream holds two hundred calls no longer than their time, and 
   assert.equal((await ask(sidecar.url('good'))).text, 'done')
 })
 
+test('a hanging upstream with no place left is found out by health checks, and those who wait are told', async () => {
+  const { sidecar, proxy } = await startScene({
+    concurrency: 4,
+    queueTimeout: '10m',
+    timeout: '10m',
+    timeoutMax: '10m',
+    health: { timeout: '100ms' },
+    breaker: { openTime: '1m' },
+  })
+  await proxy.set({ kind: 'black_hole' })
+  const control = new AbortController()
+  const hanging = Array.from({ length: 4 }, () =>
+    ask(sidecar.url('main'), TOOL_CALL, control.signal).catch((error: Error) => error.name),
+  )
+  await waitFor(() => sidecar.recorder.open.length === 4, { within: SOON, what: 'four to hang' })
+  assert.deepEqual(tally(await askMany(sidecar.url('main'), 20)), { breaker_open: 20 })
+  const opened = sidecar.logs.find(({ event }) => event === 'sidelight.breaker.transition')
+  assert.equal(opened?.fields['sidelight.breaker.cause'], 'probe_failed')
+  control.abort()
+  assert.deepEqual(new Set(await Promise.all(hanging)), new Set(['AbortError']))
+})
+
 test('a reply that drips is broken off when its time is over', async () => {
   const { sidecar, proxy } = await startScene(QUICK)
   await proxy.set({ kind: 'slice', bytes: 1, everyMs: 100 })
