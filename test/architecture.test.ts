@@ -50,6 +50,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['config'],
   yaml: ['config'],
   '@opentelemetry': ['telemetry'],
+  '@marcbachmann/cel-js': ['policy'],
   '@modelcontextprotocol': ['cli'],
 }
 

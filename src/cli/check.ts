@@ -5,6 +5,7 @@ import { printConfig } from '../config/print.ts'
 import { configJsonSchema } from '../config/schema.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
+import { policyProblems } from './policy.ts'
 import { readConfigFile } from './read-config-file.ts'
 
 export async function checkCommand(
@@ -26,7 +27,7 @@ export async function checkCommand(
     context.err(`sidelight: ${text.message}\n`)
     return EXIT.usage
   }
-  const result = parseConfig(text.source, context.env)
+  const result = parseConfig(text.source, context.env, policyProblems)
   if (result.kind === 'invalid') {
     context.err(`${formatProblems(file, result.problems)}\n`)
     return EXIT.failed

@@ -1,7 +1,7 @@
 /** Reads the command line, and makes the help from the list of commands. */
 
 import { parseArgs } from 'node:util'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../core/nearest.ts'
 import { COMMAND_NAMES, COMMANDS, type CommandDefinition, type CommandName } from './commands.ts'
 
 export type FlagValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>

@@ -10,7 +10,6 @@ import { DRAINING } from '../core/outcome.ts'
 import type { BreakerAdmin } from '../http/breaker-routes.ts'
 import { createDecodeTee } from '../mcp/decode-tee.ts'
 import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
-import { createEnvelopeReader } from '../mcp/read-envelope.ts'
 import { watchReply, watchStream } from '../mcp/reply-watch.ts'
 import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
 import { spliceMeta } from '../mcp/splice-meta.ts'
@@ -26,6 +25,7 @@ import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import type { Prober } from '../upstream/prober.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
+import { createAuthorization } from './authorization.ts'
 import { createBreakerAdmin } from './breaker-admin.ts'
 import { createBudget } from './capture-budget.ts'
 import { createProber } from './health.ts'
@@ -222,6 +222,7 @@ function toParts(made: Made): Parts {
   const { registry, upstreams, telemetry, prober, close } = made
   const { clock, log } = options
   let { config } = options
+  const { visible, follow, ...authorization } = createAuthorization(config, log)
   const budget = createBudget(observer)
   let draining = false
   const stages: Stages = {
@@ -235,13 +236,10 @@ function toParts(made: Made): Parts {
       return config.rejections
     },
     drainRejection: () => (draining ? DRAINING : undefined),
-    readEnvelope: createEnvelopeReader({
-      depthMax: config.limits.depth,
-      batchMax: config.limits.batch,
-    }),
     findUpstream: (name) => registry.find(name),
     checkPins: createPinCheck((name, tool) => telemetry.catalogue.verdictOn(name, tool)),
-    upstreamNames: () => registry.names(),
+    ...authorization,
+    upstreamNames: (exchange) => visible(exchange, registry.names()),
     isLongLived,
     watchReply: (head, messages, onOutcome, wanted, speech) => {
       const captures = wanted === undefined ? undefined : { wanted, budget }
@@ -277,6 +275,7 @@ function toParts(made: Made): Parts {
       telemetry.addUpstreams(change.added, programsOf(next))
       telemetry.catalogue.configure(Object.keys(next.upstreams), pins)
       config = next
+      follow(next)
       return undefined
     },
     close,

@@ -41,8 +41,8 @@ export function createReload(
       return 'unchanged'
     }
     // What needs a restart stays as it is, for new upstreams too, and is said again next time.
-    const { upstreams, rejections } = read.config
-    const next = { ...inForce, upstreams, rejections }
+    const { upstreams, rejections, policy } = read.config
+    const next = { ...inForce, upstreams, rejections, policy }
     const failure = parts.apply(next, change)
     if (failure !== undefined) {
       const { what, address, code } = failure

@@ -9,6 +9,7 @@ import { ConfigWatch } from './config-watch.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
 import type { StartFailure } from './parts.ts'
+import { policyProblems } from './policy.ts'
 import { readConfigFile } from './read-config-file.ts'
 import { startSidecar, type Sidecar } from './sidecar.ts'
 import { readTelemetrySettings } from './telemetry-settings.ts'
@@ -137,7 +138,7 @@ async function readSource(flags: FlagValues, context: CommandContext): Promise<S
   if (typeof file === 'string') {
     const text = await readConfigFile(file)
     if ('kind' in text) return `sidelight: ${text.message}`
-    const parsed = parseConfig(text.source, context.env)
+    const parsed = parseConfig(text.source, context.env, policyProblems)
     return {
       name: file,
       result: parsed.kind === 'config' ? override(parsed.config, flags) : parsed,

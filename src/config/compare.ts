@@ -16,7 +16,7 @@ export interface ConfigChange {
 }
 
 /** Keys outside `upstreams` that a running sidecar follows. */
-const LIVE_KEYS: ReadonlySet<string> = new Set(['rejections'])
+const LIVE_KEYS: ReadonlySet<string> = new Set(['rejections', 'policy'])
 
 export function compareConfigs(before: Config, after: Config): ConfigChange {
   const names = Object.keys(after.upstreams)
@@ -29,9 +29,14 @@ export function compareConfigs(before: Config, after: Config): ConfigChange {
       (name) =>
         Object.hasOwn(known, name) && !isDeepStrictEqual(known[name], after.upstreams[name]),
     ),
-    live: others.filter((path) => LIVE_KEYS.has(path)),
-    needRestart: others.filter((path) => !LIVE_KEYS.has(path)),
+    live: others.filter((path) => isLive(path)),
+    needRestart: others.filter((path) => !isLive(path)),
   }
+}
+
+/** A key is followed with everything below it. */
+function isLive(path: string): boolean {
+  return LIVE_KEYS.has(path.split('.', 1)[0] ?? '')
 }
 
 export function changesNothing(change: ConfigChange): boolean {

@@ -1,7 +1,7 @@
 /** What is wrong with a value, in words that say what to write instead. Values are never shown. */
 
 import type * as z from 'zod/mini'
-import { nearest } from './nearest.ts'
+import { nearest } from '../core/nearest.ts'
 import type { ConfigProblem, LineAt } from './read-yaml.ts'
 
 export type Issue = z.core.$ZodIssue

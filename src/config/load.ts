@@ -15,7 +15,12 @@ import { parseAddress } from './units.ts'
 
 export type ConfigResult = { readonly kind: 'config'; readonly config: Config } | Invalid
 
-export function parseConfig(source: string, env: Env): ConfigResult {
+/** A check of what the schema cannot see, by the part that uses it. */
+export type ConfigCheck = (
+  config: Config,
+) => readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
+
+export function parseConfig(source: string, env: Env, check?: ConfigCheck): ConfigResult {
   const read = readYaml(source, (contents, report) =>
     expandEnv(contents, [], {
       env,
@@ -23,11 +28,15 @@ export function parseConfig(source: string, env: Env): ConfigResult {
       typeAt: (path) => expectedType(configJsonSchema(), path),
     }),
   )
-  return read.kind === 'invalid' ? read : validateConfig(read.value ?? {}, read.lineAt)
+  return read.kind === 'invalid' ? read : validateConfig(read.value ?? {}, read.lineAt, check)
 }
 
 /** Checks a configuration that is already a value, such as one made from flags. */
-export function validateConfig(value: unknown, lineAt: LineAt = () => undefined): ConfigResult {
+export function validateConfig(
+  value: unknown,
+  lineAt: LineAt = () => undefined,
+  check: ConfigCheck = () => [],
+): ConfigResult {
   const result = configSchema.safeParse(value, NO_WORDS)
   if (!result.success) {
     return invalid(
@@ -38,7 +47,13 @@ export function validateConfig(value: unknown, lineAt: LineAt = () => undefined)
     findPathClash(result.data, lineAt) ??
     findLoop(result.data, lineAt) ??
     findAuthProblem(result.data, lineAt)
-  return clash === undefined ? { kind: 'config', config: result.data } : invalid([clash])
+  if (clash !== undefined) return invalid([clash])
+  const problems = check(result.data).map(({ path, message }) => ({
+    path: path.map(String).join('.'),
+    line: lineAt(path),
+    message,
+  }))
+  return problems.length === 0 ? { kind: 'config', config: result.data } : invalid(problems)
 }
 
 function invalid(problems: readonly ConfigProblem[]): ConfigResult {

@@ -8,6 +8,7 @@ import * as z from 'zod/mini'
 import { auth } from './auth-schema.ts'
 import { about, address, count, descriptions, duration, size, text, wait } from './scalars.ts'
 import { UPSTREAM_NAME } from './names.ts'
+import { policy } from './policy-schema.ts'
 import { telemetry } from './telemetry-schema.ts'
 import { isUpstreamUrl, upstream } from './upstream-schema.ts'
 
@@ -123,6 +124,9 @@ export const configSchema = z.strictObject({
     'The MCP servers, by the name under which clients reach them: `/<name>/mcp`.',
   ),
   auth: about(z.prefault(auth, {}), 'Who may send requests (docs/security.md).'),
+  policy: z.optional(
+    about(policy, 'Who may call what. Without it, whoever may send requests may call everything.'),
+  ),
   limits: about(z.prefault(limits, {}), 'Limits on everything; each is counted when it is hit.'),
   rejections: about(
     z._default(z.enum(['mcp', 'http']), 'mcp'),

@@ -119,6 +119,27 @@ export const EVENTS = {
       'sidelight.breaker.order.duration',
     ],
   },
+  'sidelight.policy.denied': {
+    levels: ['info'],
+    description:
+      'The policy denied a call, or would have: `sidelight.policy.outcome` says which. Names are those of the configuration.',
+    attributes: [
+      UPSTREAM,
+      'mcp.method.name',
+      'gen_ai.tool.name',
+      'gen_ai.prompt.name',
+      'sidelight.policy.outcome',
+      'sidelight.policy.reason',
+      'sidelight.policy.role',
+      'sidelight.policy.rule',
+      'sidelight.policy.id',
+    ],
+  },
+  'sidelight.policy.role_unknown': {
+    levels: ['warn'],
+    description: 'A token names a role that the policy does not know. Written once for each name.',
+    attributes: ['sidelight.policy.role'],
+  },
   'sidelight.process.ended': {
     levels: ['warn'],
     description: 'The process of a stdio server ended by itself. Lifetime in seconds.',

@@ -33,6 +33,8 @@ export type LimitName =
   | 'replay'
   /** Copies of results, such as lists of tools: one of them, or all together. */
   | 'captures'
+  /** `policy.listBytes`: a list, or an event, is too large to be filtered. */
+  | 'lists'
   /** Requests of servers that their clients have not answered. */
   | 'server_requests'
   /** What is remembered of lists of tools: tools, audiences, pages. */
@@ -69,6 +71,7 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'line',
   'replay',
   'captures',
+  'lists',
   'server_requests',
   'catalogue',
   'recent_calls',

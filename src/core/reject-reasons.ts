@@ -46,6 +46,14 @@ export type RejectReason =
   | 'tool_changed'
   /** The tool is not pinned, and only pinned ones may be called. */
   | 'tool_unpinned'
+  /** The policy does not allow it. */
+  | 'forbidden'
+  /** The policy allows it, but not with these arguments. */
+  | 'forbidden_arguments'
+  /** The policy allows it to whoever has more OAuth scopes. */
+  | 'insufficient_scope'
+  /** A list is too large to take out what the client may not use. */
+  | 'list_too_large'
   | 'draining'
 
 export const REJECT_REASONS: readonly RejectReason[] = [
@@ -76,6 +84,10 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'queue_timeout',
   'tool_changed',
   'tool_unpinned',
+  'forbidden',
+  'forbidden_arguments',
+  'insufficient_scope',
+  'list_too_large',
   'draining',
 ]
 
@@ -95,7 +107,14 @@ const OWN_REASONS: ReadonlySet<RejectReason> = new Set([
 ])
 
 /** What the operator's rules refuse: no fault of anybody, and no reason to call it unavailable. */
-const POLICY_REASONS: ReadonlySet<RejectReason> = new Set(['tool_changed', 'tool_unpinned'])
+const POLICY_REASONS: ReadonlySet<RejectReason> = new Set([
+  'tool_changed',
+  'tool_unpinned',
+  'forbidden',
+  'forbidden_arguments',
+  'insufficient_scope',
+  'list_too_large',
+])
 
 export function faultOfRejection(
   reason: RejectReason,

@@ -15,18 +15,24 @@ import type {
   SplicePoints,
 } from '../core/message.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
-import type { Slot } from './json-shape.ts'
+import type { ShapeNode, Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
+import { NameWatch } from './name-watch.ts'
 import { listsNames, mirrorsAName, namesAPrompt, namesAResource, namesATool } from './methods.ts'
 import { findHeaderMismatch } from './mirrored-headers.ts'
 import { readError } from './read-error.ts'
-import { ID_BYTES_MAX, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
+import { DECISIVE, ID_BYTES_MAX, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
 
 export interface EnvelopeLimits {
   /** Deepest nesting of objects and arrays in a message. */
   readonly depthMax: number
   /** Most messages in one batch. */
   readonly batchMax: number
+  /**
+   * Refuse a message in which a member that decides what it asks for stands twice, or in another case:
+   * some servers would take another one than we do.
+   */
+  readonly unambiguous?: boolean
 }
 
 export type ReadEnvelope = (headers: HeaderRecord, body: Buffer) => Envelope | Rejection
@@ -39,10 +45,16 @@ export type ReadEnvelope = (headers: HeaderRecord, body: Buffer) => Envelope | R
 export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
   let messages: Message[] = []
   let fault: string | undefined
+  const names = limits.unambiguous === true ? new NameWatch(DECISIVE) : undefined
   const scanner = new JsonScanner(REQUEST_SHAPE, {
     strict: true,
     depthMax: limits.depthMax,
+    ...(names === undefined
+      ? {}
+      : { onKey: (shape: ShapeNode, name: string) => names.saw(shape, name) }),
     onMessage: (slots) => {
+      if (names?.ambiguous === true) fault ??= AMBIGUOUS
+      names?.reset()
       const message = messages.length < limits.batchMax ? toMessage(slots) : TOO_MANY
       if (typeof message === 'string') fault ??= message
       else messages.push(message)
@@ -57,6 +69,7 @@ export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
     if (media !== undefined) return media
     messages = []
     fault = undefined
+    names?.reset()
     scanner.reset()
     scanner.write(body)
     const end = scanner.end()
@@ -72,6 +85,8 @@ export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
   }
 }
 
+const AMBIGUOUS =
+  'a member of the message stands there twice, or in another case, so that servers may read another one'
 const NO_OBJECT = 'a message must be a JSON object'
 const TOO_MANY = 'the batch holds more messages than limits.batch allows'
 

@@ -1,6 +1,6 @@
 /** The members of requests and replies that the sidecar reads, and nothing else. */
 
-import { compileShape } from './json-shape.ts'
+import { compileShape, type ShapeNode } from './json-shape.ts'
 
 export const META_PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'
 
@@ -80,6 +80,12 @@ export const REQUEST_SHAPE = compileShape({
     },
   },
 })
+
+/** The objects of a request whose members say what it asks for. */
+export const DECISIVE: readonly ShapeNode[] = [
+  REQUEST_SHAPE,
+  ...[REQUEST_SHAPE.members?.get('params')].filter((node) => node !== undefined),
+]
 
 /** Where each member of an upstream's message is reported. */
 export const REPLY = {

@@ -5,6 +5,7 @@
 
 import { compileShape, Slot, type ShapeNode } from './json-shape.ts'
 import { JsonScanner } from './json-scanner.ts'
+import { NameWatch } from './name-watch.ts'
 import { readId } from './read-envelope.ts'
 import { ID_BYTES_MAX, META_PROTOCOL_VERSION, NAME_BYTES_MAX } from './shapes.ts'
 
@@ -178,27 +179,6 @@ function toWireMessage(slots: readonly Slot[], ambiguous: boolean): WireMessage 
     ambiguous,
     start,
     end,
-  }
-}
-
-/** Looks for names of known members that stand there twice, or in another case. */
-class NameWatch {
-  readonly #seen = new Map<ShapeNode, Set<string>>()
-  ambiguous = false
-
-  saw(shape: ShapeNode, name: string): void {
-    const lower = name.toLowerCase()
-    const known = [...(shape.members?.keys() ?? [])].find((one) => one.toLowerCase() === lower)
-    if (known === undefined) return
-    const seen = this.#seen.get(shape)
-    if (known !== name || seen?.has(lower) === true) this.ambiguous = true
-    if (seen === undefined) this.#seen.set(shape, new Set([lower]))
-    else seen.add(lower)
-  }
-
-  reset(): void {
-    this.#seen.clear()
-    this.ambiguous = false
   }
 }
 

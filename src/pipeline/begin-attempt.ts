@@ -11,5 +11,5 @@ export function beginAttempt(parts: DeliveryParts, longLived: boolean): Outbound
   const body = writesBody ? stages.spliceMeta(exchange.body, injections) : exchange.body
   attempt.requestBytes = body.length
   const injection = upstream.propagate.headers ? injections[0]?.injection : undefined
-  return { exchange, injection, longLived, body, attempt }
+  return { exchange, injection, longLived, plain: parts.plain, body, attempt }
 }

@@ -13,4 +13,6 @@ export interface DeliveryParts {
   readonly upstream: Upstream
   readonly permit: Permit
   readonly ledger: Ledger
+  /** The reply has to be read on its way, so it is not to be compressed. */
+  readonly plain: boolean
 }

@@ -11,16 +11,17 @@ import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
 import type { Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/permit.ts'
 import { Delivery } from './deliver.ts'
+import { FilteredClient } from './filtered-client.ts'
 import { Ledger } from './ledger.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
 import { Turn } from './turn.ts'
-import type { Stages } from './stages.ts'
+import type { ReplyFilter, Stages } from './stages.ts'
 
 export function handle(exchange: Exchange, client: Client, stages: Stages): void {
   const ledger = new Ledger(exchange, stages)
-  const refuse = (rejection: Rejection): void => {
+  const refuse = (rejection: Rejection, shown = rejection): void => {
     if (rejection.limit !== undefined) stages.observer.limitHit(rejection.limit)
-    client.answer(answerRefusal(exchange, rejection, stages.rejections))
+    client.answer(answerRefusal(exchange, shown, stages.rejections))
     ledger.endAll(rejection)
   }
 
@@ -42,7 +43,12 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   if (draining !== undefined) return refuse(draining)
 
   const upstream = stages.findUpstream(exchange.upstreamName)
-  if (upstream === undefined) return refuse(unknownUpstream(exchange.upstreamName, stages))
+  if (upstream === undefined) return refuse(unknownUpstream(exchange, stages))
+
+  const denial = stages.authorize(exchange)
+  if (denial !== undefined) {
+    return refuse(denial.rejection, denial.hidden ? unknownUpstream(exchange, stages) : undefined)
+  }
 
   const unpinned = stages.checkPins(exchange)
   if (unpinned !== undefined) return refuse(unpinned)
@@ -54,10 +60,23 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   answerBack(exchange, stages)
   const deliver = (admitted: Permit): void => {
     ledger.admitted(admitted)
-    new Delivery({ exchange, client, stages, upstream, permit: admitted, ledger }).start()
+    const filter = stages.replyFilter(exchange)
+    const parts = { exchange, stages, upstream, permit: admitted, ledger }
+    const seen = filter === undefined ? client : filtered(filter, client, parts)
+    new Delivery({ ...parts, client: seen, plain: filter !== undefined }).start()
   }
   if (permit.kind === 'permit') return deliver(permit)
   new Turn({ exchange, client, stages, queued: permit, ledger, refuse, deliver }).wait()
+}
+
+/** The client as it sees lists: without what it may not use. */
+function filtered(
+  filter: ReplyFilter,
+  client: Client,
+  { exchange, stages, ledger }: { exchange: Exchange; stages: Stages; ledger: Ledger },
+): Client {
+  const onFailure = (outcome: Outcome): void => ledger.endAll(outcome)
+  return new FilteredClient({ exchange, client, filter, stages, onFailure })
 }
 
 /**
@@ -99,8 +118,9 @@ export function refuseUnread(
   stages.observer.exchangeEnded(exchange, outcome)
 }
 
-function unknownUpstream(name: string, stages: Stages): Rejection {
-  const names = stages.upstreamNames()
+function unknownUpstream(exchange: Exchange, stages: Stages): Rejection {
+  const name = exchange.upstreamName
+  const names = stages.upstreamNames(exchange)
   const known = names.length === 0 ? 'none is configured' : `configured: ${names.join(', ')}`
   return reject(
     'unknown_upstream',

@@ -25,6 +25,9 @@ export function messageFor(refusal: Refusal, reader: 'model' | 'developer'): str
   if (outcome.kind === 'upstream_failed') return failureMessage(outcome, refusal, reader)
   const text = sentence(outcome.message)
   if (reader === 'developer') return text
+  if (outcome.reason === 'forbidden_arguments') {
+    return `The MCP server "${refusal.upstream}" was not called: ${text} Do not repeat the call with the same arguments. Go on without it, or tell the user what is not allowed.`
+  }
   return `The MCP server "${refusal.upstream}" was not called: ${text} Your arguments are not at fault. ${next(refusal)}`
 }
 

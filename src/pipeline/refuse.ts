@@ -56,6 +56,10 @@ export const REJECTION_TABLE: Readonly<Record<RejectReason, RefusalRow>> = {
   queue_timeout: { use: 'fallback', status: 503, code: 1033, retryAfterMs: 5_000 },
   tool_changed: { use: 'fallback', status: 403, code: 1040, retryAfterMs: undefined },
   tool_unpinned: { use: 'fallback', status: 403, code: 1041, retryAfterMs: undefined },
+  forbidden: { use: 'fallback', status: 403, code: 1054, retryAfterMs: undefined },
+  forbidden_arguments: { use: 'fallback', status: 403, code: 1055, retryAfterMs: undefined },
+  insufficient_scope: { use: 'always', status: 403, code: 1056, retryAfterMs: undefined },
+  list_too_large: { use: 'fallback', status: 502, code: 1057, retryAfterMs: undefined },
   draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
 }
 

@@ -34,8 +34,12 @@ export interface Stages {
   findUpstream(name: string): Upstream | undefined
   /** A rejection of calls of tools that are not as the operator has pinned them. */
   checkPins(exchange: Exchange): Rejection | undefined
-  /** Names of all upstreams, for the message that says which exist. */
-  upstreamNames(): readonly string[]
+  /** What the policy says of an exchange and of each call in it; undefined lets it pass. */
+  authorize(exchange: Exchange): Denial | undefined
+  /** How lists in the reply are filtered; undefined when they are not. */
+  replyFilter(exchange: Exchange): ReplyFilter | undefined
+  /** Names of the upstreams that the client may know of, for the message that says which exist. */
+  upstreamNames(exchange: Exchange): readonly string[]
   /** True for requests that stay open as long as the client listens. */
   isLongLived(method: string): boolean
   watchReply(
@@ -64,6 +68,27 @@ export interface Stages {
     body: Buffer,
     injections: readonly { readonly message: Message; readonly injection: Injection }[],
   ): Buffer
+}
+
+export interface Denial {
+  readonly rejection: Rejection
+  /** True when the client is not to learn that there is such an upstream. */
+  readonly hidden: boolean
+}
+
+/** Takes out of lists what the client may not use. */
+export interface ReplyFilter {
+  /** Largest body or event. */
+  readonly bytesMax: number
+  /** The body as the client may see it; undefined when it cannot be read. */
+  json(body: Buffer): Buffer | undefined
+  events(): EventFiltering
+}
+
+export interface EventFiltering {
+  /** What can go on now, in order; or why nothing more may. */
+  write(chunk: Buffer): readonly Buffer[] | 'too_large' | 'unreadable'
+  end(): Buffer | 'too_large' | 'unreadable'
 }
 
 /** Told what an upstream says besides answers. */

@@ -35,6 +35,7 @@ import type { Epoch } from './epoch.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
 import { ATTR } from './names.ts'
+import { showDecision } from './policy-signals.ts'
 import { redactJson, redactMessage } from '../core/redact.ts'
 import type { Propagation } from './propagation.ts'
 import { ServerRequestSpans } from './server-request-spans.ts'
@@ -215,6 +216,7 @@ class CallSpans implements CallFollower {
     if (this.#capture !== undefined) this.#show(this.#capture, outcome)
     const { exchange, message } = this.#call
     if (exchange.turnMs > 0) this.#server.set(ATTR.queueDuration, exchange.turnMs / 1000)
+    showDecision(this.#call.decision, this.#about.upstream, this.#server, this.#options.instruments)
     endSpan(this.#server, outcome, serverErrorType, this.#offsetMs + atMs)
     metrics.callEnded(this.#about, outcome)
     if (outcome.kind === 'rejected') {

@@ -116,6 +116,7 @@ export class Instruments implements TransportObserver, HealthObserver {
   readonly toolResultTokens: CounterFamily
   readonly callsRepeated: CounterFamily
   readonly callsAfterRefusal: CounterFamily
+  readonly policyDecisions: CounterFamily
   readonly #sessionsEnded: CounterFamily
   readonly #processesEnded: CounterFamily
   readonly #processesRestarted: CounterFamily
@@ -146,6 +147,7 @@ export class Instruments implements TransportObserver, HealthObserver {
     this.toolResultTokens = new CounterFamily(METRICS.toolResultTokens, settings)
     this.callsRepeated = new CounterFamily(METRICS.callsRepeated, settings)
     this.callsAfterRefusal = new CounterFamily(METRICS.callsAfterRefusal, settings)
+    this.policyDecisions = new CounterFamily(METRICS.policyDecisions, settings)
     this.#sessionsEnded = new CounterFamily(METRICS.sessionsEnded, settings)
     this.#processesEnded = new CounterFamily(METRICS.processesEnded, settings)
     this.#processesRestarted = new CounterFamily(METRICS.processesRestarted, settings)
@@ -187,6 +189,7 @@ export class Instruments implements TransportObserver, HealthObserver {
       this.toolResultTokens,
       this.callsRepeated,
       this.callsAfterRefusal,
+      this.policyDecisions,
       this.#limitHits,
       this.#dropped,
       this.#reloads,

@@ -6,6 +6,7 @@
 import { MCP_DURATION_BUCKETS, OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
 import { CONFIG_METRICS, RELOAD_OUTCOME } from './config-names.ts'
 import { RESILIENCE_ATTR, resilienceMetrics } from './resilience-names.ts'
+import { POLICY_ATTR, POLICY_METRICS } from './policy-names.ts'
 import type { MetricDefinition } from './metric-definition.ts'
 import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
 import { DRIFT_KIND, TOOL_METRICS, TOOL_NAME, UPSTREAM_NAME } from './tool-names.ts'
@@ -57,6 +58,7 @@ export const ATTR = {
   dropReason: 'sidelight.telemetry.drop.reason',
   ...POOL_ATTR,
   ...RESILIENCE_ATTR,
+  ...POLICY_ATTR,
   version: 'sidelight.version',
   reloadOutcome: RELOAD_OUTCOME,
   heapSpace: HEAP_SPACE,
@@ -256,6 +258,7 @@ export const METRICS = {
   },
   ...UPSTREAM_METRICS,
   ...TOOL_METRICS,
+  ...POLICY_METRICS,
   limitHits: {
     name: 'sidelight.limit.hits',
     kind: 'counter',

@@ -106,7 +106,8 @@ export class HttpTransport implements Transport {
   }
 
   /** The same, to another path of the same origin. `path` holds the query too. */
-  sendTo(path: string, outbound: Outbound, sink: ReplySink): Flight {
+  sendTo(path: string, received: Outbound, sink: ReplySink): Flight {
+    const outbound = received.plain ? withoutEncoding(received) : received
     const { attempt } = outbound
     const pool = outbound.longLived ? this.#streams : this.#calls
     const flight = new HttpFlight(sink, outbound, this.#flightParts, pool.recorder)

@@ -14,6 +14,8 @@ export interface Outbound {
   readonly body: Buffer
   /** True for streams that stay open as long as the client listens; they must not starve calls. */
   readonly longLived: boolean
+  /** True when the reply has to be read on its way, so the upstream is asked not to compress it. */
+  readonly plain?: boolean
   /** Where to write how long the request waited, and when it was handed on. */
   readonly attempt: AttemptFacts
 }

@@ -41,11 +41,12 @@ describe('what a new configuration changes', () => {
       configOf({
         upstreams: ONE,
         rejections: 'http',
+        policy: { roles: { analyst: { allow: ['a:*'] } } },
         listen: { data: '127.0.0.1:9000', allowedHosts: ['x.internal'] },
         limits: { sessions: 3 },
       }),
     )
-    assert.deepEqual(change.live, ['rejections'])
+    assert.deepEqual(change.live, ['rejections', 'policy'])
     assert.deepEqual(change.needRestart, ['listen.data', 'listen.allowedHosts', 'limits.sessions'])
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatAddress, parseAddress, parseDuration, parseSize } from '../../src/config/units.ts'
-import { nearest } from '../../src/config/nearest.ts'
+import { nearest } from '../../src/core/nearest.ts'
 
 describe('A duration', () => {
   it('has a number and a unit', () => {

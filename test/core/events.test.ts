@@ -17,6 +17,8 @@ const PINNED = [
   'sidelight.upstream.health_changed info,warn',
   'sidelight.breaker.transition info,warn',
   'sidelight.breaker.order warn',
+  'sidelight.policy.denied info',
+  'sidelight.policy.role_unknown warn',
   'sidelight.process.ended warn',
   'sidelight.process.stderr info local',
   'sidelight.process.unguarded warn',

@@ -98,6 +98,16 @@ const TABLE: readonly (readonly [Outcome, Row])[] = [
   [rejected('queue_timeout'), ['queue_timeout', 'queue_timeout', 'sidecar', 'none', true]],
   [rejected('tool_changed'), ['tool_changed', 'tool_changed', 'policy', 'none', false]],
   [rejected('tool_unpinned'), ['tool_unpinned', 'tool_unpinned', 'policy', 'none', false]],
+  [rejected('forbidden'), ['forbidden', 'forbidden', 'policy', 'none', false]],
+  [
+    rejected('forbidden_arguments'),
+    ['forbidden_arguments', 'forbidden_arguments', 'policy', 'none', false],
+  ],
+  [
+    rejected('insufficient_scope'),
+    ['insufficient_scope', 'insufficient_scope', 'policy', 'none', false],
+  ],
+  [rejected('list_too_large'), ['list_too_large', 'list_too_large', 'policy', 'none', false]],
   [rejected('draining'), ['draining', 'draining', 'sidecar', 'none', true]],
 ]
 
@@ -193,6 +203,10 @@ describe('The reasons', () => {
       'queue_timeout',
       'tool_changed',
       'tool_unpinned',
+      'forbidden',
+      'forbidden_arguments',
+      'insufficient_scope',
+      'list_too_large',
       'draining',
     ])
   })
@@ -240,6 +254,7 @@ describe('The limits', () => {
       'line',
       'replay',
       'captures',
+      'lists',
       'server_requests',
       'catalogue',
       'recent_calls',

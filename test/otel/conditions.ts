@@ -93,6 +93,12 @@ export const CONDITIONS: Readonly<Record<string, (carrier: Carrier) => Wanted>> 
   'sidelight.response.size': ofAttempts('free'),
   // Of requests that never became a call the method is not known.
   'mcp.method.name': () => 'free',
+  'sidelight.policy.reason': ({ values }) => {
+    const outcome = values['sidelight.policy.outcome']
+    return outcome === undefined ? 'absent' : iff(outcome !== 'allow')
+  },
+  'sidelight.policy.role': () => 'free',
+  'sidelight.policy.rule': () => 'free',
   'sidelight.outcome.reason': ({ values }) =>
     values['sidelight.outcome'] === undefined
       ? 'free'

@@ -180,6 +180,8 @@ export class World {
       drainRejection: () => undefined,
       readEnvelope: createEnvelopeReader({ depthMax: 50, batchMax: 10 }),
       findUpstream: (name) => (name === 'up' ? upstream : undefined),
+      authorize: () => undefined,
+      replyFilter: () => undefined,
       upstreamNames: () => ['up'],
       checkPins: () => undefined,
       isLongLived,

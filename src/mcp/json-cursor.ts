@@ -1,0 +1,207 @@
+/**
+ * Walks through a JSON text that is there as a whole, value by value, and passes quickly over what
+ * nobody asks about. Lenient: it takes every JSON text, and some that are none.
+ */
+
+import { decodeString } from './json-shape.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const COMMA = 0x2c
+const COLON = 0x3a
+
+/** A string longer than this is searched for its end by the native search. */
+const NATIVE_SEARCH_FROM = 48
+
+/** A name that takes more bytes is none that is asked for, even with every letter as an escape. */
+const KEY_BYTES_MAX = 256
+
+export class JsonCursor {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  /** Where the cursor stands: before a value, or just behind one. */
+  at(): number {
+    return this.#at
+  }
+
+  /** Passes over a byte order mark, which decoders of texts take off. */
+  skipMark(): void {
+    const bytes = this.#bytes
+    if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#at = 3
+  }
+
+  /** What comes next, past white space. */
+  peek(): 'object' | 'array' | 'other' {
+    this.#space()
+    const c = this.#bytes[this.#at]
+    if (c === OPEN_BRACE) return 'object'
+    return c === OPEN_BRACKET ? 'array' : 'other'
+  }
+
+  /** True when nothing follows but white space. */
+  atEnd(): boolean {
+    this.#space()
+    return this.#at === this.#bytes.length
+  }
+
+  /** The decoded string between two offsets; undefined when there is none. */
+  text(start: number, end: number): string | undefined {
+    const bytes = this.#bytes
+    if (bytes[start] !== QUOTE) return undefined
+    for (let i = start; i < end; i += 1) {
+      if (bytes[i] === BACKSLASH) return decodeString(bytes.toString('utf8', start, end))
+    }
+    return bytes.toString('utf8', start + 1, end - 1)
+  }
+
+  /** Stands before an array; `item` stands before each of its items and must pass over it. */
+  eachItem(item: () => boolean): boolean {
+    this.#at += 1
+    this.#space()
+    if (this.#bytes[this.#at] === CLOSE_BRACKET) return this.#step()
+    for (;;) {
+      this.#space()
+      if (!item()) return false
+      this.#space()
+      const c = this.#bytes[this.#at]
+      this.#at += 1
+      if (c === CLOSE_BRACKET) return true
+      if (c !== COMMA) return false
+    }
+  }
+
+  /**
+   * Stands before an object; `member` stands before the value of each of its members and must pass over
+   * it. With `only`, every other name is given as an empty one.
+   */
+  eachMember(member: (key: string) => boolean, only?: string): boolean {
+    this.#at += 1
+    this.#space()
+    if (this.#bytes[this.#at] === CLOSE_BRACE) return this.#step()
+    for (;;) {
+      this.#space()
+      const start = this.#at
+      if (this.#bytes[start] !== QUOTE || !this.skip()) return false
+      const key = this.#key(start, this.#at, only)
+      this.#space()
+      if (this.#bytes[this.#at] !== COLON) return false
+      this.#at += 1
+      this.#space()
+      if (!member(key)) return false
+      this.#space()
+      const c = this.#bytes[this.#at]
+      this.#at += 1
+      if (c === CLOSE_BRACE) return true
+      if (c !== COMMA) return false
+    }
+  }
+
+  /** Passes over the value that comes; false when there is none. */
+  skip(): boolean {
+    this.#space()
+    const bytes = this.#bytes
+    const c = bytes[this.#at]
+    if (c === QUOTE) return this.#string()
+    if (c === OPEN_BRACE || c === OPEN_BRACKET) return this.#container()
+    const start = this.#at
+    while (this.#at < bytes.length && isScalar(bytes[this.#at] ?? 0)) this.#at += 1
+    return this.#at > start
+  }
+
+  /** Known names are ASCII, so the quicker decoding finds them all and mistakes none for another. */
+  #key(start: number, end: number, only: string | undefined): string {
+    const bytes = this.#bytes
+    const length = end - start - 2
+    if (length > KEY_BYTES_MAX) return ''
+    for (let i = start; i < end; i += 1) {
+      if (bytes[i] === BACKSLASH) return decodeString(bytes.toString('utf8', start, end)) ?? ''
+    }
+    if (only === undefined) return bytes.toString('latin1', start + 1, end - 1)
+    if (length !== only.length) return ''
+    for (let i = 0; i < length; i += 1) {
+      if (bytes[start + 1 + i] !== only.charCodeAt(i)) return ''
+    }
+    return only
+  }
+
+  #space(): void {
+    const bytes = this.#bytes
+    let i = this.#at
+    for (; i < bytes.length; i += 1) {
+      const c = bytes[i]
+      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) break
+    }
+    this.#at = i
+  }
+
+  #step(): true {
+    this.#at += 1
+    return true
+  }
+
+  #string(): boolean {
+    const bytes = this.#bytes
+    let i = this.#at + 1
+    const near = Math.min(bytes.length, i + NATIVE_SEARCH_FROM)
+    for (; i < near; i += 1) {
+      const c = bytes[i]
+      if (c === BACKSLASH) i += 1
+      else if (c === QUOTE) {
+        this.#at = i + 1
+        return true
+      }
+    }
+    for (;;) {
+      const quote = bytes.indexOf(QUOTE, i)
+      if (quote < 0) return false
+      let backslashes = 0
+      while (quote - 1 - backslashes >= i && bytes[quote - 1 - backslashes] === BACKSLASH) {
+        backslashes += 1
+      }
+      i = quote + 1
+      if (backslashes % 2 === 1) continue
+      this.#at = i
+      return true
+    }
+  }
+
+  #container(): boolean {
+    const bytes = this.#bytes
+    let depth = 0
+    while (this.#at < bytes.length) {
+      const c = bytes[this.#at] ?? 0
+      if (c === QUOTE) {
+        if (!this.#string()) return false
+        continue
+      }
+      this.#at += 1
+      if (c === OPEN_BRACE || c === OPEN_BRACKET) depth += 1
+      else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) {
+        depth -= 1
+        if (depth === 0) return true
+      }
+    }
+    return false
+  }
+}
+
+/** A part of a number, or of `true`, `false` and `null`. */
+function isScalar(c: number): boolean {
+  return (
+    (c >= 0x30 && c <= 0x39) ||
+    (c >= 0x61 && c <= 0x7a) ||
+    c === 0x2d ||
+    c === 0x2b ||
+    c === 0x2e ||
+    c === 0x45
+  )
+}

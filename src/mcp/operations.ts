@@ -1,0 +1,103 @@
+/** What a message asks for, as authorization sees it: read from the body alone, never from headers. */
+
+import type { Message } from '../core/message.ts'
+import type { Operation } from '../core/operation.ts'
+import { readUnambiguous } from '../core/unambiguous-json.ts'
+import { member } from './json-member.ts'
+import { namesAPrompt, namesAResource, namesATool } from './methods.ts'
+
+/**
+ * Methods that whoever may do anything at an upstream may use, because a client cannot do without them
+ * or because they are decided by what they name. Every other method needs a rule of its own.
+ */
+export const PROTOCOL_METHODS: ReadonlyMap<string, string> = new Map([
+  ['initialize', 'begins a session'],
+  ['notifications/initialized', 'begins a session'],
+  ['server/discover', 'asks what the server can do'],
+  ['ping', 'asks whether the server is there'],
+  ['notifications/cancelled', 'takes back a request of the same client'],
+  ['notifications/progress', 'answers a request of the server'],
+  ['notifications/roots/list_changed', 'says that the client’s roots have changed'],
+  ['logging/setLevel', 'says which messages the client wants'],
+  ['tools/list', 'its result is filtered'],
+  ['prompts/list', 'its result is filtered'],
+  ['resources/list', 'its result is filtered'],
+  ['resources/templates/list', 'its result is filtered'],
+  ['completion/complete', 'needs the prompt or resource that it is about'],
+  ['subscriptions/listen', 'needs the resources that it names'],
+])
+
+/** Methods whose results list what may be called, read or asked for. */
+const LISTS: ReadonlySet<string> = new Set([
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+])
+
+export function isList(method: string): boolean {
+  return LISTS.has(method)
+}
+
+/** A message of these is read as a whole, so it must be small. */
+const WHOLE_MAX = { charsMax: 64 * 1024, depthMax: 32, entriesMax: 1_000 }
+
+/** Everything that has to be allowed for the message to pass; nothing for a client's responses. */
+export function operationsOf(
+  message: Message,
+  body: Buffer,
+  batchIndex: number | undefined,
+): readonly Operation[] {
+  const { kind, method, target, resourceUri } = message
+  if (kind === 'response') return []
+  if (namesATool(method)) return [{ kind: 'tool', name: target, protocol: false }]
+  if (namesAPrompt(method)) return [{ kind: 'prompt', name: target, protocol: false }]
+  if (namesAResource(method)) return [{ kind: 'resource', name: resourceUri, protocol: false }]
+  const own: Operation = { kind: 'method', name: method, protocol: PROTOCOL_METHODS.has(method) }
+  if (method === 'completion/complete') return [own, completed(paramsOf(body, batchIndex))]
+  if (method === 'subscriptions/listen') return [own, ...listened(paramsOf(body, batchIndex))]
+  return [own]
+}
+
+/** The text of the arguments that a prompt or a tool is called with; `{}` when there are none. */
+export function argumentsText(
+  { method, args }: Message,
+  body: Buffer,
+  batchIndex: number | undefined,
+  charsMax: number,
+): string | undefined {
+  if (namesAPrompt(method))
+    return JSON.stringify(member(paramsOf(body, batchIndex), 'arguments') ?? {})
+  if (args === undefined) return '{}'
+  return args.end - args.start > charsMax ? undefined : body.toString('utf8', args.start, args.end)
+}
+
+/** Undefined when the message is too large to be read whole, or ambiguous. */
+function paramsOf(body: Buffer, batchIndex: number | undefined): unknown {
+  if (body.length > WHOLE_MAX.charsMax) return undefined
+  const value = readUnambiguous(body.toString('utf8'), WHOLE_MAX)
+  return member(batchIndex === undefined ? value : member(value, String(batchIndex)), 'params')
+}
+
+/** 2025-11-25 "Completion": a reference to a prompt by its name, or to a template of resources by its text. */
+function completed(params: unknown): Operation {
+  const reference = member(params, 'ref')
+  return member(reference, 'type') === 'ref/prompt'
+    ? { kind: 'prompt', name: textOf(member(reference, 'name')), protocol: false }
+    : { kind: 'resource', name: textOf(member(reference, 'uri')), protocol: false }
+}
+
+/** 2026-07-28 "Subscriptions": the resources of which a client wants to be told. */
+function listened(params: unknown): readonly Operation[] {
+  if (params === undefined) return [UNREADABLE]
+  const uris = member(member(params, 'notifications'), 'resourceSubscriptions')
+  if (uris === undefined) return []
+  if (!Array.isArray(uris)) return [UNREADABLE]
+  return uris.map((uri) => ({ kind: 'resource', name: textOf(uri), protocol: false }))
+}
+
+const UNREADABLE: Operation = { kind: 'resource', name: undefined, protocol: false }
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,196 @@
+/**
+ * A client that sees lists without the entries that it may not use. It stands in the way of replies to
+ * lists and of streams on which lists may come, so everybody else still sees what the upstream sent.
+ *
+ * What cannot be filtered is not passed on: the client gets an error, or its stream ends.
+ */
+
+import type { Exchange } from '../core/exchange.ts'
+import { rejectOver, type Outcome } from '../core/outcome.ts'
+import { findHeader } from '../core/raw-headers.ts'
+import type { Answer, Client } from '../core/reply.ts'
+import { answerRefusal } from './refuse.ts'
+import type { DecodeTee, EventFiltering, ReplyFilter, Stages } from './stages.ts'
+
+export interface FilteredClientOptions {
+  readonly exchange: Exchange
+  readonly client: Client
+  readonly filter: ReplyFilter
+  readonly stages: Pick<Stages, 'decodeTee' | 'rejections' | 'observer'>
+  /** The reply could not be passed on; told before the calls in it are known to have been answered. */
+  readonly onFailure: (outcome: Outcome) => void
+}
+
+interface Head {
+  readonly status: number
+  readonly message: string
+  readonly rawHeaders: string[]
+}
+
+/** What is being passed on. */
+type Body =
+  | { readonly kind: 'as_it_is' }
+  | { readonly kind: 'json'; readonly head: Head; readonly pieces: Buffer[]; bytes: number }
+  | { readonly kind: 'events'; readonly filtering: EventFiltering }
+  /** Nothing more is passed on. */
+  | { readonly kind: 'over' }
+
+export class FilteredClient implements Client {
+  readonly #options: FilteredClientOptions
+  readonly #client: Client
+  #body: Body = { kind: 'as_it_is' }
+  #tee: DecodeTee | undefined
+  #keepsUp = true
+  #resume: (() => void) | undefined
+
+  constructor(options: FilteredClientOptions) {
+    this.#options = options
+    this.#client = options.client
+  }
+
+  head(status: number, message: string, rawHeaders: string[]): void {
+    const kind = kindOf(
+      status,
+      findHeader(rawHeaders, 'content-type'),
+      findHeader(rawHeaders, 'content-length'),
+    )
+    if (kind === 'as_it_is') return this.#client.head(status, message, rawHeaders)
+    const encoding = findHeader(rawHeaders, 'content-encoding')
+    const tee = this.#options.stages.decodeTee(encoding, (chunk) => this.#read(chunk))
+    const head = { status, message, rawHeaders: withoutBodyHeaders(rawHeaders) }
+    if (kind === 'events') {
+      this.#body = { kind, filtering: this.#options.filter.events() }
+      if (tee !== 'unreadable') this.#client.head(status, message, head.rawHeaders)
+    } else this.#body = { kind: 'json', head, pieces: [], bytes: 0 }
+    if (tee === 'unreadable' || kind === 'unknown') return this.#fail('unreadable')
+    this.#tee = tee
+    tee?.onDrain(() => this.#resume?.())
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#body.kind === 'as_it_is') return this.#client.write(chunk)
+    if (this.#body.kind === 'over') return true
+    if (this.#tee !== undefined) return this.#tee.write(chunk) && this.#keepsUp
+    this.#read(chunk)
+    return this.#keepsUp
+  }
+
+  end(): void {
+    if (this.#tee === undefined) this.#finish()
+    else this.#tee.end((readable) => (readable ? this.#finish() : this.#fail('too_large')))
+  }
+
+  abort(): void {
+    this.#body = { kind: 'over' }
+    this.#tee?.drop()
+    this.#client.abort()
+  }
+
+  answer(answer: Answer): void {
+    this.#client.answer(answer)
+  }
+
+  onDrain(resume: () => void): void {
+    this.#resume = resume
+    this.#client.onDrain(() => {
+      this.#keepsUp = true
+      resume()
+    })
+  }
+
+  onGone(gone: () => void): void {
+    this.#client.onGone(() => {
+      this.#body = { kind: 'over' }
+      this.#tee?.drop()
+      gone()
+    })
+  }
+
+  #read(chunk: Buffer): void {
+    const body = this.#body
+    if (body.kind === 'json') {
+      body.bytes += chunk.length
+      body.pieces.push(chunk)
+      if (body.bytes > this.#options.filter.bytesMax) this.#fail('too_large')
+    } else if (body.kind === 'events') {
+      const passed = body.filtering.write(chunk)
+      if (typeof passed === 'string') return this.#fail(passed)
+      for (const one of passed) if (one.length > 0) this.#keepsUp = this.#client.write(one)
+    }
+  }
+
+  #finish(): void {
+    const body = this.#body
+    switch (body.kind) {
+      case 'as_it_is':
+        return this.#client.end()
+      case 'over':
+        return
+      case 'events': {
+        const last = body.filtering.end()
+        if (typeof last === 'string') return this.#fail(last)
+        if (last.length > 0) this.#client.write(last)
+        this.#body = { kind: 'over' }
+        return this.#client.end()
+      }
+      case 'json': {
+        const bytes = this.#options.filter.json(Buffer.concat(body.pieces))
+        if (bytes === undefined) return this.#fail('unreadable')
+        this.#body = { kind: 'over' }
+        const { status, message, rawHeaders } = body.head
+        this.#client.head(status, message, [...rawHeaders, 'Content-Length', String(bytes.length)])
+        this.#client.write(bytes)
+        this.#client.end()
+      }
+    }
+  }
+
+  #fail(why: 'too_large' | 'unreadable'): void {
+    const { exchange, stages, onFailure } = this.#options
+    const { kind } = this.#body
+    this.#body = { kind: 'over' }
+    this.#tee?.drop()
+    const outcome = why === 'too_large' ? TOO_LARGE : UNREADABLE
+    if (why === 'too_large') stages.observer.limitHit('lists')
+    onFailure(outcome)
+    if (kind === 'json') this.#client.answer(answerRefusal(exchange, outcome, stages.rejections))
+    else this.#client.abort()
+  }
+}
+
+const TOO_LARGE = rejectOver(
+  'lists',
+  'list_too_large',
+  'the list is too large to take out what this client may not use: policy.listBytes says how large it may be',
+)
+
+const UNREADABLE = { kind: 'upstream_failed', reason: 'bad_message', sent: true } as const
+
+function kindOf(
+  status: number,
+  contentType: string | undefined,
+  contentLength: string | undefined,
+): 'as_it_is' | 'json' | 'events' | 'unknown' {
+  const essence = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  if (essence === 'text/event-stream') return 'events'
+  if (essence === 'application/json' || essence.endsWith('+json')) return 'json'
+  // Some clients read whatever comes with success.
+  const empty = contentLength === '0' || status === 204
+  return status >= 300 || empty || (status === 202 && contentType === undefined)
+    ? 'as_it_is'
+    : 'unknown'
+}
+
+const BODY_HEADERS: ReadonlySet<string> = new Set([
+  'content-length',
+  'content-encoding',
+  'content-digest',
+  'digest',
+  'content-md5',
+  'etag',
+])
+
+/** Without what describes a body that is not the one that is sent. */
+function withoutBodyHeaders(raw: readonly string[]): string[] {
+  return raw.filter((_, index) => !BODY_HEADERS.has((raw[index - (index % 2)] ?? '').toLowerCase()))
+}
