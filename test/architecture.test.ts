@@ -49,6 +49,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ['upstream'],
   zod: ['config'],
   yaml: ['config'],
+  '@datadog/sketches-js': ['insight'],
   '@opentelemetry': ['telemetry'],
   '@marcbachmann/cel-js': ['policy'],
   '@modelcontextprotocol': ['cli'],

@@ -57,7 +57,7 @@ export interface WindowStats {
   readonly failed: Durations | undefined
   /** Both together: what callers waited. Refused calls are in none of the three. */
   readonly all: Durations | undefined
-  /** From the request's arrival to the first event, of replies that are event streams. */
+  /** From the last attempt's start to the first event, of replies that are event streams. */
   readonly firstEvent: Durations | undefined
   readonly requestBytes: number
   readonly responseBytes: number
@@ -90,7 +90,6 @@ export interface ToolDetail extends Omit<ToolStats, 'stats'> {
   readonly windows: readonly WindowStats[]
 }
 
-/** One point of a sparkline. */
 export interface TimelinePoint {
   readonly startMs: number
   readonly durationMs: number
@@ -224,11 +223,9 @@ export interface AlertView {
   /** What was measured last, in the rule's unit; undefined when there was nothing to measure. */
   readonly value: number | undefined
   readonly threshold: number
-  /** The silence that keeps it from being sent. */
   readonly silencedBy: string | undefined
 }
 
-/** How the sending of alerts to one receiver goes. */
 export interface ReceiverView {
   readonly name: string
   readonly type: 'alertmanager' | 'webhook'
