@@ -51,6 +51,8 @@ export type LimitName =
   | 'metric_series_total'
   /** Exemplars in all. */
   | 'metric_exemplars'
+  /** `audit.queue`: entries that wait to be written to the audit log. */
+  | 'audit_queue'
   /** Readings of `/metrics` at once, or the time that one may take. */
   | 'scrapes'
 
@@ -80,5 +82,6 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'metric_series_upstream',
   'metric_series_total',
   'metric_exemplars',
+  'audit_queue',
   'scrapes',
 ]

@@ -263,6 +263,7 @@ describe('The limits', () => {
       'metric_series_upstream',
       'metric_series_total',
       'metric_exemplars',
+      'audit_queue',
       'scrapes',
     ])
   })

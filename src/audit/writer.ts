@@ -1,0 +1,258 @@
+/**
+ * Takes entries without delay and writes them in groups: each group is one write and one `fdatasync`. Who
+ * adds durably is told when it is done; nobody else waits.
+ */
+
+import type { AuditEntry, AuditMeter, AuditTrail, AuditView } from '../core/audit.ts'
+import type { Clock } from '../core/clock.ts'
+import { codeOf, type AuditFs } from './audit-fs.ts'
+import { findExpired, removeSegments } from './expire.ts'
+import { Gap } from './gap.ts'
+import type { AuditStore } from './store.ts'
+import { Waiting } from './waiting.ts'
+
+export interface WriterSettings {
+  /** Most entries that wait, and most bytes of long texts in them. */
+  readonly queueMax: number
+  readonly queueBytesMax: number
+  /** How long entries may wait for others when nobody waits for them. */
+  readonly flushMs: number
+  /** How long somebody waits for an entry at most. */
+  readonly strictMs: number
+  readonly retentionMs: number
+  readonly checkpointRecords: number
+  readonly checkpointMs: number
+}
+
+export interface WriterOptions extends WriterSettings {
+  readonly store: AuditStore
+  readonly fs: AuditFs
+  readonly directory: string
+  readonly clock: Clock
+  readonly meter: AuditMeter
+  /** Nothing can be written, for this reason; told once until `onWorking`. */
+  readonly onFailing: (code: string) => void
+  /** It works again; so many entries were lost meanwhile. */
+  readonly onWorking: (dropped: number) => void
+}
+
+interface Item {
+  readonly entry: AuditEntry
+  readonly waiting: Waiting | undefined
+  /** Told with the last of its entries. */
+  readonly isLast: boolean
+}
+
+/** Most entries in one group. */
+const GROUP_MAX = 512
+
+const BACKOFF_MIN_MS = 100
+const BACKOFF_MAX_MS = 5_000
+
+const EXPIRY_MS = 3_600_000
+
+export class AuditWriter implements AuditTrail {
+  readonly #options: WriterOptions
+  #queue: Item[] = []
+  #queuedBytes = 0
+  readonly #gap = new Gap()
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #failing = false
+  #backoffMs = BACKOFF_MIN_MS
+  #closed = false
+  #checkpointAtMs: number
+  #expireAtMs: number
+  #chores = false
+  /** Entries that could not be taken since it last worked. */
+  #lost = 0
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+    const nowMs = options.clock.monotonicMs()
+    this.#checkpointAtMs = nowMs + options.checkpointMs
+    this.#expireAtMs = nowMs
+  }
+
+  get view(): AuditView {
+    return {
+      backlog: this.#queue.length,
+      position: this.#options.store.position,
+      failing: this.#failing,
+    }
+  }
+
+  add(entry: AuditEntry): void {
+    if (!this.#hasRoom(1)) return this.#drop(entry)
+    this.#push({ entry, waiting: undefined, isLast: false })
+    this.#schedule()
+  }
+
+  /**
+   * `done` is told once, later, whether all of them are on the disk, unless what is returned is called
+   * before: then they are not written any more, if they have not been.
+   */
+  addDurably(entries: readonly AuditEntry[], done: (isDurable: boolean) => void): () => void {
+    const waiting = new Waiting(done)
+    if (this.#failing || this.#closed || !this.#hasRoom(entries.length)) {
+      queueMicrotask(() => waiting.settle(false))
+      return () => waiting.leave()
+    }
+    waiting.start(this.#options.strictMs)
+    for (const [index, entry] of entries.entries()) {
+      this.#push({ entry, waiting, isLast: index === entries.length - 1 })
+    }
+    this.#start()
+    return () => waiting.leave()
+  }
+
+  /** Does what is due by time. To be called every second or so. */
+  tick(): void {
+    if (this.#closed || this.#failing) return
+    this.#chores = true
+    this.#start()
+  }
+
+  /** Writes what waits, and the last record; takes no longer than `timeoutMs`, whatever the disk does. */
+  async close(timeoutMs: number): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#timer)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs)
+    })
+    await Promise.race([this.#finish().then(() => this.#options.store.close()), late])
+    clearTimeout(timer)
+    for (const { waiting } of this.#queue) waiting?.settle(false)
+  }
+
+  async #finish(): Promise<void> {
+    await this.#running
+    const { store, clock } = this.#options
+    try {
+      while (this.#queue.length > 0 || this.#gap.dropped > 0) {
+        // oxlint-disable-next-line no-await-in-loop
+        await this.#writeGroup()
+      }
+      await store.write([{ type: 'audit.stopped', atWallMs: clock.wallMs(), body: {} }])
+      await store.checkpoint()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #hasRoom(count: number): boolean {
+    const { queueMax, queueBytesMax } = this.#options
+    if (this.#closed) return false
+    return this.#queue.length + count <= queueMax && this.#queuedBytes <= queueBytesMax
+  }
+
+  #push(item: Item): void {
+    this.#queue.push(item)
+    this.#queuedBytes += item.entry.textBytes ?? 0
+  }
+
+  #drop({ atWallMs }: AuditEntry): void {
+    const { meter } = this.#options
+    this.#lost += 1
+    meter.dropped(1)
+    meter.limitHit('audit_queue')
+    this.#gap.add(atWallMs)
+  }
+
+  #schedule(): void {
+    if (this.#running !== undefined || this.#failing) return
+    if (this.#queue.length >= GROUP_MAX) this.#start()
+    else this.#timer ??= setTimeout(() => this.#start(), this.#options.flushMs)
+  }
+
+  #start(): void {
+    if (this.#running !== undefined || this.#closed) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#queue.length > 0 && !this.#closed) this.#schedule()
+    })
+  }
+
+  async #run(): Promise<void> {
+    try {
+      do {
+        // oxlint-disable-next-line no-await-in-loop
+        await this.#writeGroup()
+      } while (!this.#closed && this.#mayNotWait())
+      if (this.#failing) this.#worksAgain()
+      await this.#doChores()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #mayNotWait(): boolean {
+    return (
+      this.#queue.length >= GROUP_MAX || this.#queue.some(({ waiting }) => waiting !== undefined)
+    )
+  }
+
+  async #writeGroup(): Promise<void> {
+    const { store, checkpointRecords, clock } = this.#options
+    const taken = this.#queue.slice(0, GROUP_MAX)
+    const entries = taken.filter(({ waiting }) => waiting?.over !== true).map(({ entry }) => entry)
+    const { dropped } = this.#gap
+    if (dropped > 0) entries.push(this.#gap.entry(clock.wallMs()))
+    // While it fails, an empty group finds out whether it works again.
+    if (entries.length > 0 || this.#failing) await store.write(entries)
+    // More may have been lost meanwhile.
+    this.#gap.recorded(dropped)
+    this.#queue.splice(0, taken.length)
+    for (const { entry, waiting, isLast } of taken) {
+      this.#queuedBytes -= entry.textBytes ?? 0
+      if (isLast) waiting?.settle(true)
+    }
+    if (store.uncheckedRecords >= checkpointRecords) await this.#checkpoint()
+  }
+
+  async #doChores(): Promise<void> {
+    if (!this.#chores) return
+    this.#chores = false
+    const { store, clock, fs, directory, retentionMs } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (nowMs >= this.#checkpointAtMs) await this.#checkpoint()
+    await store.rotateIfDue()
+    if (nowMs < this.#expireAtMs || store.openSegment === undefined) return
+    this.#expireAtMs = nowMs + EXPIRY_MS
+    const atWallMs = clock.wallMs()
+    const expired = await findExpired(fs, directory, store.openSegment, atWallMs - retentionMs)
+    if (expired === undefined) return
+    const { segments, through } = expired
+    await store.write([{ type: 'audit.expired', atWallMs, body: { segments, through } }])
+    await removeSegments(fs, directory, segments)
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { store, clock, checkpointMs } = this.#options
+    this.#checkpointAtMs = clock.monotonicMs() + checkpointMs
+    await store.checkpoint()
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#failing) this.#options.onFailing(codeOf(error))
+    this.#failing = true
+    // Nobody waits for a disk that does not work; what was to be waited for has not happened.
+    for (const { waiting } of this.#queue) waiting?.settle(false)
+    this.#queue = this.#queue.filter(({ waiting }) => waiting === undefined)
+    this.#queuedBytes = this.#queue.reduce((sum, { entry }) => sum + (entry.textBytes ?? 0), 0)
+    if (this.#closed) return
+    this.#timer = setTimeout(() => this.#start(), this.#backoffMs)
+    this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS)
+  }
+
+  #worksAgain(): void {
+    this.#failing = false
+    this.#backoffMs = BACKOFF_MIN_MS
+    this.#options.onWorking(this.#lost)
+    this.#lost = 0
+  }
+}
