@@ -160,6 +160,7 @@ function httpParts(
   return {
     name,
     target: { upstreamName: name, carrier: 'tcp', address: hostOf(url), port: portOf(url) },
+    place: url.href,
     transport,
     timeouts: timeoutsOf(upstream),
     propagate: propagation(config),
@@ -210,6 +211,7 @@ function stdioParts(
   return {
     name,
     target: { upstreamName: name, carrier: 'pipe', address: undefined, port: undefined },
+    place: JSON.stringify(upstream.command),
     transport,
     timeouts: timeoutsOf(upstream),
     propagate: propagation(config),

@@ -126,6 +126,32 @@ export function nextWhileOpen(state: BreakerState & { kind: 'open' }, asks: bool
   return state.probe?.leaseMs ?? Math.min(state.untilMs, state.probeAtMs)
 }
 
+/** When time changes a breaker next; undefined when it alone changes nothing. */
+export function nextAt(
+  state: BreakerState,
+  override: Override | undefined,
+  asks: boolean,
+): number | undefined {
+  let own = Infinity
+  if (override?.mode === 'forced_open') own = Infinity
+  else if (state.kind === 'open') own = nextWhileOpen(state, asks)
+  else if (state.kind === 'half_open') own = state.trial?.leaseMs ?? Infinity
+  const next = Math.min(override?.untilMs ?? Infinity, own)
+  return next === Infinity ? undefined : next
+}
+
+/** How long whoever is refused should wait, in milliseconds. */
+export function waitOf(
+  state: BreakerState,
+  override: Override | undefined,
+  openMsMax: number,
+  nowMs: number,
+): number {
+  const forced = override?.mode === 'forced_open' ? override.untilMs - nowMs : 0
+  const open = state.kind === 'open' ? state.untilMs - nowMs : 0
+  return Math.ceil(Math.max(1_000, Math.min(openMsMax, Math.max(forced, open))))
+}
+
 /**
  * Why an open breaker changes after a probe, or undefined when it stays as it is. An upstream that was dead and answers again is tried at
  * once, or an outage of minutes would be followed by one of ours. One that answers probes all the while

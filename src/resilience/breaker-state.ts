@@ -38,6 +38,9 @@ export type BreakerState =
       trial: Trial | undefined
     }
 
+export type Closed = BreakerState & { readonly kind: 'closed' }
+export type HalfOpen = BreakerState & { readonly kind: 'half_open' }
+
 export interface Trial {
   readonly ticket: number
   readonly leaseMs: number

@@ -14,12 +14,14 @@ import {
   causeToOpen,
   closedState,
   Incidents,
+  nextAt,
   nextWhileOpen,
   openedState,
   openTimeMs,
   shareOf,
   transitionOf,
   viewOf,
+  waitOf,
 } from './breaker-rules.ts'
 import type {
   BreakerObserver,
@@ -27,12 +29,15 @@ import type {
   BreakerSettings,
   BreakerState,
   BreakerView,
+  Closed,
+  HalfOpen,
   Override,
   Probe,
   ProbeResult,
   Result,
   Trial,
 } from './breaker-state.ts'
+import { RateWindow } from './rate-window.ts'
 
 /** What `acquire` returns when the call must not be made. */
 export const REFUSED = 0
@@ -40,14 +45,11 @@ export const REFUSED = 0
 /** The ticket of a call that is let through and counts for nothing. */
 export const UNCOUNTED = -1
 
-type Closed = BreakerState & { readonly kind: 'closed' }
-type HalfOpen = BreakerState & { readonly kind: 'half_open' }
-
 export class Breaker {
-  readonly #settings: BreakerSettings
+  #settings: BreakerSettings
   readonly #random: () => number
-  readonly #observer: BreakerObserver
-  readonly #probe: Probe | undefined
+  #observer: BreakerObserver
+  #probe: Probe | undefined
   readonly #incidents = new Incidents()
   #state: BreakerState
   #override: Override | undefined
@@ -61,6 +63,17 @@ export class Breaker {
     this.#observer = parts.observer
     this.#probe = parts.probe
     this.#state = this.#closed(parts.nowMs, undefined)
+  }
+
+  /** Goes on under other settings; its state stays. A window of another length begins anew. */
+  adopt({ settings, observer, probe, nowMs }: Omit<BreakerParts, 'random'>): void {
+    const state = this.#state
+    if (state.kind === 'closed' && settings.windowMs !== this.#settings.windowMs) {
+      this.#state = { ...state, window: new RateWindow(settings.windowMs, nowMs) }
+    }
+    this.#settings = settings
+    this.#observer = observer
+    this.#probe = probe
   }
 
   /** A ticket for one call, `UNCOUNTED`, or `REFUSED`. */
@@ -113,14 +126,7 @@ export class Breaker {
 
   /** When `tick` is due next; undefined when time alone changes nothing. */
   nextAtMs(): number | undefined {
-    const override = this.#override?.untilMs ?? Infinity
-    const state = this.#state
-    let own = Infinity
-    if (this.#override?.mode === 'forced_open') own = Infinity
-    else if (state.kind === 'open') own = nextWhileOpen(state, this.#probe !== undefined)
-    else if (state.kind === 'half_open') own = state.trial?.leaseMs ?? Infinity
-    const next = Math.min(override, own)
-    return next === Infinity ? undefined : next
+    return nextAt(this.#state, this.#override, this.#probe !== undefined)
   }
 
   /** The ticket of a call that is no trial, whatever the state. */
@@ -134,10 +140,7 @@ export class Breaker {
 
   /** How long a refused caller should wait. */
   retryAfterMs(nowMs: number): number {
-    const forced = this.#override?.mode === 'forced_open' ? this.#override.untilMs - nowMs : 0
-    const state = this.#state
-    const open = state.kind === 'open' ? state.untilMs - nowMs : 0
-    return Math.ceil(Math.max(1_000, Math.min(this.#settings.openMsMax, Math.max(forced, open))))
+    return waitOf(this.#state, this.#override, this.#settings.openMsMax, nowMs)
   }
 
   /** The share of calls that may be under way: grows from a tenth to 1 after it closed. */

@@ -5,7 +5,7 @@
 
 import type { BreakerStateName, ResilienceObserver, Transition } from '../core/breaker.ts'
 import { Breaker, REFUSED, UNCOUNTED } from './breaker.ts'
-import type { BreakerSettings, BreakerView, Result } from './breaker-state.ts'
+import type { BreakerParts, BreakerSettings, BreakerView, Result } from './breaker-state.ts'
 
 export interface ToolBreakersParts {
   readonly upstream: string
@@ -61,31 +61,44 @@ export class ToolBreakers {
 
   /** The tool's breaker; undefined when tools have none, or there are too many. */
   make(tool: string): Breaker | undefined {
-    const { settings, upstream, clock, random, observer } = this.#parts
+    const { settings, clock, random, observer } = this.#parts
     const known = this.find(tool)
     if (known !== undefined || settings === undefined) return known
     if (this.#tools.size >= TOOLS_MAX && !this.#forgetOne(clock.monotonicMs())) {
       observer.limitHit('tool_breakers')
       return undefined
     }
-    const made: { entry?: ToolBreaker } = {}
-    const breaker = new Breaker({
+    const breaker = new Breaker({ ...this.#breakerParts(tool, settings), random })
+    this.#tools.set(tool, { breaker, opened: false })
+    return breaker
+  }
+
+  /** Takes over the breakers of the same upstream, as it was configured before. */
+  inherit(before: ToolBreakers): void {
+    const { settings } = this.#parts
+    if (settings === undefined) return
+    for (const [tool, { breaker, opened }] of before.#tools) {
+      breaker.adopt(this.#breakerParts(tool, settings))
+      this.#tools.set(tool, { breaker, opened })
+    }
+  }
+
+  #breakerParts(tool: string, settings: BreakerSettings): Omit<BreakerParts, 'random'> {
+    const { upstream, clock, observer } = this.#parts
+    return {
       settings,
       nowMs: clock.monotonicMs(),
-      random,
       probe: undefined,
       observer: {
         transition: (transition) => {
-          if (made.entry !== undefined) made.entry.opened = true
+          const entry = this.#tools.get(tool)
+          if (entry !== undefined) entry.opened = true
           observer.breakerChanged(upstream, tool, transition)
         },
         trialEnded: (result) => observer.trialEnded(upstream, 'tool', result),
         lateResult: () => observer.lateResult(upstream, 'tool'),
       },
-    })
-    made.entry = { breaker, opened: false }
-    this.#tools.set(tool, made.entry)
-    return breaker
+    }
   }
 
   tick(nowMs: number): void {

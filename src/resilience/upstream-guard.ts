@@ -8,12 +8,13 @@ import type { Exchange } from '../core/exchange.ts'
 import type { Rejection } from '../core/outcome.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import { Breaker, REFUSED, UNCOUNTED } from './breaker.ts'
-import { NOTHING, type BreakerSettings, type Override } from './breaker-state.ts'
+import { NOTHING, type BreakerParts, type BreakerSettings, type Override } from './breaker-state.ts'
 import { CallGate } from './call-gate.ts'
 import { GradientLimit } from './gradient.ts'
 import { andThen, type GuardParts, type GuardQueued, type GuardSettings } from './guard-parts.ts'
 import { GuardPass } from './guard-pass.ts'
 import { HangWatch } from './hang-watch.ts'
+import { standInLine, type WaitEnd } from './line.ts'
 import { Refusals } from './refusals.ts'
 import { QUEUE_FULL, queueTimeout } from './rejections.ts'
 import { Retries } from './retries.ts'
@@ -33,17 +34,20 @@ export class UpstreamGuard {
   readonly settings: GuardSettings
   readonly retries: Retries
   readonly tools: ToolBreakers
-  readonly breaker: Breaker | undefined
+  /** Maybe that of an earlier configuration; see `inherit`. */
+  breaker: Breaker | undefined
   readonly #parts: GuardParts
-  readonly #throttle = new ThrottleGate()
+  #throttle = new ThrottleGate()
   readonly #gate: CallGate
   readonly #adaptive: GradientLimit | undefined
-  readonly #refusals: Refusals
+  #refusals: Refusals
   readonly #alarm: Alarm
-  /** Undefined when there is no breaker that could open, or nobody to ask. */
+  /** Undefined when there is nobody to ask. */
   readonly #hangs: HangWatch | undefined
   /** Until when its open time has been told. */
   #openToldMs = 0
+  /** Another guard tells it now. */
+  #handedOver = false
 
   constructor(parts: GuardParts) {
     const { settings, upstream, clock } = parts
@@ -57,14 +61,31 @@ export class UpstreamGuard {
       const max = settings.concurrency
       this.#adaptive = new GradientLimit({ min: Math.min(ADAPTIVE_MIN, max), max })
     }
-    this.breaker = this.#createBreaker(settings.breaker)
-    const { breaker } = this
-    if (breaker !== undefined && parts.probe !== undefined) {
-      const found = (nowMs: number): void => breaker.foundDead(nowMs)
+    this.breaker =
+      settings.breaker === undefined
+        ? undefined
+        : new Breaker({ ...this.#breakerParts(settings.breaker), random: parts.random })
+    if (parts.probe !== undefined) {
+      const found = (nowMs: number): void => this.breaker?.foundDead(nowMs)
       this.#hangs = new HangWatch(parts.probe, found, clock.monotonicMs())
     }
     this.tools = new ToolBreakers({ ...parts, settings: settings.toolBreaker })
     this.#refusals = new Refusals(parts, this.breaker, this.tools, this.#throttle)
+  }
+
+  /** Takes over what the guard of the same server, under other settings, knows of it and its calls. */
+  inherit(before: UpstreamGuard): void {
+    const { breaker: settings } = this.settings
+    if (settings !== undefined && before.breaker !== undefined) {
+      this.breaker = before.breaker
+      this.breaker.adopt(this.#breakerParts(settings))
+      this.#openToldMs = before.#openToldMs
+      before.#handedOver = true
+    }
+    this.tools.inherit(before.tools)
+    this.#throttle = before.#throttle
+    this.#refusals = new Refusals(this.#parts, this.breaker, this.tools, this.#throttle)
+    this.arm()
   }
 
   admit(exchange: Exchange): GuardPass | Rejection | GuardQueued {
@@ -216,43 +237,26 @@ export class UpstreamGuard {
   }
 
   #queue(exchange: Exchange, nowMs: number): GuardQueued | Rejection {
-    const { queueMs } = this.settings
-    if (this.settings.queueMax === 0) return QUEUE_FULL
-    let entry: ReturnType<CallGate['wait']>
+    const { queueMs, queueMax } = this.settings
+    if (queueMax === 0) return QUEUE_FULL
     const { observer } = this.#parts
-    const leftQueue = (how: 'entered' | 'timeout' | 'evicted' | 'refused' | 'left'): void =>
-      observer.queueLeft(this.upstream, how, this.nowMs - nowMs)
-    let done: ((result: GuardPass | Rejection) => void) | undefined
-    entry = this.#gate.wait({
-      key: clientOf(exchange),
-      cost: Math.max(1, exchange.calls.length),
-      sinceMs: nowMs,
-      deadlineMs: nowMs + queueMs,
-      ended: (how) => {
-        entry = undefined
-        leftQueue(how)
-        done?.(this.#afterWait(exchange, how))
+    const queued = standInLine(
+      this.#gate,
+      {
+        key: clientOf(exchange),
+        cost: Math.max(1, exchange.calls.length),
+        sinceMs: nowMs,
+        deadlineMs: nowMs + queueMs,
       },
-    })
-    if (entry === undefined) return QUEUE_FULL
+      (how) => observer.queueLeft(this.upstream, how, this.nowMs - nowMs),
+      (how) => this.#afterWait(exchange, how),
+    )
+    if (queued === undefined) return QUEUE_FULL
     this.arm()
-    return {
-      kind: 'queued',
-      start: (tell) => {
-        done = tell
-      },
-      leave: () => {
-        if (entry === undefined) return
-        this.#gate.giveUp(entry)
-        leftQueue('left')
-      },
-    }
+    return queued
   }
 
-  #afterWait(
-    exchange: Exchange,
-    how: 'entered' | 'timeout' | 'evicted' | 'refused',
-  ): GuardPass | Rejection {
+  #afterWait(exchange: Exchange, how: WaitEnd): GuardPass | Rejection {
     const nowMs = this.nowMs
     if (how === 'evicted') return QUEUE_FULL
     if (how === 'timeout') return queueTimeout(this.settings.queueMs)
@@ -263,20 +267,18 @@ export class UpstreamGuard {
     return refused
   }
 
-  #createBreaker(settings: BreakerSettings | undefined): Breaker | undefined {
-    if (settings === undefined) return undefined
-    const { upstream, observer, clock, random, probe } = this.#parts
-    return new Breaker({
+  #breakerParts(settings: BreakerSettings): Omit<BreakerParts, 'random'> {
+    const { upstream, observer, probe } = this.#parts
+    return {
       settings,
-      nowMs: clock.monotonicMs(),
-      random,
+      nowMs: this.nowMs,
       probe: probe === undefined ? undefined : andThen(probe, () => this.arm()),
       observer: {
         transition: (transition) => this.#changed(transition),
         trialEnded: (result) => observer.trialEnded(upstream, 'upstream', result),
         lateResult: () => observer.lateResult(upstream, 'upstream'),
       },
-    })
+    }
   }
 
   #changed(transition: Transition): void {
@@ -290,7 +292,7 @@ export class UpstreamGuard {
   }
 
   #tellOpenTime(nowMs: number, wasOpen = this.breaker?.state === 'open'): void {
-    if (!wasOpen) return
+    if (!wasOpen || this.#handedOver) return
     this.#parts.observer.breakerWasOpen(this.upstream, Math.max(0, nowMs - this.#openToldMs))
     this.#openToldMs = nowMs
   }

@@ -18,6 +18,8 @@ import type { Transport } from './transport.ts'
 export interface UpstreamParts {
   readonly name: string
   readonly target: AttemptTarget
+  /** Equal for configurations that lead to the same server. */
+  readonly place: string
   readonly transport: Transport
   readonly timeouts: {
     readonly callMs: number
@@ -66,9 +68,11 @@ export class UpstreamRegistry {
 
   /**
    * Adds an upstream, or takes it in place of the one of its name. Exchanges that are under way go on
-   * with the old one, for at most `graceMs`.
+   * with the old one, for at most `graceMs`. What is known of the server stays when it is the same.
    */
   put(parts: UpstreamParts, graceMs: number): void {
+    const before = this.#upstreams.get(parts.name)
+    if (before?.place === parts.place) parts.guard.inherit(before.guard)
     this.remove(parts.name, graceMs)
     this.#upstreams.set(parts.name, register(parts, this.#limiter, this.#sessions))
   }
