@@ -105,9 +105,9 @@ it('a changed file adds, changes and removes upstreams, and calls under way fini
 
 it('a breaker stays as it is when its upstream is configured otherwise, and goes with its server', async () => {
   const [one, other] = [await echo('one'), await echo('other')]
-  const { file, write, writeText } = await place()
-  await write({ main: one.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', file] })
+  const config = await place()
+  await config.write({ main: one.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
   const order = { action: 'force-open', reason: 'a test', actor: 'ann', ttlSeconds: 600 }
   const ordered = await fetch(`${sidecar.adminUrl}/breakers/main`, {
     method: 'POST',
@@ -115,10 +115,10 @@ it('a breaker stays as it is when its upstream is configured otherwise, and goes
     body: JSON.stringify(order),
   })
   assert.equal(ordered.status, 200)
-  await writeText(`upstreams:\n  main: { url: ${one.url}, timeout: 4m, concurrency: 7 }\n`)
+  await config.writeText(`upstreams:\n  main: { url: ${one.url}, timeout: 4m, concurrency: 7 }\n`)
   await counted(sidecar, 'applied', 1)
   assert.match(await call(sidecar, 'main'), /so calls to it are paused/)
-  await write({ main: other.url })
+  await config.write({ main: other.url })
   await counted(sidecar, 'applied', 2)
   assert.match(await call(sidecar, 'main'), /"answer":"other"/)
 })
