@@ -20,6 +20,7 @@ import { ServerRequests } from '../pipeline/server-requests.ts'
 import type { Stages } from '../pipeline/stages.ts'
 import { Limiter } from '../resilience/limiter.ts'
 import type { TelemetrySettings } from '../telemetry/env.ts'
+import { NO_AUTH, type AuthSources } from '../telemetry/auth-metrics.ts'
 import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
 import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import type { Prober } from '../upstream/prober.ts'
@@ -48,6 +49,8 @@ export interface SidecarOptions {
   readonly print: (text: string) => void
   /** Told of every call besides telemetry, such as a live view. */
   readonly observers?: readonly CallObserver[]
+  /** What there is to say of authentication; nothing when nobody is authenticated. */
+  readonly auth?: AuthSources
   /** True to check the health of upstreams. */
   readonly checksHealth?: boolean
   /** Makes the transports of stdio upstreams, when they are not to be shared by clients over HTTP. */
@@ -57,10 +60,10 @@ export interface SidecarOptions {
 /** A start that failed: which address could not be listened on, or which file not read, and why. */
 export interface StartFailure {
   readonly kind: 'failed'
-  readonly what: 'data' | 'admin' | 'file' | 'pins'
+  readonly what: 'data' | 'admin' | 'file' | 'pins' | 'auth'
   /** The address, or the file's path. */
   readonly address: string
-  /** Why: the system's code, or what is wrong with a pin file and where. */
+  /** Why: the system's code, or what is wrong with a file and where. */
   readonly code: string
 }
 
@@ -199,6 +202,7 @@ function telemetryOptions(
     },
     ...telemetryRules(config),
     programs: programsOf(config),
+    auth: options.auth ?? NO_AUTH,
     isLongLived,
     retryAfterMs: (outcome) => (outcome.kind === 'rejected' ? retryAfterOf(outcome) : undefined),
   }

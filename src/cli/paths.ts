@@ -12,6 +12,8 @@ export function pathsOf(config: Config): Map<string, Route> {
   const add = (path: string, upstream: string, its: UpstreamConfig): void => {
     paths.set(path, { upstream, endpoint: its.transport === 'sse' ? 'sse_stream' : 'mcp' })
     if (its.url === undefined || its.host === 'preserve') return
+    // Where Sidelight is the one that asks for tokens, the metadata is its own.
+    if (config.auth.mode !== 'off') return
     paths.set(METADATA_PREFIX + path, { upstream, endpoint: 'metadata' })
   }
   const entries = Object.entries(config.upstreams)
@@ -45,4 +47,21 @@ export function prefixesOf(config: Config): Map<string, Route> {
 function passedPrefixes({ passthrough, host, url }: UpstreamConfig): readonly string[] {
   if (url === undefined) return []
   return passthrough ?? (host === 'preserve' ? ['/.well-known/'] : [])
+}
+
+/** The paths of endpoints that clients start at. */
+export function endpointsOf(config: Config): readonly string[] {
+  const starts = [...pathsOf(config)].filter(
+    ([, { endpoint }]) => endpoint === 'mcp' || endpoint === 'sse_stream',
+  )
+  return starts.map(([path]) => path)
+}
+
+/** The endpoint that a client of this path started at; undefined when it is none of ours. */
+export function endpointOf(config: Config, path: string): string | undefined {
+  if (endpointsOf(config).includes(path)) return path
+  const name = /^\/([^/]+)\/message$/.exec(path)?.[1]
+  return name !== undefined && config.upstreams[name]?.transport === 'sse'
+    ? `/${name}/sse`
+    : undefined
 }

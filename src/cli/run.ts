@@ -109,7 +109,9 @@ export function describeStartFailure(failure: StartFailure): string {
   if (failure.what === 'file') {
     return `sidelight: ${failure.address} cannot be read (${failure.code}); it was to hold the value of a header of an upstream, as one line of text`
   }
-  if (failure.what === 'pins') return `sidelight: ${failure.address}: ${failure.code}`
+  if (failure.what === 'pins' || failure.what === 'auth') {
+    return `sidelight: ${failure.address}: ${failure.code}`
+  }
   const flag = failure.what === 'data' ? '--listen' : '--admin'
   const key = failure.what === 'data' ? 'listen.data' : 'listen.admin'
   const why = LISTEN_FAILURES[failure.code] ?? `cannot be listened on (${failure.code})`

@@ -9,6 +9,8 @@ import { createDataApp } from '../http/data-app.ts'
 import { listen, type Listener } from '../http/listener.ts'
 import { BodyBudget } from '../http/read-body.ts'
 import type { ReloadResult } from '../telemetry/instruments.ts'
+import { createAuth, issuerNames, type Auth } from './auth.ts'
+import { withAuthEvents } from './auth-events.ts'
 import { listenerLimits, peerRules, startAdmin } from './listeners.ts'
 import { assemble, type Parts, type SidecarOptions, type StartFailure } from './parts.ts'
 import { pathsOf, prefixesOf } from './paths.ts'
@@ -31,22 +33,26 @@ export interface Sidecar {
 }
 
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar | StartFailure> {
-  const parts = await assemble({ ...options, checksHealth: true })
-  if ('what' in parts) return parts
   const { config } = options
+  let current = config
+  const made = await assembleWithAuth(options, () => current)
+  if ('what' in made) return made
+  const { parts, auth } = made
   const identity = createIdentityReader()
   const dataAddress = addressOf(config.listen.data)
   const bodyBudget = new BodyBudget(sizeOf(config.limits.bodies))
-  const appFor = (current: Config): RequestListener =>
+  const appFor = (next: Config): RequestListener =>
     createDataApp({
       stages: parts.stages,
       peers: peerRules(config, dataAddress),
       bodyBytesMax: sizeOf(config.limits.body),
       bodyBudget,
+      authenticator: auth?.authenticator,
+      documentAt: auth?.documentAt,
       identify: ({ headers }) => identity(headers.authorization),
       newId: newSessionId,
-      paths: pathsOf(current),
-      prefixes: prefixesOf(current),
+      paths: pathsOf(next),
+      prefixes: prefixesOf(next),
     })
   // Routes change as a whole, so that no request sees a part of a configuration.
   let app = appFor(config)
@@ -54,10 +60,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     ...dataAddress,
     ...listenerLimits(config, parts),
   })
-  if ('kind' in data) return parts.fail('data', config.listen.data, data.code)
+  if ('kind' in data) {
+    auth?.close()
+    return parts.fail('data', config.listen.data, data.code)
+  }
   const admin = await startAdmin(options, parts)
   if (admin !== undefined && 'kind' in admin) {
     await data.destroy()
+    auth?.close()
     return parts.fail('admin', config.listen.admin, admin.code)
   }
   // Required upstreams are asked at once.
@@ -66,17 +76,50 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     log: options.log,
     apply: (next, change) => {
       const failure = parts.apply(next, change)
-      if (failure === undefined) app = appFor(next)
-      return failure
+      if (failure !== undefined) return failure
+      current = next
+      app = appFor(next)
+      return undefined
     },
     count: (result) => parts.telemetry.configReloaded(result),
   })
-  return { ...toSidecar(options, parts, data, admin), reload }
+  return { ...toSidecar(options, made, data, admin), reload }
+}
+
+interface Made {
+  readonly parts: Parts
+  /** Undefined when nobody is authenticated. */
+  readonly auth: Auth | undefined
+}
+
+async function assembleWithAuth(
+  options: SidecarOptions,
+  current: () => Config,
+): Promise<Made | StartFailure> {
+  const known: { auth?: Auth | undefined } = {}
+  const parts = await assemble({
+    ...options,
+    checksHealth: true,
+    auth: {
+      issuers: issuerNames(options.config),
+      keySets: () => known.auth?.keySets() ?? [],
+      cached: () => known.auth?.cached() ?? 0,
+    },
+  })
+  if ('what' in parts) return parts
+  const observer = withAuthEvents(parts.telemetry.auth, options.log)
+  const auth = createAuth({ ...options, current, observer })
+  if (auth !== undefined && 'what' in auth) {
+    await parts.close()
+    return auth
+  }
+  known.auth = auth
+  return { parts, auth }
 }
 
 function toSidecar(
   options: SidecarOptions,
-  parts: Parts,
+  { parts, auth }: Made,
   data: Listener,
   admin: Listener | undefined,
 ): Omit<Sidecar, 'reload'> {
@@ -94,6 +137,7 @@ function toSidecar(
     await inFlight.idle()
     clearTimeout(timer)
     await data.destroy()
+    auth?.close()
     await parts.close()
     await admin?.destroy()
     log.write('info', 'sidelight.sidecar.stopped', 'Stopped')

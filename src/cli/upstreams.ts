@@ -126,7 +126,11 @@ function httpParts(
   const http = new HttpTransport({
     name,
     url,
-    headers: { preserveHost: preserve, set: headers.current },
+    headers: {
+      preserveHost: preserve,
+      set: headers.current,
+      dropCredentials: config.auth.mode !== 'off',
+    },
     connectTimeoutMs: durationOf(upstream.connectTimeout),
     connectionsMax: upstream.connections,
     idleMs: durationOf(upstream.connectionIdle),

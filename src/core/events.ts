@@ -140,6 +140,39 @@ export const EVENTS = {
     description: 'A token names a role that the policy does not know. Written once for each name.',
     attributes: ['sidelight.policy.role'],
   },
+  'sidelight.auth.refused': {
+    levels: ['debug', 'warn'],
+    description:
+      'A request was refused for its credential: a warning, unless it had none at all. The upstream is the one that its path names.',
+    attributes: [UPSTREAM, 'sidelight.auth.refusal', 'sidelight.auth.issuer', 'client.address'],
+  },
+  'sidelight.auth.keys_read': {
+    levels: ['info'],
+    description: 'The keys of an issuer were read, for the first time or again after a failure.',
+    attributes: ['sidelight.auth.issuer', DETAIL],
+  },
+  'sidelight.auth.keys_unavailable': {
+    levels: ['warn'],
+    description:
+      'The keys of an issuer cannot be read. Those that are known stay in use for an hour after they were read.',
+    attributes: ['sidelight.auth.issuer', 'sidelight.auth.keys.outcome', DETAIL],
+  },
+  'sidelight.auth.insecure': {
+    levels: ['warn'],
+    description: 'The configuration accepts requests on weak evidence, or on none off loopback.',
+    attributes: [DETAIL],
+  },
+  'sidelight.auth.file_reloaded': {
+    levels: ['info'],
+    description: 'A file of authentication, such as the list of what is revoked, was read again.',
+    attributes: ['file.path'],
+  },
+  'sidelight.auth.file_unreadable': {
+    levels: ['warn'],
+    description:
+      'A file of authentication cannot be read, or is malformed; what it said last stays in use.',
+    attributes: ['file.path', DETAIL],
+  },
   'sidelight.process.ended': {
     levels: ['warn'],
     description: 'The process of a stdio server ended by itself. Lifetime in seconds.',

@@ -27,6 +27,8 @@ export type LimitName =
   | 'queue'
   /** Tools of an upstream that have a breaker of their own. */
   | 'tool_breakers'
+  /** Tokens that are being verified, or proofs that are remembered. */
+  | 'authentications'
   /** `limits.line`, of what a stdio server writes */
   | 'line'
   /** `limits.replayEvents` and `limits.replayBytes`: a client missed events that are gone */
@@ -70,6 +72,7 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'processes',
   'queue',
   'tool_breakers',
+  'authentications',
   'line',
   'replay',
   'captures',

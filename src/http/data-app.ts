@@ -4,13 +4,14 @@
  * Hono routes; everything after the route is the pipeline, on Node's raw request and response.
  */
 
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Endpoint } from '../core/exchange.ts'
 import { reject } from '../core/outcome.ts'
 import { refuseUnread } from '../pipeline/handle.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
+import { discardBody } from './read-body.ts'
 import {
   checkMethod,
   countUnread,
@@ -19,6 +20,7 @@ import {
   type ReceiveOptions,
   type Route,
 } from './receive.ts'
+import { serveResourceDocument, type DocumentAt } from './resource-document.ts'
 import { ServerClient } from './server-client.ts'
 
 export interface DataAppOptions extends ReceiveOptions {
@@ -27,6 +29,8 @@ export interface DataAppOptions extends ReceiveOptions {
   readonly paths: ReadonlyMap<string, Route>
   /** Beginnings of paths that go to an upstream unread; the longest that fits counts. */
   readonly prefixes: ReadonlyMap<string, Route>
+  /** Our own metadata as a protected resource; undefined when we protect nothing. */
+  readonly documentAt: DocumentAt | undefined
 }
 
 export function createDataApp(options: DataAppOptions): RequestListener {
@@ -57,10 +61,26 @@ export function createDataApp(options: DataAppOptions): RequestListener {
   })
   return (incoming, outgoing) => {
     const rejection = checkPeer(incoming, options.peers) ?? checkMethod(incoming)
-    if (rejection === undefined) return void listener(incoming, outgoing)
+    if (rejection === undefined) {
+      if (serveDocument(incoming, outgoing, options)) return
+      return void listener(incoming, outgoing)
+    }
     refuseUnread(unread(incoming, options), new ServerClient(outgoing), rejection, options.stages)
-    incoming.resume()
+    discardBody(incoming, options.bodyBytesMax)
   }
+}
+
+function serveDocument(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  options: DataAppOptions,
+): boolean {
+  const { documentAt, bodyBytesMax, stages } = options
+  if (documentAt === undefined) return false
+  if (!serveResourceDocument(incoming, outgoing, documentAt)) return false
+  stages.observer.exchangeEnded(unread(incoming, options), { kind: 'ok' })
+  discardBody(incoming, bodyBytesMax)
+  return true
 }
 
 /**
@@ -75,6 +95,8 @@ export function isPlainPath(target: string): boolean {
 }
 
 function describePaths(options: DataAppOptions): string {
+  // Strangers are not told what there is.
+  if (options.authenticator !== undefined) return 'There is no MCP endpoint at this path.\n'
   const shown = [...options.paths].filter(([, { endpoint }]) => CLIENTS_START_AT.has(endpoint))
   const paths = shown.map(([path]) => path)
   return `There is no MCP endpoint at this path. Endpoints: ${paths.join(', ')}\n`

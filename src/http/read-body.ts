@@ -122,3 +122,14 @@ export function readBody(
   incoming.on('error', () => finish({ kind: 'gone' }))
   incoming.on('close', () => finish({ kind: 'gone' }))
 }
+
+/** Lets the rest of a request come that nobody reads, so that its connection can be used again. */
+export function discardBody(incoming: IncomingMessage, bytesMax: number): void {
+  let bytes = 0
+  incoming.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > bytesMax) incoming.destroy()
+  })
+  incoming.on('error', () => {})
+  incoming.resume()
+}

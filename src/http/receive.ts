@@ -3,19 +3,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Authenticator, RequestFacts } from '../core/authentication.ts'
 import { headerOf, type Endpoint, type Exchange, type ExchangeKind } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
+import type { Principal } from '../core/principal.ts'
 import { handle, refuseUnread } from '../pipeline/handle.ts'
 import type { Stages } from '../pipeline/stages.ts'
-import { readBody, type BodyBudget, type BodyEnd } from './read-body.ts'
+import { authenticate } from './authenticate.ts'
+import { discardBody, readBody, type BodyBudget, type BodyEnd } from './read-body.ts'
 import { ServerClient } from './server-client.ts'
 
 export interface ReceiveOptions {
   readonly stages: Stages
   readonly bodyBytesMax: number
   readonly bodyBudget: BodyBudget
-  /** Who sends a request, as far as its head tells. */
+  /** Finds out who sends a request; undefined when nobody has to say. */
+  readonly authenticator: Authenticator | undefined
+  /** Whom a request claims to come from, as far as its head tells, when nobody is authenticated. */
   identify(incoming: IncomingMessage): string | undefined
   /** Makes session ids of at least 128 random bits. */
   newId(): string
@@ -55,8 +60,54 @@ export function receive(
   route: Route,
   options: ReceiveOptions,
 ): Response {
+  const { stages, authenticator, bodyBytesMax } = options
+  const arrived: Arrived = {
+    incoming,
+    outgoing,
+    route,
+    receivedAtMs: stages.clock.monotonicMs(),
+    principal: undefined,
+  }
+  if (authenticator === undefined) {
+    read(arrived, options)
+    return RESPONSE_ALREADY_SENT
+  }
+  const facts = factsOf(incoming, route)
+  authenticate(
+    {
+      incoming,
+      outgoing,
+      facts,
+      stages,
+      onPrincipal: (principal) => read({ ...arrived, principal }, options),
+      onEnd: (outcome) => {
+        const exchange = toExchange(arrived, EMPTY, options)
+        if (outcome.kind === 'cancelled') stages.observer.exchangeEnded(exchange, outcome)
+        else refuseUnread(exchange, new ServerClient(outgoing), outcome, stages)
+        discardBody(incoming, bodyBytesMax)
+      },
+      onPreflight: () => {
+        stages.observer.exchangeEnded(toExchange(arrived, EMPTY, options), { kind: 'ok' })
+        discardBody(incoming, bodyBytesMax)
+      },
+    },
+    authenticator,
+  )
+  return RESPONSE_ALREADY_SENT
+}
+
+/** A request, and what is known of it before its body. */
+interface Arrived {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  readonly route: Route
+  readonly receivedAtMs: number
+  readonly principal: Principal | undefined
+}
+
+function read(arrived: Arrived, options: ReceiveOptions): void {
+  const { incoming, outgoing, route } = arrived
   const { stages } = options
-  const receivedAtMs = stages.clock.monotonicMs()
   let finished = false
   // A shutdown waits for requests that are still coming in, but not for long.
   const reading = {
@@ -83,14 +134,13 @@ export function receive(
     (end) => {
       finished = true
       const body = end.kind === 'body' ? end.body : EMPTY
-      const exchange = toExchange(incoming, route, body, receivedAtMs, options)
+      const exchange = toExchange(arrived, body, options)
       if (end.kind === 'body') pass(exchange, outgoing, stages)
       else if (end.kind === 'gone') stages.observer.exchangeEnded(exchange, { kind: 'cancelled' })
       else refuseUnread(exchange, new ServerClient(outgoing), describe(end, options), stages)
       stages.inFlight.remove(reading)
     },
   )
-  return RESPONSE_ALREADY_SENT
 }
 
 function describe(
@@ -112,7 +162,9 @@ function describe(
 
 /** An exchange whose body is not read. */
 export function unread(incoming: IncomingMessage, options: ReceiveOptions): Exchange {
-  return toExchange(incoming, NOWHERE, EMPTY, options.stages.clock.monotonicMs(), options)
+  const receivedAtMs = options.stages.clock.monotonicMs()
+  const nobody = { route: NOWHERE, receivedAtMs, principal: undefined }
+  return toExchange({ incoming, ...nobody }, EMPTY, options)
 }
 
 /** Counts an exchange that is answered elsewhere. */
@@ -137,13 +189,25 @@ function pass(exchange: Exchange, outgoing: ServerResponse, stages: Stages): voi
 
 const NOWHERE: Route = { upstream: '', endpoint: 'mcp' }
 
+function factsOf(incoming: IncomingMessage, { upstream }: Route): RequestFacts {
+  const url = incoming.url ?? ''
+  return {
+    httpMethod: incoming.method ?? 'GET',
+    upstreamName: upstream,
+    path: pathOf(url),
+    query: queryOf(url),
+    rawHeaders: incoming.rawHeaders,
+    headers: incoming.headers,
+    clientAddress: incoming.socket.remoteAddress,
+  }
+}
+
 function toExchange(
-  incoming: IncomingMessage,
-  { upstream, endpoint }: Route,
+  { incoming, route, receivedAtMs, principal }: Omit<Arrived, 'outgoing'>,
   body: Buffer,
-  receivedAtMs: number,
   options: ReceiveOptions,
 ): Exchange {
+  const { upstream, endpoint } = route
   const httpMethod = incoming.method ?? 'GET'
   const url = incoming.url ?? ''
   const query = queryOf(url)
@@ -164,7 +228,8 @@ function toExchange(
     receivedAtMs,
     readAtMs: options.stages.clock.monotonicMs(),
     sessionId: sessionIdOf(incoming, endpoint, query, options),
-    ownerKey: options.identify(incoming),
+    ownerKey: options.authenticator === undefined ? options.identify(incoming) : principal?.key,
+    principal,
     calls: [],
     turnMs: 0,
     batch: false,

@@ -10,7 +10,7 @@
  *   protocol era take any JSON-RPC error as "legacy server", so it gets a 5xx status.
  */
 
-import type { Call, Exchange } from '../core/exchange.ts'
+import { headerOf, type Call, type Exchange } from '../core/exchange.ts'
 import type { Message } from '../core/message.ts'
 import type { Rejection, UpstreamFailed, UpstreamFailure } from '../core/outcome.ts'
 import type { RejectReason } from '../core/reject-reasons.ts'
@@ -98,7 +98,7 @@ export function answerRefusal(
     requests.length > 0 &&
     !requests.some((call) => call.message.method === 'server/discover')
   const body = bodyFor(exchange, requests, refusal, row, inBand)
-  return { status: inBand ? 200 : row.status, headers: headersFor(refusal), body }
+  return { status: inBand ? 200 : row.status, headers: headersFor(exchange, refusal), body }
 }
 
 function rowOf(outcome: Rejection | UpstreamFailed): RefusalRow {
@@ -144,19 +144,32 @@ function bodyFor(
   return exchange.batch ? `[${answers.join(',')}]` : (answers[0] ?? '')
 }
 
-function headersFor(refusal: Refusal): string[] {
+function headersFor(exchange: Exchange, refusal: Refusal): string[] {
   const headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-store']
   const { outcome } = refusal
   if (outcome.kind === 'rejected' && outcome.reason === 'method_not_allowed') {
     headers.push('Allow', 'POST')
   }
-  if (outcome.kind === 'rejected') {
-    for (const challenge of outcome.challenges ?? []) headers.push('WWW-Authenticate', challenge)
+  if (outcome.kind === 'rejected' && outcome.challenges !== undefined) {
+    pushChallenges(headers, exchange, outcome.challenges)
   }
   if (refusal.retryAfterMs !== undefined) {
     headers.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))))
   }
   return headers
+}
+
+/** A client in a browser, from an origin that is allowed, has to be able to read them. */
+function pushChallenges(
+  headers: string[],
+  exchange: Exchange,
+  challenges: readonly string[],
+): void {
+  for (const challenge of challenges) headers.push('WWW-Authenticate', challenge)
+  const origin = headerOf(exchange.headers, 'origin')
+  if (origin === undefined) return
+  headers.push('Access-Control-Allow-Origin', origin, 'Vary', 'Origin')
+  headers.push('Access-Control-Expose-Headers', 'WWW-Authenticate')
 }
 
 function rpcError(id: string, code: number, refusal: Refusal): string {

@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto'
 import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/outcome.ts'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap } from '../core/bounded-map.ts'
 
 /** Calls are compared with those of so long ago at most. */
 export const REPEAT_WINDOW_MS = 5 * 60_000

@@ -3,6 +3,7 @@
  * are ours, the others OpenTelemetry's (semantic conventions for MCP, development status).
  */
 
+import { AUTH_ATTR, AUTH_METRICS } from './auth-names.ts'
 import { MCP_DURATION_BUCKETS, OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
 import { CONFIG_METRICS, RELOAD_OUTCOME } from './config-names.ts'
 import { RESILIENCE_ATTR, resilienceMetrics } from './resilience-names.ts'
@@ -59,6 +60,7 @@ export const ATTR = {
   ...POOL_ATTR,
   ...RESILIENCE_ATTR,
   ...POLICY_ATTR,
+  ...AUTH_ATTR,
   version: 'sidelight.version',
   reloadOutcome: RELOAD_OUTCOME,
   heapSpace: HEAP_SPACE,
@@ -275,6 +277,7 @@ export const METRICS = {
     attributes: [ATTR.signal, ATTR.dropReason],
   },
   ...CONFIG_METRICS,
+  ...AUTH_METRICS,
   ...resilienceMetrics(ATTR, MCP_DURATION_BUCKETS),
   buildInfo: {
     name: 'sidelight.build.info',

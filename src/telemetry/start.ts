@@ -14,12 +14,14 @@ import {
   type Resource,
 } from '@opentelemetry/resources'
 import { RandomIdGenerator } from '@opentelemetry/sdk-trace'
+import type { AuthObserver } from '../core/authentication.ts'
 import type { ResilienceObserver, ResilienceView } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
 import type { SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { PoolObserver, PoolView } from '../core/pool.ts'
+import { AuthMetrics, type AuthSources } from './auth-metrics.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { createCapture, type CaptureEntry } from './capture.ts'
 import { CallTelemetry } from './call-telemetry.ts'
@@ -72,6 +74,7 @@ export interface TelemetryOptions {
   readonly health: InstrumentSources['health']
   readonly resilience: () => readonly ResilienceView[]
   readonly pools: () => readonly PoolView[]
+  readonly auth: AuthSources
   readonly isLongLived: (method: string) => boolean
   /** The pin files, by upstream. */
   readonly pins: ReadonlyMap<string, PinSource>
@@ -89,6 +92,8 @@ export interface Telemetry {
   readonly resilience: ResilienceObserver
   /** Counts what happens in pools of connections and processes. */
   readonly pools: PoolObserver
+  /** Counts what authentication finds. */
+  readonly auth: AuthObserver
   /** All metrics as text, in slices, so that calls get their turn between two of them. */
   renderMetrics(format: MetricsFormat): Iterable<string>
   /** Names that a newer configuration brought; those that went stay known, for their last records. */
@@ -109,8 +114,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const agreed = new AgreedRevisions()
   const epoch = new Epoch(clock)
   const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
-  const resilience = createResilience(options, instruments)
-  const pools = new PoolMetrics(options.pools, instruments.settings)
+  const { resilience, pools, auth } = createCounters(options, upstreams, instruments)
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   const tools = createToolWatch(options, { upstreams, instruments, guard })
   if (!settings.disabled) reportComplaints(log, clock)
@@ -125,7 +129,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   if (logs !== undefined) log.attach(logs.sink)
   const metrics = startMetricOutput({
     settings,
-    families: [...instruments.families, ...resilience.families, ...pools.families],
+    families: [instruments, resilience, pools, auth].flatMap(({ families }) => families),
     resource,
     version,
     clock,
@@ -153,6 +157,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     health: instruments,
     resilience,
     pools,
+    auth,
     catalogue: tools.catalogue,
     renderMetrics: (format) => metrics.render(format),
     addUpstreams: (names, programs) => {
@@ -212,6 +217,23 @@ function createInstruments(
   )
   for (const name of upstreams) instruments.expectUpstream(name, options.programs.has(name))
   return instruments
+}
+
+function createCounters(
+  options: TelemetryOptions,
+  upstreams: ReadonlySet<string>,
+  instruments: Instruments,
+): {
+  readonly resilience: ResilienceMetrics
+  readonly pools: PoolMetrics
+  readonly auth: AuthMetrics
+} {
+  const { settings } = instruments
+  return {
+    resilience: createResilience(options, instruments),
+    pools: new PoolMetrics(options.pools, settings),
+    auth: new AuthMetrics(options.auth, upstreams, settings),
+  }
 }
 
 function createResilience(options: TelemetryOptions, instruments: Instruments): ResilienceMetrics {

@@ -1,7 +1,7 @@
 /** What one upstream's lists of tools have said, page by page and audience by audience. */
 
 import { hash } from 'node:crypto'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap } from '../core/bounded-map.ts'
 import { Audience, type Drift, type ListedTool } from './catalogue-drift.ts'
 import type { Pins } from './pins.ts'
 import { readToolPage, TOOLS_MAX, type ListPage, type ToolDefinition } from './tool-list.ts'

@@ -31,6 +31,9 @@ const CONNECTION = 'connection'
 const TRACE_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate'])
 const BAGGAGE = 'baggage'
 
+/** What shows who a client is. */
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'dpop', 'cookie'])
+
 /** Spellings seen before, so that names are lower-cased once and not per request. */
 const SPELLINGS_MAX = 512
 
@@ -52,6 +55,11 @@ export interface RequestHeaderRules {
   readonly preserveHost: boolean
   /** Set by the operator, in place of the client's; by lower-case name. */
   readonly set: ReadonlyMap<string, { readonly name: string; readonly value: string }>
+  /**
+   * The client's credentials are for us and go no further (MCP "Access Token Privilege Restriction");
+   * the upstream sees the operator's alone.
+   */
+  readonly dropCredentials: boolean
 }
 
 export function requestHeaders(
@@ -82,6 +90,7 @@ function isOurs(
   injection: Injection | undefined,
 ): boolean {
   if (REQUEST_ONLY.has(lower)) return lower !== 'host' || !rules.preserveHost
+  if (rules.dropCredentials && CREDENTIALS.has(lower)) return true
   if (injection === undefined) return false
   if (lower === BAGGAGE) return injection.headerBaggage !== undefined
   return injection.traceparent !== '' && TRACE_HEADERS.has(lower)

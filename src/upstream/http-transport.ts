@@ -13,7 +13,12 @@ import type { PoolName, PoolObserver, PoolRecorder, PoolState } from '../core/po
 import { HeaderNames, requestHeaders, type RequestHeaderRules } from './forward-headers.ts'
 import { HttpFlight, type FlightParts } from './http-flight.ts'
 import { HttpPool } from './http-pool.ts'
-import { METADATA_PREFIX, MetadataSink, rewriteChallenge } from './resource-metadata.ts'
+import {
+  METADATA_PREFIX,
+  MetadataSink,
+  rewriteChallenge,
+  withoutChallenges,
+} from './resource-metadata.ts'
 import { Turnstile } from './turnstile.ts'
 import type { Flight, Outbound, ReplySink, Transport } from './transport.ts'
 import { withoutEncoding } from './without-encoding.ts'
@@ -171,6 +176,8 @@ export class HttpTransport implements Transport {
   /** A challenge of an upstream that clients reach under our address has to name our metadata. */
   #rewriteHead(exchange: Exchange, headers: string[]): string[] {
     const { publicOriginOf, url } = this.#options
+    // The upstream speaks of the operator's credential, which no client can mend.
+    if (this.#rules.dropCredentials) return withoutChallenges(headers)
     if (publicOriginOf === undefined || exchange.endpoint !== 'mcp') return headers
     const metadataUrl = publicOriginOf(exchange) + METADATA_PREFIX + exchange.path
     return rewriteChallenge(headers, metadataUrl, (original) => {

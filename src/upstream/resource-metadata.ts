@@ -41,6 +41,14 @@ export function rewriteChallenge(
   })
 }
 
+/** Headers of a 401 or 403 without what it asks for. */
+export function withoutChallenges(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, index) => {
+    const name = rawHeaders[index - (index % 2)] ?? ''
+    return name.toLowerCase() !== 'www-authenticate'
+  })
+}
+
 /**
  * Whether metadata speaks of this upstream: its own URL, or one that it lies under. Anything else goes
  * on unchanged, so that clients still see that it does not match (RFC 9728 §3.3).

@@ -251,6 +251,7 @@ describe('The limits', () => {
       'processes',
       'queue',
       'tool_breakers',
+      'authentications',
       'line',
       'replay',
       'captures',

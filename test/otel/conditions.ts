@@ -99,6 +99,10 @@ export const CONDITIONS: Readonly<Record<string, (carrier: Carrier) => Wanted>> 
   },
   'sidelight.policy.role': () => 'free',
   'sidelight.policy.rule': () => 'free',
+  'sidelight.auth.refusal': ({ values }) =>
+    values['sidelight.auth.outcome'] === undefined
+      ? 'free'
+      : iff(values['sidelight.auth.outcome'] !== 'authenticated'),
   'sidelight.outcome.reason': ({ values }) =>
     values['sidelight.outcome'] === undefined
       ? 'free'

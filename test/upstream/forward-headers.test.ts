@@ -9,7 +9,7 @@ import {
 } from '../../src/upstream/forward-headers.ts'
 
 const names = new HeaderNames()
-const PLAIN: RequestHeaderRules = { preserveHost: false, set: new Map() }
+const PLAIN: RequestHeaderRules = { preserveHost: false, dropCredentials: false, set: new Map() }
 
 const request = (raw: readonly string[], rules = PLAIN, injection?: Injection): string[] =>
   requestHeaders(raw, rules, injection, names)
@@ -18,6 +18,7 @@ const response = (...raw: string[]): string[] => responseHeaders(raw, names)
 
 const setting = (name: string, value: string): RequestHeaderRules => ({
   preserveHost: false,
+  dropCredentials: false,
   set: new Map([[name.toLowerCase(), { name, value }]]),
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { BoundedMap } from '../../src/telemetry/bounded-map.ts'
+import { BoundedMap } from '../../src/core/bounded-map.ts'
 
 const MAX = 4
 

@@ -1,0 +1,190 @@
+/**
+ * Authenticates requests by their tokens.
+ *
+ * A token that was verified before is known by its digest and costs a look-up; all else waits for
+ * keys and signatures. Every way out that is no principal is a refusal, and nothing of a token that
+ * failed is used.
+ */
+
+import { hash } from 'node:crypto'
+import type {
+  Authenticated,
+  Authenticator,
+  AuthObserver,
+  AuthRefusal,
+  PendingAuthentication,
+  RequestFacts,
+} from '../core/authentication.ts'
+import { BoundedMap } from '../core/bounded-map.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Rejection } from '../core/outcome.ts'
+import type { Challenger } from './challenge.ts'
+import { readCredential, type Credential } from './credential.ts'
+import type { ProofChecker } from './proof.ts'
+import type { Refused, TokenVerifier, Verified } from './token-verifier.ts'
+
+export interface TokenAuthenticatorOptions {
+  readonly clock: Clock
+  readonly verifier: TokenVerifier
+  readonly proofs: ProofChecker
+  readonly challenger: Challenger
+  readonly observer: AuthObserver
+  readonly tokenBytesMax: number
+  readonly toleranceMs: number
+  readonly cache: { readonly max: number; readonly ttlMs: number }
+  /** Most tokens that are verified at a time. */
+  readonly pendingMax: number
+  /** Changes when something is revoked: what was verified before is verified again. */
+  readonly revocationVersion: () => number
+}
+
+interface Entry {
+  readonly verified: Verified
+  readonly result: Authenticated
+  readonly revocationVersion: number
+  /** Monotonic. */
+  readonly untilMs: number
+  /** On the clock on the wall. */
+  readonly expiresAtMs: number
+}
+
+export class TokenAuthenticator implements Authenticator {
+  readonly #options: TokenAuthenticatorOptions
+  readonly #known: BoundedMap<Entry>
+  /** Tokens that are being verified, by digest: many calls with a new token verify it once. */
+  readonly #verifying = new Map<string, Promise<Entry | Refused>>()
+
+  constructor(options: TokenAuthenticatorOptions) {
+    this.#options = options
+    this.#known = new BoundedMap(options.cache.max)
+  }
+
+  /** How many tokens are known. */
+  get cached(): number {
+    return this.#known.size
+  }
+
+  authenticate(request: RequestFacts): Authenticated | Rejection | PendingAuthentication {
+    const credential = readCredential(request, this.#options.tokenBytesMax)
+    if (credential.kind === 'none') return this.#refuse(request, credential.why)
+    const digest = hash('sha256', credential.token, 'base64')
+    const entry = this.#find(digest)
+    if (entry !== undefined && !needsProof(entry.verified, credential)) {
+      this.#options.observer.authenticated(request, entry.result.principal, true)
+      return entry.result
+    }
+    if (entry === undefined && !this.#verifying.has(digest) && this.#isBusy()) {
+      return this.#refuse(request, 'busy')
+    }
+    return this.#pending(request, credential, digest, entry)
+  }
+
+  #isBusy(): boolean {
+    return this.#verifying.size >= this.#options.pendingMax
+  }
+
+  #find(digest: string): Entry | undefined {
+    const entry = this.#known.get(digest)
+    if (entry === undefined) return undefined
+    const { clock, revocationVersion } = this.#options
+    const { rules, keyVersion } = entry.verified
+    const holds =
+      clock.monotonicMs() < entry.untilMs &&
+      clock.wallMs() < entry.expiresAtMs &&
+      rules.keys.version === keyVersion &&
+      rules.keys.usable &&
+      revocationVersion() === entry.revocationVersion
+    if (holds) return entry
+    this.#known.delete(digest)
+    return undefined
+  }
+
+  #pending(
+    request: RequestFacts,
+    credential: Credential,
+    digest: string,
+    entry: Entry | undefined,
+  ): PendingAuthentication {
+    let left = false
+    const find = async (): Promise<Authenticated | Rejection> => {
+      const verified = entry ?? (await this.#verify(credential.token, digest))
+      if ('kind' in verified) return this.#refuse(request, verified.why, verified)
+      return this.#prove(request, credential, verified, entry !== undefined)
+    }
+    const tell = async (done: (result: Authenticated | Rejection) => void): Promise<void> => {
+      const result = await find()
+      if (!left) done(result)
+    }
+    return {
+      kind: 'pending',
+      start: (done) => void tell(done),
+      leave: () => {
+        left = true
+      },
+    }
+  }
+
+  #verify(token: string, digest: string): Promise<Entry | Refused> {
+    const underWay = this.#verifying.get(digest)
+    if (underWay !== undefined) return underWay
+    // Read before: what is revoked while the token is verified must not be missed.
+    const revocationVersion = this.#options.revocationVersion()
+    const verifying = this.#options.verifier
+      .verify(token)
+      .then((result) =>
+        result.kind === 'refused' ? result : this.#remember(digest, result, revocationVersion),
+      )
+      .finally(() => this.#verifying.delete(digest))
+    this.#verifying.set(digest, verifying)
+    return verifying
+  }
+
+  #remember(digest: string, verified: Verified, revocationVersion: number): Entry {
+    const { clock, cache, toleranceMs } = this.#options
+    const { principal, rules } = verified
+    const ttlMs = Math.min(cache.ttlMs, rules.introspection?.ttlMs ?? Infinity)
+    const entry: Entry = {
+      verified,
+      result: { kind: 'authenticated', principal },
+      revocationVersion,
+      untilMs: clock.monotonicMs() + ttlMs,
+      expiresAtMs: principal.expiresAtMs + toleranceMs,
+    }
+    this.#known.set(digest, entry)
+    return entry
+  }
+
+  async #prove(
+    request: RequestFacts,
+    credential: Credential,
+    { verified, result }: Entry,
+    cached: boolean,
+  ): Promise<Authenticated | Rejection> {
+    const { issuer } = verified.rules
+    if (needsProof(verified, credential)) {
+      const { keyThumbprint } = verified
+      // A bound token without the scheme of bound tokens is one that somebody else may have found.
+      const proof =
+        keyThumbprint === undefined || credential.scheme !== 'dpop'
+          ? 'bad'
+          : await this.#options.proofs.check(request, credential.token, keyThumbprint)
+      if (proof === 'bad') return this.#refuse(request, 'proof', { issuer })
+      if (proof === 'busy') return this.#refuse(request, 'busy', { issuer })
+    }
+    this.#options.observer.authenticated(request, result.principal, cached)
+    return result
+  }
+
+  #refuse(
+    request: RequestFacts,
+    why: AuthRefusal,
+    about?: { readonly issuer?: string; readonly retryAfterMs?: number },
+  ): Rejection {
+    this.#options.observer.refused(request, why, about?.issuer)
+    return this.#options.challenger.reject(request, why, about?.retryAfterMs)
+  }
+}
+
+function needsProof({ keyThumbprint, rules }: Verified, { scheme }: Credential): boolean {
+  return keyThumbprint !== undefined || rules.requireProof || scheme === 'dpop'
+}
