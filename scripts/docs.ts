@@ -4,7 +4,7 @@
  * stale, so that the documentation cannot drift from the code.
  */
 
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { COMMAND_NAMES } from '../src/cli/commands.ts'
 import { helpText } from '../src/cli/flags.ts'
@@ -16,6 +16,8 @@ import {
   REJECTION_TABLE,
   type RefusalRow,
 } from '../src/pipeline/refuse.ts'
+import { openApiDocument } from '../src/http/api/openapi.ts'
+import { API_ROUTES } from '../src/http/api/routes.ts'
 import { code, table } from './markdown.ts'
 import {
   attributesPart,
@@ -38,7 +40,11 @@ const PARTS: Readonly<Record<string, () => string>> = {
   sources: sourcesPart,
   numbers: numbersPart,
   faults: faultsPart,
+  api: apiPart,
 }
+
+/** The API's description, for those who generate clients. */
+const OPENAPI_FILE = 'docs/openapi.json'
 
 /** Each Markdown file with its generated parts made anew. */
 export function renderDocs(): ReadonlyMap<
@@ -58,6 +64,11 @@ export function renderDocs(): ReadonlyMap<
     )
     rendered.set(file, { before, after })
   }
+  const before = existsSync(OPENAPI_FILE) ? readFileSync(OPENAPI_FILE, 'utf8') : ''
+  rendered.set(OPENAPI_FILE, {
+    before,
+    after: `${JSON.stringify(openApiDocument(), null, 2)}\n`,
+  })
   return rendered
 }
 
@@ -257,6 +268,23 @@ const FAULTS_RESULT = 'bench/results/2026-11-26-faults.json'
 function faultsPart(): string {
   const { lead, head, rows } = readFaultTable(FAULTS_RESULT)
   return [lead, '', table(head, rows)].join('\n')
+}
+
+function apiPart(): string {
+  const rows = API_ROUTES.map(({ method, path, permission, query, summary }) => [
+    code(`${method.toUpperCase()} /api/v1${path}`),
+    Object.keys(query.shape).map(code).join(', '),
+    permission,
+    summary,
+  ])
+  rows.push([
+    code('GET /api/v1/events'),
+    code('window'),
+    'read',
+    'What changes, as server-sent events.',
+  ])
+  rows.push([code('GET /api/v1/openapi.json'), '', 'none', 'This API in OpenAPI 3.1.'])
+  return table(['Operation', 'Query', 'Permission', 'What it does'], rows)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upstream: ['core', 'mcp', 'resilience'],
   pipeline: ['core'],
   http: ['core', 'pipeline'],
+  ui: [],
   stdio: ['core', 'mcp', 'pipeline'],
   cli: [
     'core',
@@ -34,11 +35,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'pipeline',
     'http',
     'stdio',
+    'ui',
   ],
 }
 
 const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {
   pipeline: ['resilience', 'upstream'],
+  http: ['insight'],
 }
 
 /** npm package → the layers that may know it. */
@@ -47,7 +50,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['http'],
   jose: ['auth'],
   undici: ['upstream'],
-  zod: ['config'],
+  zod: ['config', 'http'],
   yaml: ['config'],
   '@datadog/sketches-js': ['insight'],
   '@opentelemetry': ['telemetry'],
@@ -64,7 +67,9 @@ interface Import {
 }
 
 function importsOf(file: string): readonly Import[] {
-  const source = readFileSync(file, 'utf8')
+  // Types in comments of JavaScript are read by the compiler alone.
+  const text = readFileSync(file, 'utf8')
+  const source = file.endsWith('.js') ? text.replaceAll(/\/\*[\s\S]*?\*\//g, '') : text
   const statements = source.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'/gm)
   const found = [...statements].map(([, type, target = '']) => ({
     target,
@@ -81,6 +86,12 @@ function packageOf(target: string): string {
   const [first = '', second = ''] = target.split('/')
   if (!first.startsWith('@')) return first
   return first in PACKAGES ? first : `${first}/${second}`
+}
+
+/** What the page may load: its own files, and the libraries as the sidecar serves them. */
+function pageViolation(file: string, { target }: Import): string | undefined {
+  const allowed = /^(\.\/[\w-]+\.js|\/ui\/lib\/[\w/-]+\.js)$/.test(target)
+  return allowed ? undefined : `${file}: the page may not import ${target}`
 }
 
 function violation(file: string, { target, typeOnly }: Import): string | undefined {
@@ -100,13 +111,24 @@ function violation(file: string, { target, typeOnly }: Import): string | undefin
   return allowed.includes(to) ? undefined : `${file}: ${layer} may not import ${to} (${target})`
 }
 
-const files = globSync('src/**/*.ts').filter((file) => !ROOT.has(file))
+const files = globSync('src/**/*.ts', { exclude: ['src/ui/page/**'] }).filter(
+  (file) => !ROOT.has(file),
+)
 
 describe('architecture', () => {
   it('imports follow the table', () => {
     assert.ok(files.length > 30, 'the sources were found')
     const violations = files.flatMap((file) =>
       importsOf(file).flatMap((one) => violation(file, one) ?? []),
+    )
+    assert.deepEqual(violations, [])
+  })
+
+  it('the page imports nothing but its own files and the libraries that are served with it', () => {
+    const pages = globSync('src/ui/page/*.js')
+    assert.ok(pages.length > 10, 'the files of the page were found')
+    const violations = pages.flatMap((file) =>
+      importsOf(file).flatMap((one) => pageViolation(file, one) ?? []),
     )
     assert.deepEqual(violations, [])
   })

@@ -3,6 +3,8 @@
 import type { OverrideMode } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
+import type { BreakerApiView, GuardView } from '../http/api/upstream-schema.ts'
+import type { Shown } from '../http/api/views.ts'
 import type { BreakerAction, BreakerAdmin, BreakerOrder } from '../http/breaker-routes.ts'
 import type { BreakerView } from '../resilience/breaker-state.ts'
 import type { UpstreamGuard } from '../resilience/upstream-guard.ts'
@@ -51,11 +53,11 @@ function carryOut(guard: UpstreamGuard, order: BreakerOrder, nowMs: number): boo
   return guard.force(tool, { mode: MODES[action], reason, actor, untilMs: nowMs + ttlMs })
 }
 
-function describeGuard(guard: UpstreamGuard, clock: Clock): object {
+function describeGuard(guard: UpstreamGuard, clock: Clock): Shown<GuardView> {
   const nowMs = clock.monotonicMs()
   const { throttled, queued, active, limit, retriesLeft } = guard.view()
   const secondsTo = (atMs: number): number => Math.round(atMs - nowMs) / 1_000
-  const describe = (view: BreakerView): object => ({
+  const describe = (view: BreakerView): Shown<BreakerApiView> => ({
     state: view.state,
     sinceSeconds: -secondsTo(view.sinceMs),
     ...(view.openUntilMs === undefined ? {} : { openForSeconds: secondsTo(view.openUntilMs) }),

@@ -28,6 +28,7 @@ export async function startAdmin(
     renderMetrics: (format) => parts.telemetry.renderMetrics(format),
     onLimit: (limit) => parts.stages.observer.limitHit(limit),
     breakers: parts.breakers,
+    api: undefined,
   })
   return listen(app, { ...address, ...listenerLimits(config, parts) })
 }

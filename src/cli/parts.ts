@@ -74,6 +74,8 @@ export interface Parts {
   /** Undefined when nobody's health is checked. */
   readonly prober: Prober | undefined
   readonly breakers: BreakerAdmin
+  /** The configuration in force. */
+  config(): Config
   draining(): boolean
   startDraining(): void
   /** Follows a newer configuration; nothing has changed when it fails. */
@@ -257,6 +259,7 @@ function toParts(made: Made): Parts {
     stages,
     telemetry,
     prober,
+    config: () => config,
     breakers: createBreakerAdmin(() => registry.guards(), clock, log),
     draining: () => draining,
     startDraining: () => {

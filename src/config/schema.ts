@@ -10,6 +10,7 @@ import { about, address, count, descriptions, duration, size, text, wait } from 
 import { UPSTREAM_NAME } from './names.ts'
 import { policy } from './policy-schema.ts'
 import { telemetry } from './telemetry-schema.ts'
+import { ui } from './ui-schema.ts'
 import { isUpstreamUrl, upstream } from './upstream-schema.ts'
 
 function isOrigin(value: string): boolean {
@@ -136,6 +137,7 @@ export const configSchema = z.strictObject({
     z.prefault(telemetry, {}),
     'What is read of and written into messages, and what is kept; export is set by OTEL_* variables.',
   ),
+  ui: about(z.prefault(ui, {}), 'The status page on the admin listener.'),
   shutdown: about(z.prefault(shutdown, {}), 'How it ends.'),
   log: about(z.prefault(log, {}), 'The log, on standard error.'),
 })

@@ -57,6 +57,8 @@ export type LimitName =
   | 'audit_queue'
   /** Readings of `/metrics` at once, or the time that one may take. */
   | 'scrapes'
+  /** Followers of the admin plane's events at once. */
+  | 'subscribers'
 
 export const LIMIT_NAMES: readonly LimitName[] = [
   'body',
@@ -87,4 +89,5 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'metric_exemplars',
   'audit_queue',
   'scrapes',
+  'subscribers',
 ]

@@ -1,12 +1,15 @@
-/** The admin plane: health and metrics, on a listener of its own. */
+/** The admin plane: health, metrics, the API and the status page, on a listener of its own. */
 
 import type { RequestListener } from 'node:http'
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
+import type { AdminEnv } from './admin-gate.ts'
+import { addApi, type ApiOptions } from './api/api-app.ts'
 import { addBreakerRoutes, type BreakerAdmin } from './breaker-routes.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
 import { MetricsEndpoint, type MetricsEndpointOptions } from './metrics-endpoint.ts'
+import { addStatusPage, type PageFiles } from './status-page.ts'
 
 /** Whether calls are accepted, and what is known of those that they go to. */
 export interface Readiness {
@@ -26,6 +29,8 @@ export interface AdminAppOptions extends MetricsEndpointOptions {
   readiness(): Readiness
   readonly breakers: BreakerAdmin
   readonly catalogue: CatalogueViews
+  /** Undefined where nothing keeps statistics. */
+  readonly api: (Pick<ApiOptions, 'views' | 'clock'> & { readonly page: PageFiles }) | undefined
 }
 
 /** The tools of upstreams as JSON values: names, digests and sizes, no texts. */
@@ -39,8 +44,10 @@ export interface CatalogueViews {
 }
 
 const INDEX = `Sidelight admin
-/healthz  200 while the process lives
-/readyz   200 while calls are accepted, 503 otherwise; the health of upstreams
+/         the status page, in a browser
+/api/v1   all of it as JSON; /api/v1/openapi.json describes it
+/livez    200 while the process lives, as /healthz
+/readyz   200 while calls are accepted, 503 otherwise; ?verbose for people
 /metrics  metrics for Prometheus, or in OpenMetrics if asked
 /breakers circuit breakers; POST /breakers/<upstream> orders one by hand
 /catalogue             the tools of every upstream: digests and sizes
@@ -48,12 +55,16 @@ const INDEX = `Sidelight admin
 `
 
 export function createAdminApp(options: AdminAppOptions): RequestListener {
-  const app = new Hono<{ Bindings: HttpBindings }>()
+  const app = new Hono<AdminEnv>()
   const metrics = new MetricsEndpoint(options)
-  app.get('/', (c) => c.text(INDEX))
+  if (options.api === undefined) app.get('/', (c) => c.text(INDEX))
+  else addStatusPage(app, options.api.page, INDEX)
+  app.get('/livez', (c) => c.json({ status: 'ok' }))
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', (c) => {
-    const { status, upstreams } = options.readiness()
+    const readiness = options.readiness()
+    if (c.req.query('verbose') !== undefined) return verbose(c, readiness)
+    const { status, upstreams } = readiness
     const known = upstreams.map(({ upstream, up, errorType, required }) => ({
       name: upstream,
       up: up ?? null,
@@ -80,6 +91,14 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     breakers: options.breakers,
     takesOrders: options.peers.loopback,
   })
+  if (options.api !== undefined) {
+    addApi(app, {
+      ...options.api,
+      gate: undefined,
+      takesOrders: options.peers.loopback,
+      onLimit: (limit) => options.onLimit(limit),
+    })
+  }
   app.notFound((c) => c.text(INDEX, 404))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   return (incoming, outgoing) => {
@@ -88,4 +107,17 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     outgoing.writeHead(403, { 'Content-Type': 'application/json', Connection: 'close' })
     outgoing.end(`${JSON.stringify({ error: rejection.reason, message: rejection.message })}\n`)
   }
+}
+
+/** Line by line for people, as Kubernetes writes it. */
+function verbose(c: Context<AdminEnv>, { status, upstreams }: Readiness): Response {
+  const lines = upstreams.map(({ upstream, up, errorType, required }) => {
+    const state =
+      up === undefined ? 'not checked yet' : up ? 'ok' : `down: ${errorType ?? 'unknown'}`
+    const mark = up === true ? '[+]' : required ? '[-]' : '[ ]'
+    return `${mark}upstream ${upstream} ${state}${required ? ' (required)' : ''}\n`
+  })
+  const draining = status === 'draining' ? '[-]calls are not accepted any more\n' : '[+]calls ok\n'
+  const result = status === 'ready' ? 'readyz check passed\n' : 'readyz check failed\n'
+  return c.text(draining + lines.join('') + result, status === 'ready' ? 200 : 503)
 }

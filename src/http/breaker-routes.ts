@@ -1,7 +1,9 @@
 /** The admin plane's view of circuit breakers, and orders to them by hand. */
 
-import type { HttpBindings } from '@hono/node-server'
 import type { Context, Hono } from 'hono'
+import type { AdminEnv } from './admin-gate.ts'
+import type { GuardView } from './api/upstream-schema.ts'
+import type { Shown } from './api/views.ts'
 
 export type BreakerAction = 'force-open' | 'force-closed' | 'metrics-only' | 'reset'
 
@@ -20,8 +22,8 @@ export interface BreakerOrder {
 
 /** Who keeps the breakers. Values of `list` and `get` are sent as JSON. */
 export interface BreakerAdmin {
-  list(): readonly object[]
-  get(upstream: string): object | undefined
+  list(): readonly Shown<GuardView>[]
+  get(upstream: string): Shown<GuardView> | undefined
   order(upstream: string, order: BreakerOrder): 'done' | 'unknown_upstream' | 'no_breaker'
 }
 
@@ -36,7 +38,7 @@ const TEXT_CHARS_MAX = 200
 const TTL_SECONDS_MAX = 86_400
 
 export function addBreakerRoutes(
-  app: Hono<{ Bindings: HttpBindings }>,
+  app: Hono<AdminEnv>,
   { breakers, takesOrders }: BreakerRoutesOptions,
 ): void {
   app.get('/breakers', (c) => c.json({ breakers: breakers.list() }))

@@ -277,10 +277,7 @@ export interface Insight {
     readonly upstream?: string | undefined
   }): readonly ToolStats[]
   tool(upstream: string, tool: string): ToolDetail | undefined
-  /**
-   * Oldest first: 60 points of 5 s, 60 of a minute, or 48 of half an hour. All upstreams together when
-   * none is named; undefined for one that does not exist.
-   */
+  /** Oldest first: 60 points of 5 s or a minute, 48 of half an hour; of all together when none is named. */
   timeline(
     upstream: string | undefined,
     span: '5m' | '1h' | '24h',

@@ -8,6 +8,7 @@ import type { LimitName } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Answered } from '../core/observer.ts'
 import { DRIFT_KINDS, type Drift } from './catalogue-drift.ts'
+import type { CatalogueView } from './catalogue-view.ts'
 import { isPlain, type LabelGuard } from './label-guard.ts'
 import { OTHER } from './names.ts'
 import { readPinFile, versionOf } from './pin-file.ts'
@@ -36,6 +37,8 @@ export interface CatalogueOptions {
   readonly pins: ReadonlyMap<string, PinSource>
   readonly guard: LabelGuard
   readonly drifts: CounterFamily
+  /** Told of every drift; `pinned` when it differs from its pin. */
+  readonly onDrift: (upstream: string, drift: Drift, pinned: boolean) => void
   readonly log: Log
   readonly limitHit: (limit: LimitName) => void
 }
@@ -157,7 +160,7 @@ export class Catalogue {
   }
 
   /** The catalogue of one upstream as JSON, without texts; undefined for one that does not exist. */
-  view(name: string): object | undefined {
+  view(name: string): CatalogueView | undefined {
     const upstream = this.#upstreams.get(name)
     if (upstream === undefined) return undefined
     const { whole, pins } = upstream
@@ -178,8 +181,8 @@ export class Catalogue {
     }
   }
 
-  views(): readonly object[] {
-    return [...this.#upstreams.keys()].map((name) => this.view(name) ?? {})
+  views(): readonly CatalogueView[] {
+    return [...this.#upstreams.keys()].flatMap((name) => this.view(name) ?? [])
   }
 
   /** A pin file that accepts every definition that is shown now. */
@@ -206,7 +209,9 @@ export class Catalogue {
     const pinned = new Set(unpinned.map(({ kind, tool }) => `${kind} ${tool}`))
     for (const drift of [...drifts, ...further]) {
       this.#options.drifts.add([upstream, drift.kind], 1)
-      this.#event(upstream, drift, pinned.has(`${drift.kind} ${drift.tool}`))
+      const differs = pinned.has(`${drift.kind} ${drift.tool}`)
+      this.#options.onDrift(upstream, drift, differs)
+      this.#event(upstream, drift, differs)
     }
   }
 

@@ -5,6 +5,7 @@ import type { Answered } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { AgentSignals, type AgentSignalsOptions, type CallSignals } from './agent-signals.ts'
 import { Catalogue, type CatalogueOptions } from './catalogue.ts'
+import type { DriftLog } from './drift-log.ts'
 import type { Instruments } from './instruments.ts'
 import { OTHER } from './names.ts'
 import { estimateTokens } from './tokens.ts'
@@ -67,11 +68,12 @@ export interface ToolCallEnd {
 }
 
 export interface ToolWatchOptions extends Pick<CatalogueOptions, 'pins' | 'log'> {
+  readonly drifts: DriftLog
   readonly retryAfterMs: AgentSignalsOptions['retryAfterMs']
 }
 
 export function createToolWatch(
-  { pins, log, retryAfterMs }: ToolWatchOptions,
+  { pins, log, drifts, retryAfterMs }: ToolWatchOptions,
   parts: Pick<CatalogueOptions, 'upstreams' | 'guard'> & { readonly instruments: Instruments },
 ): ToolWatch {
   const { instruments, ...others } = parts
@@ -79,6 +81,7 @@ export function createToolWatch(
     ...others,
     pins,
     log,
+    onDrift: (upstream, drift, pinned) => drifts.add(upstream, drift, pinned),
     drifts: instruments.catalogueDrifts,
     limitHit: (limit) => instruments.limitHit(limit),
   })

@@ -42,11 +42,12 @@ describe('what a new configuration changes', () => {
         upstreams: ONE,
         rejections: 'http',
         policy: { roles: { analyst: { allow: ['a:*'] } } },
+        ui: { traceUrl: 'http://t.example/{traceId}' },
         listen: { data: '127.0.0.1:9000', allowedHosts: ['x.internal'] },
         limits: { sessions: 3 },
       }),
     )
-    assert.deepEqual(change.live, ['rejections', 'policy'])
+    assert.deepEqual(change.live, ['rejections', 'ui.traceUrl', 'policy'])
     assert.deepEqual(change.needRestart, ['listen.data', 'listen.allowedHosts', 'limits.sessions'])
   })
 })

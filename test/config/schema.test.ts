@@ -118,9 +118,27 @@ describe('The configuration', () => {
         capture: [],
         keep: { errors: false },
       },
+      ui: {},
       shutdown: { drainTimeout: '10s', flushTimeout: '3s' },
       log: { level: 'info', format: 'json' },
     })
+  })
+
+  it('takes addresses of traces in which the id chooses no server and stands somewhere', () => {
+    const accepts = (traceUrl: string): boolean =>
+      validateConfig({ upstreams: { a: { url: 'http://h' } }, ui: { traceUrl } }).kind === 'config'
+    for (const good of ['http://127.0.0.1:16686/trace/{traceId}', 'https://g/explore?q={traceId}']) {
+      assert.equal(accepts(good), true, good)
+    }
+    for (const bad of [
+      'https://traces.example/',
+      'https://{traceId}.example/',
+      'https://user:word@traces.example/{traceId}',
+      'javascript:alert("{traceId}")',
+      '/trace/{traceId}',
+    ]) {
+      assert.equal(accepts(bad), false, bad)
+    }
   })
 
   it('names upstreams so that they fit a path and a label', () => {

@@ -246,6 +246,7 @@ describe('The instruments', () => {
       'sidelight_limit_hits_total{sidelight_limit="bodies"} 0',
       'sidelight_limit_hits_total{sidelight_limit="metric_series"} 0',
       'sidelight_limit_hits_total{sidelight_limit="scrapes"} 0',
+      'sidelight_limit_hits_total{sidelight_limit="subscribers"} 0',
       'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="traces",sidelight_telemetry_drop_reason="queue_full"} 0',
       'sidelight_telemetry_dropped_total{sidelight_telemetry_signal="logs",sidelight_telemetry_drop_reason="export_failed"} 0',
       'sidelight_config_reloads_total{sidelight_config_reload_outcome="invalid"} 0',

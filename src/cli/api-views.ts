@@ -1,0 +1,220 @@
+/** What the admin API shows, put together from those who know it. */
+
+import { maskSecrets } from '../config/print.ts'
+import type { Config } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Snapshot } from '../http/api/snapshot-schema.ts'
+import type { CallView, Window } from '../http/api/stats-schema.ts'
+import type {
+  GuardView,
+  ToolView,
+  UpstreamGlance,
+  UpstreamView,
+} from '../http/api/upstream-schema.ts'
+import type { ApiViews, Shown } from '../http/api/views.ts'
+import type { Insight, RecentCall, UpstreamStats, WindowStats } from '../insight/views.ts'
+import { readinessOf } from './health.ts'
+import type { Parts } from './parts.ts'
+
+export interface ApiViewsOptions {
+  readonly parts: Parts
+  readonly insight: Insight
+  readonly version: string
+  readonly clock: Clock
+  /** Where clients reach upstreams; undefined with `wrap`. */
+  readonly dataUrl: string | undefined
+  readonly takesOrders: boolean
+}
+
+/** How far back the timeline of a window reaches. */
+const SPANS = { '1m': '5m', '5m': '5m', '1h': '1h', '24h': '24h' } as const
+
+export function createApiViews(options: ApiViewsOptions): ApiViews {
+  const { parts, insight } = options
+  const startedAtMs = options.clock.wallMs()
+  const build = {
+    version: options.version,
+    node: process.version,
+    startedAtMs,
+    instanceId: parts.telemetry.instanceId,
+  }
+  const call = (found: RecentCall): Shown<CallView> => withTraceUrl(found, parts.config())
+  return {
+    insight,
+    build: () => build,
+    readiness: () => readinessOf(parts.prober?.health() ?? [], parts.draining()),
+    snapshot: (window) => snapshotOf(window, options, build),
+    upstreams: () => upstreamsOf(options, call),
+    tools: (window, upstream) => toolsOf(window, upstream, options),
+    call,
+    breakers: () => parts.breakers.list(),
+    order: (upstream, order) => parts.breakers.order(upstream, order),
+    catalogues: () => parts.telemetry.catalogue.views(),
+    drifts: () => parts.telemetry.drifts.entries(),
+    config: () => maskSecrets(parts.config()),
+  }
+}
+
+function withTraceUrl(call: RecentCall, { ui }: Config): Shown<CallView> {
+  const { traceId } = call
+  if (ui.traceUrl === undefined || traceId === undefined) return call
+  return { ...call, traceUrl: ui.traceUrl.replaceAll('{traceId}', traceId) }
+}
+
+function snapshotOf(
+  window: Window,
+  options: ApiViewsOptions,
+  build: Snapshot['build'],
+): Shown<Snapshot> {
+  const { parts, insight, clock, dataUrl } = options
+  const overview = insight.overview()
+  return {
+    atMs: clock.wallMs(),
+    window,
+    build,
+    readiness: readinessOf(parts.prober?.health() ?? [], parts.draining()).status,
+    ...(dataUrl === undefined ? {} : { dataUrl: parts.config().listen.publicUrl ?? dataUrl }),
+    takesOrders: options.takesOrders,
+    health: overview.health,
+    inFlight: overview.inFlight,
+    totals: windowOf(overview.windows, window),
+    timeline: insight.timeline(undefined, SPANS[window]) ?? [],
+    upstreams: glancesOf(window, options),
+    alerts: insight.alerts(),
+    receivers: insight.receivers(),
+    drifts: parts.telemetry.drifts.entries(),
+    lastSeq: insight.recentCalls({ limit: 1 }).lastSeq,
+  }
+}
+
+function windowOf(windows: readonly WindowStats[], name: Window): WindowStats {
+  const found = windows.find(({ window }) => window === name)
+  return found ?? emptyStats(name)
+}
+
+function emptyStats(window: Window): WindowStats {
+  return {
+    window,
+    coveredMs: 0,
+    calls: 0,
+    ratePerSecond: 0,
+    outcomes: [],
+    eligible: 0,
+    errors: 0,
+    unavailable: 0,
+    errorRate: undefined,
+    availability: undefined,
+    answered: undefined,
+    failed: undefined,
+    all: undefined,
+    firstEvent: undefined,
+    requestBytes: 0,
+    responseBytes: 0,
+    resultTokens: 0,
+  }
+}
+
+type Identity = Omit<Shown<UpstreamGlance>, 'stats' | 'timeline'>
+
+/** Those of the configuration: calls that named no upstream belong to none. */
+function* configured(
+  options: ApiViewsOptions,
+): Generator<{ readonly stats: UpstreamStats; readonly identity: Identity }> {
+  const { parts, insight } = options
+  const config = parts.config()
+  const guards = new Map(parts.breakers.list().map((guard) => [guard.upstream, guard]))
+  const errors = new Map(
+    parts.prober?.health().map(({ upstream, errorType }) => [upstream, errorType]),
+  )
+  for (const stats of insight.upstreams()) {
+    const its = config.upstreams[stats.upstream]
+    if (its === undefined) continue
+    const upError = errors.get(stats.upstream)
+    yield { stats, identity: identityOf(stats, its, guards.get(stats.upstream), upError, parts) }
+  }
+}
+
+function identityOf(
+  stats: UpstreamStats,
+  its: Config['upstreams'][string],
+  guard: Shown<GuardView> | undefined,
+  upError: string | undefined,
+  parts: Parts,
+): Identity {
+  const name = stats.upstream
+  const listed = parts.telemetry.catalogue.view(name)
+  const transport = its.command === undefined ? its.transport : 'stdio'
+  return {
+    name,
+    transport,
+    target: targetOf(its),
+    path: its.path ?? (transport === 'sse' ? `/${name}/sse` : `/${name}/mcp`),
+    ...(stats.up === undefined ? {} : { up: stats.up }),
+    ...(upError === undefined ? {} : { upError }),
+    inFlight: stats.inFlight,
+    health: stats.health,
+    guard: guard ?? null,
+    catalogue: { tools: listed?.tools ?? 0, tokens: listed?.tokens ?? 0 },
+  }
+}
+
+/** No query and no arguments: they may be secrets. */
+function targetOf({ url, command }: Config['upstreams'][string]): string {
+  if (url === undefined) return command?.[0] ?? ''
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname}`
+}
+
+function glancesOf(window: Window, options: ApiViewsOptions): readonly Shown<UpstreamGlance>[] {
+  return [...configured(options)].map(({ stats, identity }) => ({
+    ...identity,
+    stats: windowOf(stats.windows, window),
+    timeline: options.insight.timeline(identity.name, SPANS[window]) ?? [],
+  }))
+}
+
+function upstreamsOf(
+  options: ApiViewsOptions,
+  call: ApiViews['call'],
+): readonly Shown<UpstreamView>[] {
+  return [...configured(options)].map(({ stats, identity }) => ({
+    ...identity,
+    windows: stats.windows,
+    lastErrors: stats.lastErrors.map((one) => call(one)),
+  }))
+}
+
+/** Tools that were called, and those that stand in a list but were not. */
+function toolsOf(
+  window: Window,
+  upstream: string | undefined,
+  { parts, insight }: ApiViewsOptions,
+): readonly Shown<ToolView>[] {
+  const tools = new Map<string, Shown<ToolView>>()
+  const keyOf = (name: string, tool: string): string => `${name} ${tool}`
+  for (const stats of insight.tools({ window, upstream })) {
+    tools.set(keyOf(stats.upstream, stats.tool), stats)
+  }
+  for (const view of parts.telemetry.catalogue.views()) {
+    if (upstream !== undefined && view.upstream !== upstream) continue
+    for (const { name, tokens, pin } of view.list) {
+      const known = tools.get(keyOf(view.upstream, name)) ?? {
+        upstream: view.upstream,
+        tool: name,
+        inFlight: 0,
+        stats: emptyStats(window),
+      }
+      const facts = { contextTokens: tokens, ...(pin === undefined ? {} : { pin }) }
+      tools.set(keyOf(view.upstream, name), { ...known, ...facts })
+    }
+  }
+  for (const guard of parts.breakers.list()) {
+    for (const { tool, breaker } of guard.tools) {
+      const known = tools.get(keyOf(guard.upstream, tool))
+      if (known !== undefined) {
+        tools.set(keyOf(guard.upstream, tool), { ...known, breaker: breaker.state })
+      }
+    }
+  }
+  return [...tools.values()]
+}

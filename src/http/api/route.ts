@@ -1,0 +1,98 @@
+/** One operation of the API: what it takes, what it answers, and who may ask. */
+
+import * as z from 'zod/mini'
+import type { AdminPermission } from '../admin-gate.ts'
+import { refusal, type ProblemStatus, type Refusal } from './problem.ts'
+import type { ApiViews, Shown } from './views.ts'
+
+/** An object of query parameters. */
+export type Fields = z.ZodMiniObject
+
+/** What a handler is given: checked, in the types of its schemas. */
+export interface ApiRequest<Q, B> {
+  /** Of the path, decoded. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Q
+  readonly body: B
+}
+
+/** The same as it came. */
+export type RawRequest = ApiRequest<unknown, unknown>
+
+export interface ApiRoute {
+  readonly method: 'get' | 'post' | 'delete'
+  /** Below `/api/v1`, with parameters in braces as OpenAPI writes them. */
+  readonly path: string
+  readonly id: string
+  readonly summary: string
+  readonly permission: AdminPermission
+  readonly query: Fields
+  /** Undefined for what takes no body. */
+  readonly body: z.ZodMiniType | undefined
+  readonly answer: z.ZodMiniType
+  readonly refuses: readonly ProblemStatus[]
+  /** An answer that fits `answer`, or a refusal. */
+  handle(views: ApiViews, request: RawRequest): unknown
+}
+
+interface Given<Q extends Fields, B extends z.ZodMiniType, A extends z.ZodMiniType> {
+  readonly method: ApiRoute['method']
+  readonly path: string
+  readonly id: string
+  readonly summary: string
+  readonly permission?: AdminPermission
+  readonly query: Q
+  readonly body?: B
+  readonly answer: A
+  readonly refuses?: readonly ProblemStatus[]
+  handle(
+    views: ApiViews,
+    request: ApiRequest<z.output<Q>, z.output<B>>,
+  ): Shown<z.output<A>> | Refusal
+}
+
+/** No query parameters. */
+export const NO_QUERY = z.strictObject({})
+
+/** Checks at compile time that a handler takes and answers what the schemas say, and when it is called, what it takes. */
+export function route<
+  A extends z.ZodMiniType,
+  Q extends Fields,
+  B extends z.ZodMiniType = z.ZodMiniAny,
+>(given: Given<Q, B, A>): ApiRoute {
+  return {
+    permission: 'read',
+    body: undefined,
+    refuses: [],
+    ...given,
+    handle: (views, { params, query, body }) => {
+      const asked = check(given.query, query, 'invalid_query')
+      if (asked.kind === 'refusal') return asked
+      const said = check(given.body ?? z.any(), body, 'invalid_body')
+      if (said.kind === 'refusal') return said
+      return given.handle(views, { params, query: asked.value, body: said.value })
+    },
+  }
+}
+
+function check<T extends z.ZodMiniType>(
+  schema: T,
+  value: unknown,
+  code: string,
+): { readonly kind: 'good'; readonly value: z.output<T> } | Refusal {
+  const parsed = schema.safeParse(value)
+  return parsed.success
+    ? { kind: 'good', value: parsed.data }
+    : refusal(400, code, firstIssue(parsed.error))
+}
+
+interface Issues {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
+}
+
+export function firstIssue({ issues }: Issues): string {
+  const [issue] = issues
+  if (issue === undefined) return 'It is not valid.'
+  const where = issue.path.map(String).join('.')
+  return where === '' ? issue.message : `${where}: ${issue.message}`
+}

@@ -1,0 +1,2 @@
+/** What the page's classic script defines. */
+declare const uPlot: typeof import('uplot')
