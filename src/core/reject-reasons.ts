@@ -52,8 +52,6 @@ export type RejectReason =
   | 'forbidden_arguments'
   /** The policy allows it to whoever has more OAuth scopes. */
   | 'insufficient_scope'
-  /** A list is too large to take out what the client may not use. */
-  | 'list_too_large'
   | 'draining'
 
 export const REJECT_REASONS: readonly RejectReason[] = [
@@ -87,7 +85,6 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'forbidden',
   'forbidden_arguments',
   'insufficient_scope',
-  'list_too_large',
   'draining',
 ]
 
@@ -113,7 +110,6 @@ const POLICY_REASONS: ReadonlySet<RejectReason> = new Set([
   'forbidden',
   'forbidden_arguments',
   'insufficient_scope',
-  'list_too_large',
 ])
 
 export function faultOfRejection(

@@ -6,9 +6,10 @@
  */
 
 import type { Exchange } from '../core/exchange.ts'
-import { rejectOver, type Outcome } from '../core/outcome.ts'
+import type { Outcome } from '../core/outcome.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import type { Answer, Client } from '../core/reply.ts'
+import { logUpstreamFailure } from './log-failure.ts'
 import { answerRefusal } from './refuse.ts'
 import type { DecodeTee, EventFiltering, ReplyFilter, Stages } from './stages.ts'
 
@@ -16,7 +17,7 @@ export interface FilteredClientOptions {
   readonly exchange: Exchange
   readonly client: Client
   readonly filter: ReplyFilter
-  readonly stages: Pick<Stages, 'decodeTee' | 'rejections' | 'observer'>
+  readonly stages: Pick<Stages, 'decodeTee' | 'rejections' | 'observer' | 'log'>
   /** The reply could not be passed on; told before the calls in it are known to have been answered. */
   readonly onFailure: (outcome: Outcome) => void
 }
@@ -150,21 +151,20 @@ export class FilteredClient implements Client {
     const { kind } = this.#body
     this.#body = { kind: 'over' }
     this.#tee?.drop()
-    const outcome = why === 'too_large' ? TOO_LARGE : UNREADABLE
     if (why === 'too_large') stages.observer.limitHit('lists')
-    onFailure(outcome)
-    if (kind === 'json') this.#client.answer(answerRefusal(exchange, outcome, stages.rejections))
+    logUpstreamFailure(stages.log, exchange, { ...UNREADABLE, stale: false, detail: DETAILS[why] })
+    onFailure(UNREADABLE)
+    if (kind === 'json') this.#client.answer(answerRefusal(exchange, UNREADABLE, stages.rejections))
     else this.#client.abort()
   }
 }
 
-const TOO_LARGE = rejectOver(
-  'lists',
-  'list_too_large',
-  'the list is too large to take out what this client may not use: policy.listBytes says how large it may be',
-)
-
 const UNREADABLE = { kind: 'upstream_failed', reason: 'bad_message', sent: true } as const
+
+const DETAILS = {
+  too_large: 'larger than policy.listBytes, so it cannot be filtered',
+  unreadable: 'no list that can be filtered',
+} as const
 
 function kindOf(
   status: number,

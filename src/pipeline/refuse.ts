@@ -59,7 +59,6 @@ export const REJECTION_TABLE: Readonly<Record<RejectReason, RefusalRow>> = {
   forbidden: { use: 'fallback', status: 403, code: 1054, retryAfterMs: undefined },
   forbidden_arguments: { use: 'fallback', status: 403, code: 1055, retryAfterMs: undefined },
   insufficient_scope: { use: 'always', status: 403, code: 1056, retryAfterMs: undefined },
-  list_too_large: { use: 'fallback', status: 502, code: 1057, retryAfterMs: undefined },
   draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
 }
 

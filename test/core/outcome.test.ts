@@ -107,7 +107,6 @@ const TABLE: readonly (readonly [Outcome, Row])[] = [
     rejected('insufficient_scope'),
     ['insufficient_scope', 'insufficient_scope', 'policy', 'none', false],
   ],
-  [rejected('list_too_large'), ['list_too_large', 'list_too_large', 'policy', 'none', false]],
   [rejected('draining'), ['draining', 'draining', 'sidecar', 'none', true]],
 ]
 
@@ -206,7 +205,6 @@ describe('The reasons', () => {
       'forbidden',
       'forbidden_arguments',
       'insufficient_scope',
-      'list_too_large',
       'draining',
     ])
   })

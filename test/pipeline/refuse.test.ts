@@ -76,7 +76,6 @@ describe('The tables of answers', () => {
       forbidden: { use: 'fallback', status: 403, code: 1054, retryAfterMs: undefined },
       forbidden_arguments: { use: 'fallback', status: 403, code: 1055, retryAfterMs: undefined },
       insufficient_scope: { use: 'always', status: 403, code: 1056, retryAfterMs: undefined },
-      list_too_large: { use: 'fallback', status: 502, code: 1057, retryAfterMs: undefined },
       draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
     })
   })

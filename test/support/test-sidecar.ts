@@ -1,6 +1,7 @@
 /** A whole sidecar inside the test's process, on ports of its own. */
 
 import assert from 'node:assert/strict'
+import { policyProblems } from '../../src/cli/policy.ts'
 import { startSidecar, type Sidecar } from '../../src/cli/sidecar.ts'
 import { formatProblems, validateConfig } from '../../src/config/load.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
@@ -43,7 +44,7 @@ export interface TestSidecar {
 
 export async function startTestSidecar(options: TestSidecarOptions): Promise<TestSidecar> {
   const { listen, ...others }: { listen?: object } = options.config ?? {}
-  const result = validateConfig({
+  const value = {
     listen: { data: '127.0.0.1:0', admin: '127.0.0.1:0', ...listen },
     shutdown: { drainTimeout: '2s', flushTimeout: '2s' },
     ...others,
@@ -54,7 +55,8 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
         { health: { method: 'off' }, ...(typeof value === 'string' ? { url: value } : value) },
       ]),
     ),
-  })
+  }
+  const result = validateConfig(value, undefined, policyProblems)
   if (result.kind === 'invalid') assert.fail(formatProblems('test', result.problems))
   const env = options.otel ?? checkedExports()
   const telemetry = readTelemetryEnv(env)
