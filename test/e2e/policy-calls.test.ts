@@ -11,7 +11,11 @@ interface Scene {
   readonly sidecar: TestSidecar
   readonly upstream: RawUpstream
   /** Sends a message to the upstream `main`, or to another. */
-  send(message: unknown, to?: string, headers?: readonly string[]): Promise<RawResponse>
+  readonly send: (
+    message: unknown,
+    to?: string,
+    headers?: readonly string[],
+  ) => Promise<RawResponse>
 }
 
 interface Rules {

@@ -38,9 +38,7 @@ function names(list: readonly { readonly name: string }[]): string[] {
 async function connectV1(transport: TransportV1 | SSEClientTransport): Promise<ClientV1> {
   const client = new ClientV1({ name: 'test', version: '1.0.0' })
   closeAfterTest(() => client.close())
-  // The SDK's own types disagree under exactOptionalPropertyTypes.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is one of its transports
-  await client.connect(transport as Parameters<ClientV1['connect']>[0])
+  await client.connect(transport)
   return client
 }
 

@@ -44,7 +44,7 @@ export interface TestSidecar {
 
 export async function startTestSidecar(options: TestSidecarOptions): Promise<TestSidecar> {
   const { listen, ...others }: { listen?: object } = options.config ?? {}
-  const value = {
+  const settings = {
     listen: { data: '127.0.0.1:0', admin: '127.0.0.1:0', ...listen },
     shutdown: { drainTimeout: '2s', flushTimeout: '2s' },
     ...others,
@@ -56,7 +56,7 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
       ]),
     ),
   }
-  const result = validateConfig(value, undefined, policyProblems)
+  const result = validateConfig(settings, undefined, policyProblems)
   if (result.kind === 'invalid') assert.fail(formatProblems('test', result.problems))
   const env = options.otel ?? checkedExports()
   const telemetry = readTelemetryEnv(env)
