@@ -50,7 +50,7 @@ export function createApiViews(options: ApiViewsOptions): ApiViews {
     breakers: () => parts.breakers.list(),
     order: (upstream, order) => parts.breakers.order(upstream, order),
     catalogues: () => parts.telemetry.catalogue.views(),
-    drifts: () => parts.telemetry.drifts.entries(),
+    drifts: () => parts.telemetry.catalogue.recentDrifts(),
     config: () => maskSecrets(parts.config()),
   }
 }
@@ -82,7 +82,7 @@ function snapshotOf(
     upstreams: glancesOf(window, options),
     alerts: insight.alerts(),
     receivers: insight.receivers(),
-    drifts: parts.telemetry.drifts.entries(),
+    drifts: parts.telemetry.catalogue.recentDrifts(),
     lastSeq: insight.recentCalls({ limit: 1 }).lastSeq,
   }
 }

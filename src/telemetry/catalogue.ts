@@ -9,6 +9,7 @@ import type { Log } from '../core/log.ts'
 import type { Answered } from '../core/observer.ts'
 import { DRIFT_KINDS, type Drift } from './catalogue-drift.ts'
 import type { CatalogueView } from './catalogue-view.ts'
+import type { DriftEntry, DriftLog } from './drift-log.ts'
 import { isPlain, type LabelGuard } from './label-guard.ts'
 import { OTHER } from './names.ts'
 import { readPinFile, versionOf } from './pin-file.ts'
@@ -37,8 +38,7 @@ export interface CatalogueOptions {
   readonly pins: ReadonlyMap<string, PinSource>
   readonly guard: LabelGuard
   readonly drifts: CounterFamily
-  /** Told of every drift; `pinned` when it differs from its pin. */
-  readonly onDrift: (upstream: string, drift: Drift, pinned: boolean) => void
+  readonly driftLog: DriftLog
   readonly log: Log
   readonly limitHit: (limit: LimitName) => void
 }
@@ -185,6 +185,11 @@ export class Catalogue {
     return [...this.#upstreams.keys()].flatMap((name) => this.view(name) ?? [])
   }
 
+  /** The last changes of tools, newest first. */
+  recentDrifts(): readonly DriftEntry[] {
+    return this.#options.driftLog.entries()
+  }
+
   /** A pin file that accepts every definition that is shown now. */
   pinFile(name: string): object | undefined {
     const upstream = this.#upstreams.get(name)
@@ -210,7 +215,7 @@ export class Catalogue {
     for (const drift of [...drifts, ...further]) {
       this.#options.drifts.add([upstream, drift.kind], 1)
       const differs = pinned.has(`${drift.kind} ${drift.tool}`)
-      this.#options.onDrift(upstream, drift, differs)
+      this.#options.driftLog.add(upstream, drift, differs)
       this.#event(upstream, drift, differs)
     }
   }

@@ -29,7 +29,6 @@ import type { Catalogue, PinSource } from './catalogue.ts'
 import { AgreedRevisions } from './agreed-revisions.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
-import { DriftLog } from './drift-log.ts'
 import { Epoch } from './epoch.ts'
 import {
   Instruments,
@@ -103,8 +102,6 @@ export interface Telemetry {
   configReloaded(result: ReloadResult): void
   /** The tools of every upstream. */
   readonly catalogue: Catalogue
-  /** How tools changed. */
-  readonly drifts: DriftLog
   readonly instanceId: string
   /** Sends what is waiting and ends; never later than `timeoutMs`, whatever the collector does. */
   shutdown(timeoutMs: number): Promise<void>
@@ -120,8 +117,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
   const { resilience, pools, auth } = createCounters(options, upstreams, instruments)
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
-  const drifts = new DriftLog(() => clock.wallMs())
-  const tools = createToolWatch({ ...options, drifts }, { upstreams, instruments, guard })
+  const tools = createToolWatch(options, { upstreams, instruments, guard })
   if (!settings.disabled) reportComplaints(log, clock)
   const [resource, dropped] = [createResource(options), dropCounter(instruments)]
   const output = createSpanOutput({
@@ -164,7 +160,6 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     pools,
     auth,
     catalogue: tools.catalogue,
-    drifts,
     instanceId: options.instanceId,
     renderMetrics: (format) => metrics.render(format),
     addUpstreams: (names, programs) => {

@@ -1,11 +1,12 @@
 /** What calls tell besides their own timing: of tools, what they cost, and of agents that are stuck. */
 
+import type { Clock } from '../core/clock.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Answered } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { AgentSignals, type AgentSignalsOptions, type CallSignals } from './agent-signals.ts'
 import { Catalogue, type CatalogueOptions } from './catalogue.ts'
-import type { DriftLog } from './drift-log.ts'
+import { DriftLog } from './drift-log.ts'
 import type { Instruments } from './instruments.ts'
 import { OTHER } from './names.ts'
 import { estimateTokens } from './tokens.ts'
@@ -68,12 +69,12 @@ export interface ToolCallEnd {
 }
 
 export interface ToolWatchOptions extends Pick<CatalogueOptions, 'pins' | 'log'> {
-  readonly drifts: DriftLog
+  readonly clock: Clock
   readonly retryAfterMs: AgentSignalsOptions['retryAfterMs']
 }
 
 export function createToolWatch(
-  { pins, log, drifts, retryAfterMs }: ToolWatchOptions,
+  { pins, log, clock, retryAfterMs }: ToolWatchOptions,
   parts: Pick<CatalogueOptions, 'upstreams' | 'guard'> & { readonly instruments: Instruments },
 ): ToolWatch {
   const { instruments, ...others } = parts
@@ -81,7 +82,7 @@ export function createToolWatch(
     ...others,
     pins,
     log,
-    onDrift: (upstream, drift, pinned) => drifts.add(upstream, drift, pinned),
+    driftLog: new DriftLog(() => clock.wallMs()),
     drifts: instruments.catalogueDrifts,
     limitHit: (limit) => instruments.limitHit(limit),
   })

@@ -127,7 +127,10 @@ describe('The configuration', () => {
   it('takes addresses of traces in which the id chooses no server and stands somewhere', () => {
     const accepts = (traceUrl: string): boolean =>
       validateConfig({ upstreams: { a: { url: 'http://h' } }, ui: { traceUrl } }).kind === 'config'
-    for (const good of ['http://127.0.0.1:16686/trace/{traceId}', 'https://g/explore?q={traceId}']) {
+    for (const good of [
+      'http://127.0.0.1:16686/trace/{traceId}',
+      'https://g/explore?q={traceId}',
+    ]) {
       assert.equal(accepts(good), true, good)
     }
     for (const bad of [
