@@ -6,11 +6,12 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { dashboardFiles } from './dashboards/all.ts'
 import type { GeneratedFile } from './generated-file.ts'
 import { ruleFiles } from './rules/files.ts'
 
 /** What makes files; each is a list of whole files. */
-const MAKERS: readonly (() => readonly GeneratedFile[])[] = [() => ruleFiles()]
+const MAKERS: readonly (() => readonly GeneratedFile[])[] = [() => ruleFiles(), dashboardFiles]
 
 /** Where every file is a generated one, so that one which no source makes is left over. */
 const OWN_DIRECTORIES = ['grafana/rules', 'grafana/dashboards']

@@ -16,7 +16,7 @@ export const INSTANCE_GROUP = 'cluster, namespace, job, instance, sidelight_upst
  * Requests of clients. Notifications have no answer; what a server asks its client takes as long as a
  * person or a model does.
  */
-const REQUESTS =
+export const REQUESTS =
   'mcp_method_name!~"notifications/.+|sampling/createMessage|elicitation/create|roots/list"'
 
 type Indicator = 'good' | 'error' | 'unavailable' | 'excluded'
