@@ -6,6 +6,7 @@ import type { Dashboard, Row } from './model.ts'
 import { now, over, stat, table, timeseries } from './panels.ts'
 import { logs } from './word-panels.ts'
 import { increase, max, rate, UPSTREAM } from './promql.ts'
+import { AUTHENTICATION, POLICY } from './security-rows.ts'
 import { BY_UPSTREAM, failedTraces } from './shared-panels.ts'
 import { UPSTREAM_ANNOTATIONS, UPSTREAM_VARIABLES } from './variables.ts'
 
@@ -13,6 +14,8 @@ import { UPSTREAM_ANNOTATIONS, UPSTREAM_VARIABLES } from './variables.ts'
 const CREDENTIALS = 'unauthenticated|invalid_token|malformed_authorization|auth_unavailable'
 const PLACES_OF_ORIGIN = 'forbidden_host|forbidden_origin|session_unknown'
 const PINS = 'tool_changed|tool_unpinned'
+const RULES = 'forbidden|forbidden_arguments|insufficient_scope|list_too_large'
+const ALL = [CREDENTIALS, PLACES_OF_ORIGIN, RULES, PINS].join('|')
 
 const refusedFor = (reasons: string): string =>
   `${UPSTREAM}, sidelight_outcome_reason=~"${reasons}"`
@@ -22,7 +25,7 @@ const refused = (title: string, description: string, reasons: string) =>
     title,
     description,
     unit: 'short',
-    width: 6,
+    width: 5,
     decimals: 0,
     queries: [now(increase('sidelight_rejections_total', refusedFor(reasons), []))],
     steps: [
@@ -47,6 +50,11 @@ const NOW: Row = {
       PLACES_OF_ORIGIN,
     ),
     refused(
+      'Refused by the policy',
+      'Calls that the policy does not allow, or not with these arguments or scopes.',
+      RULES,
+    ),
+    refused(
       'Refused for a pin',
       'Tools that are not as they are pinned, or not pinned at all.',
       PINS,
@@ -56,7 +64,7 @@ const NOW: Row = {
       description:
         'Tools that came, went or changed their definition. A changed description can be an attack on the model that reads it.',
       unit: 'short',
-      width: 6,
+      width: 4,
       decimals: 0,
       queries: [now(increase('sidelight_catalogue_drifts_total', UPSTREAM, []))],
       steps: [
@@ -81,11 +89,7 @@ const REFUSALS: Row = {
       stacked: true,
       queries: [
         over(
-          rate(
-            'sidelight_rejections_total',
-            refusedFor(`${CREDENTIALS}|${PLACES_OF_ORIGIN}|${PINS}`),
-            ['sidelight_outcome_reason'],
-          ),
+          rate('sidelight_rejections_total', refusedFor(ALL), ['sidelight_outcome_reason']),
           '{{sidelight_outcome_reason}}',
         ),
       ],
@@ -103,7 +107,7 @@ const REFUSALS: Row = {
       ],
       queries: [
         now(
-          `${increase('sidelight_rejections_total', refusedFor(`${CREDENTIALS}|${PLACES_OF_ORIGIN}|${PINS}`), ['sidelight_upstream_name', 'sidelight_outcome_reason'])} > 0`,
+          `${increase('sidelight_rejections_total', refusedFor(ALL), ['sidelight_upstream_name', 'sidelight_outcome_reason'])} > 0`,
         ),
       ],
       values: [{ heading: 'Refused', unit: 'short', decimals: 0 }],
@@ -176,5 +180,5 @@ export const SECURITY_DASHBOARD: Dashboard = {
   variables: UPSTREAM_VARIABLES,
   annotations: UPSTREAM_ANNOTATIONS,
   from: 'now-6h',
-  rows: [NOW, REFUSALS, TOOLS, RECORDS],
+  rows: [NOW, REFUSALS, AUTHENTICATION, POLICY, TOOLS, RECORDS],
 }
