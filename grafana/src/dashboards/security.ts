@@ -1,5 +1,6 @@
 /** Who was refused and why, what changed behind the agents' backs, and whether all of it is recorded. */
 
+import { faultOfRejection, REJECT_REASONS } from '../../../src/core/reject-reasons.ts'
 import { DASHBOARD_UIDS } from '../links.ts'
 import { toSidecar, TO_FAILED_TRACES, TO_LOG, runbook } from './links.ts'
 import type { Dashboard, Row } from './model.ts'
@@ -14,7 +15,10 @@ import { UPSTREAM_ANNOTATIONS, UPSTREAM_VARIABLES } from './variables.ts'
 const CREDENTIALS = 'unauthenticated|invalid_token|malformed_authorization|auth_unavailable'
 const PLACES_OF_ORIGIN = 'forbidden_host|forbidden_origin|session_unknown'
 const PINS = 'tool_changed|tool_unpinned'
-const RULES = 'forbidden|forbidden_arguments|insufficient_scope|list_too_large'
+/** What the policy refuses, by the table of outcomes. */
+const RULES = REJECT_REASONS.filter(
+  (reason) => faultOfRejection(reason) === 'policy' && !PINS.split('|').includes(reason),
+).join('|')
 const ALL = [CREDENTIALS, PLACES_OF_ORIGIN, RULES, PINS].join('|')
 
 const refusedFor = (reasons: string): string =>
