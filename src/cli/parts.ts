@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { ConfigChange } from '../config/compare.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
-import type { SharedLog } from '../core/log.ts'
+import { logDefect, type SharedLog } from '../core/log.ts'
 import { combineObservers, type CallObserver } from '../core/observer.ts'
 import { DRAINING } from '../core/outcome.ts'
 import type { BreakerAdmin } from '../http/breaker-routes.ts'
@@ -89,7 +89,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   const { config, clock, log } = options
   const pins = loadPins(config)
   if ('kind' in pins) return pins
-  const inFlight = new InFlight()
+  const inFlight = new InFlight((error) => logDefect(log, 'A call could not be ended', error))
   const known: { registry?: UpstreamRegistry; prober?: Prober | undefined } = {}
   const telemetry = await startTelemetry({
     ...telemetryOptions(options),

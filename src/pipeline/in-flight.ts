@@ -25,7 +25,13 @@ export interface Stoppable {
  */
 export class InFlight {
   readonly #active: Stoppable[] = []
+  readonly #onDefect: (error: unknown) => void
   #onIdle: (() => void) | undefined
+
+  /** Told of what deliveries throw when time passes. */
+  constructor(onDefect: (error: unknown) => void) {
+    this.#onDefect = onDefect
+  }
 
   get size(): number {
     return this.#active.length
@@ -77,7 +83,26 @@ export class InFlight {
   /** Ends what takes too long. To be called often: it costs less than a timer for each call. */
   tick(nowMs: number): void {
     // Whatever ends gives its place to the last one, which has been looked at.
-    for (let i = this.#active.length - 1; i >= 0; i -= 1) this.#active[i]?.tick(nowMs)
+    for (let i = this.#active.length - 1; i >= 0; i -= 1) {
+      const one = this.#active[i]
+      try {
+        one?.tick(nowMs)
+      } catch (error) {
+        this.#onDefect(error)
+        if (one !== undefined) this.#giveUp(one)
+      }
+    }
+  }
+
+  /** One that cannot be ended in good order would be late at every tick. */
+  #giveUp(one: Stoppable): void {
+    try {
+      one.abort()
+    } catch (error) {
+      this.#onDefect(error)
+    } finally {
+      this.remove(one)
+    }
   }
 
   /** Resolves when nothing is under way. */

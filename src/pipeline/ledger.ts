@@ -164,10 +164,15 @@ export class Ledger {
     this.#stages.resumptions.suspend(this.#exchange, index, options, settle, wanted)
   }
 
-  /** True while the answer to a call is waited for here. */
+  /** True while the answer to a call is waited for here; notifications beside requests have none. */
   get waits(): boolean {
-    return this.#exchange.calls.some(
-      ({ outcome }, index) => outcome === undefined && this.#suspended?.has(index) !== true,
+    const { calls } = this.#exchange
+    const asks = calls.some(({ message }) => message.kind === 'request')
+    return calls.some(
+      ({ message, outcome }, index) =>
+        outcome === undefined &&
+        this.#suspended?.has(index) !== true &&
+        (message.kind === 'request' || !asks),
     )
   }
 

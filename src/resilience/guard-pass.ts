@@ -79,11 +79,14 @@ export class GuardPass {
     })
   }
 
-  /** The exchange's one call has ended. A batch is judged as a whole, when it is over. */
+  /**
+   * The exchange's one call has ended. A batch is judged as a whole, when it is over and no call of it is
+   * suspended any more.
+   */
   callEnded(_call: Call, outcome: Outcome, atMs: number): readonly BreakerChange[] | undefined {
-    if (this.#exchange.calls.length !== 1) return undefined
-    if (this.#over) this.#endedElsewhere(outcome, atMs)
-    else this.#judge(outcome, atMs)
+    if (this.#over) {
+      if (!this.#suspends) this.#endedElsewhere(outcome, atMs)
+    } else if (this.#exchange.calls.length === 1) this.#judge(outcome, atMs)
     const changes = this.#changes
     this.#changes = undefined
     return changes
@@ -93,10 +96,7 @@ export class GuardPass {
     if (this.#over) return
     this.#over = true
     // The answer to a suspended call comes later, elsewhere.
-    const suspended = this.#exchange.calls.some(
-      (call) => call.message.kind === 'request' && call.outcome === undefined,
-    )
-    if (!suspended) this.#judge(outcome, this.#guard.nowMs)
+    if (!this.#suspends) this.#judge(outcome, this.#guard.nowMs)
     if (this.#tickets.gated) this.#guard.left()
   }
 
@@ -107,6 +107,13 @@ export class GuardPass {
   #endedElsewhere(outcome: Outcome, atMs: number): void {
     const left = outcome.kind === 'upstream_failed' && this.#exchange.endpoint !== 'sse_post'
     this.#judge(left ? { kind: 'cancelled' } : outcome, atMs, this.#guard.nowMs)
+  }
+
+  /** True while a request has no outcome yet. */
+  get #suspends(): boolean {
+    return this.#exchange.calls.some(
+      ({ message, outcome }) => message.kind === 'request' && outcome === undefined,
+    )
   }
 
   #beginAgain(): void {

@@ -15,6 +15,7 @@ import { andThen, type GuardParts, type GuardQueued, type GuardSettings } from '
 import { GuardPass } from './guard-pass.ts'
 import { HangWatch } from './hang-watch.ts'
 import { standInLine, type WaitEnd } from './line.ts'
+import { OpenTime } from './open-time.ts'
 import { Refusals } from './refusals.ts'
 import { QUEUE_FULL, queueTimeout } from './rejections.ts'
 import { Retries } from './retries.ts'
@@ -44,10 +45,7 @@ export class UpstreamGuard {
   readonly #alarm: Alarm
   /** Undefined when there is nobody to ask. */
   readonly #hangs: HangWatch | undefined
-  /** Until when its open time has been told. */
-  #openToldMs = 0
-  /** Another guard tells it now. */
-  #handedOver = false
+  readonly #openTime: OpenTime
 
   constructor(parts: GuardParts) {
     const { settings, upstream, clock } = parts
@@ -55,6 +53,7 @@ export class UpstreamGuard {
     this.upstream = upstream
     this.settings = settings
     this.retries = new Retries({ ...parts, rules: settings.retries }, clock.monotonicMs())
+    this.#openTime = new OpenTime((ms) => parts.observer.breakerWasOpen(upstream, ms))
     this.#gate = new CallGate(settings.queueMax)
     this.#alarm = new Alarm(parts.timers, () => this.tick())
     if (settings.adaptive) {
@@ -79,8 +78,7 @@ export class UpstreamGuard {
     if (settings !== undefined && before.breaker !== undefined) {
       this.breaker = before.breaker
       this.breaker.adopt(this.#breakerParts(settings))
-      this.#openToldMs = before.#openToldMs
-      before.#handedOver = true
+      before.#openTime.handTo(this.#openTime)
     }
     this.tools.inherit(before.tools)
     this.#throttle = before.#throttle
@@ -98,7 +96,8 @@ export class UpstreamGuard {
       return this.#pass(exchange, this.breaker?.passingTicket() ?? UNCOUNTED, UNCOUNTED, nowMs)
     }
     this.retries.called()
-    return this.#gate.tryEnter(this.#limit(nowMs))
+    // Calls that hang may hold every place for ever, and must not keep a trial away.
+    return this.#gate.tryEnter(this.#wantsTrial(nowMs) ? Infinity : this.#limit(nowMs))
       ? this.#enter(exchange, nowMs)
       : this.#queue(exchange, nowMs)
   }
@@ -145,7 +144,7 @@ export class UpstreamGuard {
     const nowMs = this.nowMs
     this.breaker?.tick(nowMs)
     this.tools.tick(nowMs)
-    this.#tellOpenTime(nowMs)
+    if (this.breaker?.state === 'open') this.#openTime.tell(nowMs)
     this.#gate.sweep(nowMs)
     if (this.#gate.waiting > 0) {
       this.#gate.pump(this.#limit(nowMs), nowMs)
@@ -157,6 +156,7 @@ export class UpstreamGuard {
   force(tool: string | undefined, override: Override): boolean {
     const breaker = tool === undefined ? this.breaker : this.tools.make(tool)
     breaker?.force(override, this.nowMs)
+    if (this.breaker?.refuses(this.nowMs) === true) this.#gate.refuseAll()
     this.arm()
     return breaker !== undefined
   }
@@ -212,6 +212,11 @@ export class UpstreamGuard {
     const limit = this.#adaptive?.limit ?? this.settings.concurrency
     const share = this.breaker?.share(nowMs) ?? 1
     return share === 1 ? limit : Math.max(1, Math.round(limit * share))
+  }
+
+  #wantsTrial(nowMs: number): boolean {
+    const { breaker } = this
+    return breaker?.state === 'half_open' && !breaker.view(nowMs).trialUnderWay
   }
 
   #pass(exchange: Exchange, ticket: number, toolTicket: number, nowMs: number): GuardPass {
@@ -283,17 +288,11 @@ export class UpstreamGuard {
 
   #changed(transition: Transition): void {
     const { atMs, from, to } = transition
-    if (from === 'open') this.#tellOpenTime(atMs, true)
-    if (to === 'open') this.#openToldMs = atMs
+    if (from === 'open') this.#openTime.tell(atMs)
+    if (to === 'open') this.#openTime.began(atMs)
     this.#parts.observer.breakerChanged(this.upstream, undefined, transition)
     // One that only reports, or was ordered to, keeps nobody from the upstream.
     if (to === 'open' && this.breaker?.refuses(atMs) === true) this.#gate.refuseAll()
     this.arm()
-  }
-
-  #tellOpenTime(nowMs: number, wasOpen = this.breaker?.state === 'open'): void {
-    if (!wasOpen || this.#handedOver) return
-    this.#parts.observer.breakerWasOpen(this.upstream, Math.max(0, nowMs - this.#openToldMs))
-    this.#openToldMs = nowMs
   }
 }

@@ -144,7 +144,11 @@ export class Prober {
     watched.run = undefined
     watched.nextMs = nowMs + intervalMs * (1 - JITTER + 2 * JITTER * random())
     const current = this.#watched.get(watched.name) === watched
-    if (current && !this.#closed) this.#ended(watched, verdict, nowMs - startedMs)
+    try {
+      if (current && !this.#closed) this.#ended(watched, verdict, nowMs - startedMs)
+    } catch (error) {
+      logDefect(log, 'The end of a health check could not be told', error)
+    }
     return verdict
   }
 

@@ -222,6 +222,30 @@ describe('A program that no process of runs', () => {
     assert.equal(puppets.all.length, 2)
   })
 
+  test('is not started a second time when it ends between two questions', async () => {
+    const puppets = await startPuppets({
+      onLine: (line, puppet) => {
+        if (parseJson<{ method?: string }>(line).method === 'ping') puppet.exit(3)
+        else answering.onLine(line, puppet)
+      },
+    })
+    const check = transportOf(puppets).healthCheck('auto', '1.2.3')
+    assert.deepEqual(await check(NEVER), { up: false, errorType: 'process_exit' })
+    assert.equal(puppets.all.length, 1)
+  })
+
+  test('is not started a second time when it ends after its answer', async () => {
+    const puppets = await startPuppets({
+      onLine: (line, puppet) => {
+        answering.onLine(line, puppet)
+        puppet.exit(3)
+      },
+    })
+    const check = transportOf(puppets).healthCheck('ping', '1.2.3')
+    assert.deepEqual(await check(NEVER), { up: false, errorType: 'process_exit' })
+    assert.equal(puppets.all.length, 1)
+  })
+
   test('is not well when it cannot be started', async () => {
     const puppets = await startPuppets()
     const transport = transportOf(Object.assign(puppets, { command: ['/nowhere/server'] }))

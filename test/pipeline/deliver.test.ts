@@ -151,6 +151,32 @@ describe('A retry', () => {
   })
 })
 
+describe('A batch of a request and a notification', () => {
+  const BATCH = [CALL, { jsonrpc: '2.0', method: 'notifications/progress' }]
+  const timeouts = { callMs: 30_000, callMaxMs: 30_000, firstByteMs: Infinity, idleMs: Infinity }
+
+  it('is over in time with the answer to its request, however long its stream stays open', () => {
+    const world = new World({ timeouts })
+    const client = world.send(post(BATCH))
+    const { sink } = world.flight()
+    sink.head(200, 'OK', STREAM_REPLY)
+    sink.data(Buffer.from(`data: ${RESULT}\n\n`))
+    world.inFlight.tick((world.clock.now += 60_000))
+    assert.equal(world.flight().aborted, 0)
+    sink.end()
+    assert.equal(client.sent.at(-1), 'end')
+    assert.ok(world.told.includes('exchange ok'))
+  })
+
+  it('is late without that answer', () => {
+    const world = new World({ timeouts })
+    world.send(post(BATCH))
+    world.flight().sink.head(200, 'OK', STREAM_REPLY)
+    world.inFlight.tick((world.clock.now += 60_000))
+    assert.equal(world.flight().aborted, 1)
+  })
+})
+
 describe('A reply', () => {
   it('passes through byte for byte and ends its call once', () => {
     const world = new World()

@@ -133,7 +133,7 @@ export class World {
   readonly replies: number[] = []
   readonly logged: { readonly event: string; readonly fields: LogFields | undefined }[] = []
   readonly resumptions: Resumptions
-  readonly inFlight = new InFlight()
+  readonly inFlight = new InFlight((error) => assert.fail(String(error)))
   readonly captures = new CaptureBudget({
     bytesMax: 64 * 1024,
     onFull: () => this.told.push('limit captures'),

@@ -14,9 +14,11 @@ function delivery(told: string[], name: string, longLived: boolean): Stoppable {
   }
 }
 
+const unexpected = (error: unknown): void => assert.fail(String(error))
+
 describe('The deliveries under way', () => {
   it('are counted by upstream', () => {
-    const inFlight = new InFlight()
+    const inFlight = new InFlight(unexpected)
     inFlight.add(delivery([], 'one', false))
     inFlight.add(delivery([], 'two', true))
     inFlight.add({ ...delivery([], 'three', false), upstreamName: 'other' })
@@ -30,7 +32,7 @@ describe('The deliveries under way', () => {
   })
 
   it('are counted, each once', () => {
-    const inFlight = new InFlight()
+    const inFlight = new InFlight(unexpected)
     const one = delivery([], 'one', false)
     inFlight.add(one)
     inFlight.add(one)
@@ -42,7 +44,7 @@ describe('The deliveries under way', () => {
 
   it('are stopped when they would never end by themselves, and aborted all', () => {
     const told: string[] = []
-    const inFlight = new InFlight()
+    const inFlight = new InFlight(unexpected)
     inFlight.add(delivery(told, 'call', false))
     inFlight.add(delivery(told, 'stream', true))
     inFlight.stopLongLived()
@@ -52,7 +54,7 @@ describe('The deliveries under way', () => {
   })
 
   it('may remove themselves as they are stopped', () => {
-    const inFlight = new InFlight()
+    const inFlight = new InFlight(unexpected)
     let aborts = 0
     for (let i = 0; i < 3; i += 1) {
       const one: Stoppable = {
@@ -75,7 +77,7 @@ describe('The deliveries under way', () => {
   })
 
   it('are waited for until the last is gone', async () => {
-    const inFlight = new InFlight()
+    const inFlight = new InFlight(unexpected)
     await inFlight.idle()
     const one = delivery([], 'one', false)
     const two = delivery([], 'two', false)
@@ -93,5 +95,27 @@ describe('The deliveries under way', () => {
     inFlight.remove(two)
     await waited
     assert.equal(idle, true)
+  })
+
+  it('are each looked at although one fails, and that one is ended', () => {
+    const told: string[] = []
+    const inFlight = new InFlight((error) => told.push(String(error)))
+    const fail = (what: string) => (): never => {
+      throw new Error(what)
+    }
+    inFlight.add({ ...delivery(told, 'first', false), tick: () => told.push('tick first') })
+    inFlight.add({ ...delivery(told, 'bad', false), tick: fail('late') })
+    inFlight.add({ ...delivery(told, 'worse', false), tick: fail('later'), abort: fail('stuck') })
+    inFlight.add({ ...delivery(told, 'last', false), tick: () => told.push('tick last') })
+    inFlight.tick(1)
+    assert.deepEqual(told, [
+      'tick last',
+      'Error: later',
+      'Error: stuck',
+      'Error: late',
+      'abort bad',
+      'tick first',
+    ])
+    assert.equal(inFlight.size, 2)
   })
 })

@@ -81,7 +81,10 @@ describe('What opens the breaker of an upstream', () => {
     const suspendedAtMs = rig.now
     rig.wait(60_000)
     for (const [index, exchange] of given.entries()) {
-      for (const call of exchange.calls) passes[index]?.callEnded(call, lost, suspendedAtMs)
+      for (const call of exchange.calls) {
+        call.outcome = lost
+        passes[index]?.callEnded(call, lost, suspendedAtMs)
+      }
     }
   }
 
@@ -228,6 +231,71 @@ describe('While the breaker of an upstream is open', () => {
       entered(waiting)
     })
   }
+})
+
+describe('A trial', () => {
+  const halfOpen = (settings: ConstructorParameters<typeof GuardRig>[0] = {}): GuardRig => {
+    const rig = new GuardRig(settings)
+    rig.calls(5, failed('timeout'))
+    rig.wait(5_000)
+    assert.equal(rig.guard.view().state, 'half_open')
+    return rig
+  }
+
+  it('is made although calls that hang hold every place, and is one at a time', () => {
+    const rig = new GuardRig({ concurrency: 2 })
+    const hung = [rig.admit(toolCall()), rig.admit(toolCall())]
+    assert.ok(hung.every((pass) => 'kind' in pass && pass.kind === 'pass'))
+    rig.guard.breaker?.foundDead(rig.now)
+    rig.wait(5_000)
+    assert.equal(rig.guard.view().state, 'half_open')
+    const trial = rig.admit(toolCall())
+    assert.ok('kind' in trial && trial.kind === 'pass')
+    assert.equal(rig.guard.view().active, 3)
+    assert.equal(refusedFor(rig.admit(toolCall())), 'breaker_open')
+  })
+
+  it('lets one call more in at a time, and no more, when the breaker only reports', () => {
+    const rig = halfOpen({ concurrency: 1, breaker: { ...SETTINGS, reportOnly: true } })
+    const passes = Array.from({ length: 4 }, () => rig.admit(toolCall()))
+    assert.equal(passes.filter((pass) => 'kind' in pass && pass.kind === 'pass').length, 1)
+  })
+
+  it('that is a batch is judged when its last suspended call has ended', () => {
+    const rig = halfOpen()
+    const list = { jsonrpc: '2.0', method: 'tools/list' }
+    const exchange = read([
+      { ...list, id: 1 },
+      { ...list, id: 2 },
+      { jsonrpc: '2.0', method: 'notifications/x' },
+    ])
+    const pass = rig.admit(exchange)
+    assert.ok('kind' in pass && pass.kind === 'pass')
+    const [first, second, note] = exchange.calls
+    assert.ok(first && second && note)
+    pass.settle(OK)
+    for (const call of [note, first]) {
+      call.outcome = OK
+      pass.callEnded(call, OK, rig.now)
+      assert.equal(rig.guard.breaker?.view(rig.now).trialUnderWay, true)
+    }
+    second.outcome = OK
+    pass.callEnded(second, OK, rig.now)
+    assert.deepEqual(rig.told.slice(-1), ['upstream trial passed'])
+  })
+})
+
+describe('An order to open a breaker that is open already', () => {
+  it('refuses at once those that wait although it only reported', () => {
+    const rig = new GuardRig({ concurrency: 1, breaker: { ...SETTINGS, reportOnly: true } })
+    rig.calls(5, failed('timeout'))
+    const pass = rig.admit(toolCall())
+    assert.ok('kind' in pass && pass.kind === 'pass')
+    const waiting = rig.admit(toolCall())
+    const order = { mode: 'forced_open', reason: 'test', actor: 'ann' } as const
+    rig.guard.force(undefined, { ...order, untilMs: rig.now + 60_000 })
+    assert.equal(refusedFor(waiting), 'breaker_open')
+  })
 })
 
 describe('The call whose result changes a breaker', () => {

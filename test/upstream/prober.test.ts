@@ -201,4 +201,32 @@ describe('The prober', () => {
     assert.deepEqual(checked, [])
     assert.equal(await prober.check('a'), undefined)
   })
+
+  it('goes on when whoever is told of a check fails', async () => {
+    const clock = new FakeClock()
+    let checks = 0
+    const logged: string[] = []
+    const prober = new Prober({
+      clock,
+      log: { enabled: () => true, write: (_level, event) => void logged.push(event) },
+      observer: {
+        healthChecked: () => {
+          throw new Error('a defect')
+        },
+      },
+      random: () => 0.5,
+    })
+    const check = (): Promise<Verdict> => {
+      checks += 1
+      return Promise.resolve(UP)
+    }
+    prober.follow('a', { check, intervalMs: 30_000, timeoutMs: 5_000, required: false })
+    for (let second = 0; second < 40; second += 1) {
+      clock.advance(1_000)
+      prober.tick()
+      await settle()
+    }
+    assert.equal(checks, 2)
+    assert.deepEqual(logged, ['sidelight.sidecar.defect', 'sidelight.sidecar.defect'])
+  })
 })

@@ -115,6 +115,7 @@ class ProcessLink implements ProbeLink {
   readonly #version: string
   readonly #signal: AbortSignal
   #host: HostedProcess | undefined
+  #started = false
   #nextId = 1
   #answered: ((answer: ProbeAnswer) => void) | undefined
 
@@ -125,6 +126,9 @@ class ProcessLink implements ProbeLink {
   }
 
   async request(request: ProbeRequest): Promise<ProbeAnswer> {
+    // What ended of one question is started again only to begin anew.
+    const ended = this.#started && this.#host === undefined && request.method !== 'initialize'
+    if (ended) return { kind: 'failed', reason: 'process_exit' }
     const host = this.#host ?? this.#start()
     if (host === undefined) return { kind: 'failed', reason: 'connect' }
     const body = requestBody(this.#nextId, request, this.#version)
@@ -154,6 +158,7 @@ class ProcessLink implements ProbeLink {
   }
 
   #start(): HostedProcess | undefined {
+    this.#started = true
     const host = this.#processes.start('probe', {
       received: (_, message) => this.#received(message),
       lost: () => this.#answered?.({ kind: 'result' }),
