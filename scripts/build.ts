@@ -1,0 +1,75 @@
+/**
+ * Builds what is published: `dist/` is an npm package of its own, with the program and all it needs in
+ * a few files, so that an install brings one package. Building twice gives the same bytes.
+ *
+ * The demo's servers and agents are no part of it: they use the official SDKs, which stay optional.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { build, type Metafile } from 'esbuild'
+import { licencesOf } from './build/licences.ts'
+import { publishedManifest } from './build/manifest.ts'
+import { billOfMaterials } from './build/sbom.ts'
+import { onlyUsedOfUndici } from './build/undici.ts'
+
+const OUT = 'dist'
+const CODE = `${OUT}/lib`
+
+/** Modules that run as processes of their own keep their names. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  main: 'src/main.ts',
+  'demo/agent': 'src/cli/demo/agent.ts',
+  'demo/everything-server': 'src/cli/demo/everything-server.ts',
+  'demo/library-server': 'src/cli/demo/library-server.ts',
+}
+
+/** Packages from before ECMAScript modules call `require`, which such modules do not have. */
+const REQUIRE = `import { createRequire as sidelightRequire } from 'node:module'
+const require = sidelightRequire(import.meta.url)`
+
+async function bundle(): Promise<Metafile> {
+  const { metafile } = await build({
+    entryPoints: { ...ENTRIES },
+    outdir: CODE,
+    bundle: true,
+    // What only some commands use is loaded by them alone.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22.19',
+    // Names stay, for stack traces.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    external: ['@modelcontextprotocol/*'],
+    plugins: [onlyUsedOfUndici],
+    banner: { js: REQUIRE },
+    metafile: true,
+    logLevel: 'warning',
+  })
+  return metafile
+}
+
+rmSync(OUT, { recursive: true, force: true })
+mkdirSync(OUT)
+const metafile = await bundle()
+chmodSync(`${CODE}/main.js`, 0o755)
+const manifest: unknown = JSON.parse(readFileSync('package.json', 'utf8'))
+writeFileSync(`${OUT}/package.json`, publishedManifest(manifest))
+for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'SECURITY.md']) {
+  copyFileSync(file, `${OUT}/${file}`)
+}
+writeFileSync(`${OUT}/THIRD-PARTY-LICENCES.txt`, licencesOf(Object.keys(metafile.inputs)))
+const sbom = spawnSync(
+  'npm',
+  ['sbom', '--omit=dev', '--omit=optional', '--sbom-format=cyclonedx'],
+  {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  },
+)
+if (sbom.status !== 0) throw new Error(`npm sbom failed: ${sbom.stderr}`)
+writeFileSync(`${OUT}/sbom.cdx.json`, billOfMaterials(sbom.stdout))
+const bytes = Object.values(metafile.outputs).reduce((sum, { bytes: size }) => sum + size, 0)
+process.stdout.write(`${OUT}: ${Math.ceil(bytes / 1000)} kB of code\n`)

@@ -1,0 +1,107 @@
+/** What is published: built, packed, installed in an empty folder, and run on every line of Node. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startRawUpstream } from '../support/raw-upstream.ts'
+import { startSidecarProcess } from '../support/sidecar-process.ts'
+
+const LINES = ['22.19.0', '24.22.3']
+const ENDS_WITHIN = 20_000
+
+function npm(args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd, encoding: 'utf8' })
+  assert.equal(status, 0, `npm ${args.join(' ')}: ${stderr}`)
+  return stdout
+}
+
+function build(): string {
+  npm(['run', 'build', '--silent'], '.')
+  const hash = createHash('sha256')
+  for (const file of globSync('dist/**/*').toSorted()) {
+    if (statSync(file).isFile()) hash.update(`${file}\n`).update(readFileSync(file))
+  }
+  return hash.digest('hex')
+}
+
+describe('the package', () => {
+  let folder = ''
+  let main = ''
+  let digest = ''
+
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'sidelight-package-'))
+    digest = build()
+    const tarball = npm(['pack', '--silent', '--pack-destination', folder, './dist'], '.').trim()
+    await writeFile(path.join(folder, 'package.json'), '{"private":true}')
+    // Whatever it needs besides itself could not be fetched.
+    npm(['install', '--offline', '--no-audit', '--no-fund', `./${tarball}`], folder)
+    main = path.join(folder, 'node_modules/sidelight/lib/main.js')
+  })
+
+  after(() => rm(folder, { recursive: true }))
+
+  it('is the same, byte for byte, when it is built again', () => {
+    assert.equal(build(), digest)
+  })
+
+  it('installs as one package, whose code is at most 1.8 MB', async () => {
+    const installed = await readdir(path.join(folder, 'node_modules'))
+    assert.deepEqual(
+      installed.filter((name) => !name.startsWith('.')),
+      ['sidelight'],
+    )
+    const code = globSync(`${path.dirname(main)}/**/*.js`)
+    const bytes = code.reduce((sum, file) => sum + statSync(file).size, 0)
+    assert.ok(bytes > 500_000 && bytes <= 1_800_000, `${bytes} bytes`)
+  })
+
+  it('brings the licences of what it holds, and a bill of materials', () => {
+    const licences = readFileSync(
+      path.join(path.dirname(main), '../THIRD-PARTY-LICENCES.txt'),
+      'utf8',
+    )
+    for (const name of ['undici', 'hono', '@hono/node-server', 'zod', 'yaml']) {
+      assert.match(licences, new RegExp(`^${name} \\d`, 'm'))
+    }
+    const bill: { readonly components: readonly { readonly name: string }[] } = JSON.parse(
+      readFileSync(path.join(path.dirname(main), '../sbom.cdx.json'), 'utf8'),
+    )
+    assert.ok(bill.components.some(({ name }) => name === 'undici'))
+  })
+
+  it('answers by the name of its command', () => {
+    const bin = path.join(folder, 'node_modules/.bin/sidelight')
+    const { stdout } = spawnSync(process.execPath, [bin, '--version'], { encoding: 'utf8' })
+    assert.equal(stdout, 'sidelight 0.1.0\n')
+  })
+
+  for (const line of [...LINES, 'own']) {
+    const node = line === 'own' ? process.execPath : path.resolve(`.cache/node-${line}/bin/node`)
+    const skip = existsSync(node) ? false : `${node} is missing: scripts/setup-test-tools.sh`
+    it(`carries calls and ends well on Node ${line}`, { skip }, async () => {
+      const upstream = await startRawUpstream()
+      const sidecar = await startSidecarProcess({
+        program: [node, main],
+        args: ['--upstream', upstream.url],
+      })
+      const response = await fetch(`${sidecar.dataUrl}/mcp`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        body: '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"x"}}',
+      })
+      assert.equal(
+        await response.text(),
+        '{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"done"}]}}',
+      )
+      sidecar.signal('SIGTERM')
+      const { code } = await sidecar.finished(ENDS_WITHIN)
+      assert.equal(code, 0)
+    })
+  }
+})
