@@ -42,6 +42,7 @@ const OWN_FILES: readonly string[] = [
   'format.js',
   'header.js',
   'icons.js',
+  'outcome-bar.js',
   'overview.js',
   'store.js',
   'tools.js',

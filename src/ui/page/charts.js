@@ -48,22 +48,25 @@ export function latencyLines(points) {
   ]
 }
 
+/** A line moves by a pixel or two in that time. */
+const SHOW_EVERY_MS = 1_000
+
 class ChartElement extends HTMLElement {
   /** @type {import('uplot') | undefined} */
   #plot
   /** @type {Points | undefined} */
   #points
   #theme = ''
+  #shownMs = 0
   /** @type {ResizeObserver | undefined} */
   #resizes
 
   /** @param {Points} points */
   set points(points) {
-    if (
-      points === this.#points &&
-      this.#theme === (document.documentElement.dataset['theme'] ?? '')
-    )
-      return
+    const sameTheme = this.#theme === (document.documentElement.dataset['theme'] ?? '')
+    const nowMs = performance.now()
+    if (sameTheme && (points === this.#points || nowMs - this.#shownMs < SHOW_EVERY_MS)) return
+    this.#shownMs = nowMs
     this.#points = points
     this.#show()
   }

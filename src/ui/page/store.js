@@ -47,6 +47,7 @@ export class Store {
   /** @type {() => void} */
   #draw = () => {}
   #timer = 0
+  #frame = 0
   #lastDrawnMs = 0
 
   /** @param {() => void} draw */
@@ -55,14 +56,26 @@ export class Store {
     draw()
   }
 
-  /** Draws soon: what the sidecar tells can wait a little. */
-  schedule() {
+  /**
+   * Draws soon: what the sidecar tells can wait a little, what a hand moves until the next frame.
+   * @param {boolean} [byHand]
+   */
+  schedule(byHand = false) {
+    if (byHand) return this.#nextFrame()
     if (this.#timer !== 0) return
     const waitMs = Math.max(0, this.#lastDrawnMs + DRAW_EVERY_MS - performance.now())
     this.#timer = setTimeout(() => {
       this.#timer = 0
-      requestAnimationFrame(() => this.drawNow())
+      this.#nextFrame()
     }, waitMs)
+  }
+
+  #nextFrame() {
+    if (this.#frame !== 0) return
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0
+      this.drawNow()
+    })
   }
 
   /** Draws at once: what a person does is seen without delay. */

@@ -2,14 +2,15 @@
  * The table of tools. Only the rows in sight are in the document, so a thousand cost what thirty do.
  *
  * @import { Store } from './store.js'
- * @import { SortKey, StatsView, ToolView } from './types.d.ts'
+ * @import { SortKey, ToolView } from './types.d.ts'
  */
 
 import { html, nothing, svg } from '/ui/lib/lit-html.js'
 import { Directive, directive } from '/ui/lib/directive.js'
 import { repeat } from '/ui/lib/directives/repeat.js'
 import { textOf } from './fields.js'
-import { count, duration, percent, rate, shares, SHARES } from './format.js'
+import { outcomeBar } from './outcome-bar.js'
+import { count, duration, percent, rate, SHARES } from './format.js'
 import { arrow, toneIcon } from './icons.js'
 
 const ROW_PX = 42
@@ -205,7 +206,11 @@ function table(store, tools) {
  * @param {Event} event
  */
 function scrolled(store, { currentTarget: box }) {
-  if (box instanceof HTMLElement) store.set({ toolsScrollTop: box.scrollTop })
+  if (!(box instanceof HTMLElement)) return
+  const seen = Math.floor(store.toolsScrollTop / ROW_PX)
+  store.toolsScrollTop = box.scrollTop
+  // There are spare rows above and below.
+  if (Math.abs(Math.floor(box.scrollTop / ROW_PX) - seen) > 0) store.schedule(true)
 }
 
 /** @param {ToolView} tool */
@@ -272,29 +277,4 @@ function marks({ breaker, pin }) {
       ? html`<span class="pill" data-tone="warn">${toneIcon('warn')} not as pinned</span>`
       : nothing,
   ]
-}
-
-/** @param {StatsView} stats */
-export function outcomeBar(stats) {
-  const parts = shares(stats).filter(({ calls }) => calls > 0)
-  const total = Math.max(
-    1,
-    parts.reduce((sum, { calls }) => sum + calls, 0),
-  )
-  const label = parts.map(({ label: word, calls }) => `${word}: ${calls}`).join(', ')
-  let x = 0
-  return html`<svg
-    class="stack"
-    role="img"
-    aria-label=${label === '' ? 'no calls' : label}
-    preserveAspectRatio="none"
-    viewBox="0 0 100 8"
-  >
-    ${parts.map(({ key, calls }) => {
-      const width = (calls / total) * 100
-      const at = x
-      x += width
-      return svg`<rect x=${at.toFixed(3)} width=${width.toFixed(3)} height="8" class=${`bar-${key}`} />`
-    })}
-  </svg>`
 }
