@@ -1,5 +1,6 @@
 /** Writes the log events of authentication, besides counting. Nothing of a token is ever in them. */
 
+import { UPSTREAM_NAME } from '../config/names.ts'
 import type { AuthObserver } from '../core/authentication.ts'
 import type { Log } from '../core/log.ts'
 
@@ -15,7 +16,10 @@ export function withAuthEvents(observer: AuthObserver, log: Log): AuthObserver {
       const level = why === 'missing' ? 'debug' : 'warn'
       if (!log.enabled(level)) return
       log.write(level, 'sidelight.auth.refused', 'A request was refused for its credential', {
-        'sidelight.upstream.name': request.upstreamName,
+        // Strangers choose the path.
+        'sidelight.upstream.name': UPSTREAM_NAME.test(request.upstreamName)
+          ? request.upstreamName
+          : undefined,
         'sidelight.auth.refusal': why,
         'sidelight.auth.issuer': issuer,
         'client.address': request.clientAddress,

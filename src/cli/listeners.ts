@@ -1,28 +1,36 @@
 /** What the listeners of a sidecar are made of. */
 
+import type { Authenticator } from '../core/authentication.ts'
 import type { Config } from '../config/schema.ts'
 import type { ListenAddress } from '../config/units.ts'
 import { createAdminApp } from '../http/admin-app.ts'
 import { isLoopbackName, type PeerRules } from '../http/guard.ts'
-import {
-  listen,
-  type Listener,
-  type ListenerOptions,
-  type ListenFailure,
-} from '../http/listener.ts'
+import { listen, type Listener, type ListenerOptions } from '../http/listener.ts'
+import { createAdminGate } from './admin-gate.ts'
 import { readinessOf } from './health.ts'
-import type { Parts, SidecarOptions } from './parts.ts'
+import type { Parts, SidecarOptions, StartFailure } from './parts.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
 
-/** The admin plane's listener; undefined when it is off. */
+/** How often the files of credentials are looked at for the time of their next reading. */
+const TICK_MS = 1_000
+
+/**
+ * The admin plane's listener; undefined when it is off. `authenticator` finds out whose a token is;
+ * undefined when nobody is authenticated on the data plane.
+ */
 export async function startAdmin(
-  { config }: SidecarOptions,
+  { config, log, clock }: SidecarOptions,
   parts: Parts,
-): Promise<Listener | ListenFailure | undefined> {
+  authenticator: Authenticator | undefined,
+): Promise<Listener | StartFailure | undefined> {
   if (config.listen.admin === 'off') return undefined
   const address = addressOf(config.listen.admin)
+  const peers = peerRules(config, address)
+  const made = createAdminGate({ config, log, loopback: peers.loopback, authenticator })
+  if ('what' in made) return made
   const app = createAdminApp({
-    peers: peerRules(config, address),
+    peers,
+    gate: made.gate,
     readiness: () => readinessOf(parts.prober?.health() ?? [], parts.draining()),
     catalogue: parts.telemetry.catalogue,
     renderMetrics: (format) => parts.telemetry.renderMetrics(format),
@@ -30,7 +38,18 @@ export async function startAdmin(
     breakers: parts.breakers,
     api: undefined,
   })
-  return listen(app, { ...address, ...listenerLimits(config, parts) })
+  const listener = await listen(app, { ...address, ...listenerLimits(config, parts) })
+  if ('kind' in listener) {
+    return { kind: 'failed', what: 'admin', address: config.listen.admin, code: listener.code }
+  }
+  const timer = setInterval(() => made.tick(clock.monotonicMs()), TICK_MS).unref()
+  return {
+    ...listener,
+    destroy: () => {
+      clearInterval(timer)
+      return listener.destroy()
+    },
+  }
 }
 
 export function listenerLimits(

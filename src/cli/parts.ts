@@ -82,7 +82,6 @@ export interface Parts {
   apply(config: Config, change: ConfigChange): StartFailure | undefined
   /** Ends everything that does not listen. */
   close(): Promise<void>
-  fail(what: 'data' | 'admin', address: string, code: string): Promise<StartFailure>
 }
 
 export async function assemble(options: SidecarOptions): Promise<Parts | StartFailure> {
@@ -286,9 +285,5 @@ function toParts(made: Made): Parts {
       return undefined
     },
     close,
-    fail: async (what, address, code) => {
-      await close()
-      return { kind: 'failed', what, address, code }
-    },
   }
 }

@@ -62,13 +62,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
   })
   if ('kind' in data) {
     auth?.close()
-    return parts.fail('data', config.listen.data, data.code)
+    await parts.close()
+    return { kind: 'failed', what: 'data', address: config.listen.data, code: data.code }
   }
-  const admin = await startAdmin(options, parts)
+  const admin = await startAdmin(options, parts, auth?.authenticator)
   if (admin !== undefined && 'kind' in admin) {
     await data.destroy()
     auth?.close()
-    return parts.fail('admin', config.listen.admin, admin.code)
+    await parts.close()
+    return admin
   }
   // Required upstreams are asked at once.
   parts.prober?.tick()

@@ -105,10 +105,10 @@ class Wrap {
         }),
     })
     if ('what' in parts) return this.#failed(describeStartFailure(parts))
-    const admin = await startAdmin(options, parts)
+    const admin = await startAdmin(options, parts, undefined)
     if (admin !== undefined && 'kind' in admin) {
-      const failure = await parts.fail('admin', this.#config.listen.admin, admin.code)
-      return this.#failed(describeStartFailure(failure))
+      await parts.close()
+      return this.#failed(describeStartFailure(admin))
     }
     options.log.write('info', 'sidelight.wrap.started', 'Sidelight stands before a server', {
       'sidelight.version': this.#context.version,

@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type Context } from 'hono'
-import type { AdminEnv } from './admin-gate.ts'
+import { needs, type AdminEnv, type AdminGate } from './admin-gate.ts'
 import { addApi, type ApiOptions } from './api/api-app.ts'
 import { addBreakerRoutes, type BreakerAdmin } from './breaker-routes.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
@@ -26,6 +26,7 @@ export interface Readiness {
 
 export interface AdminAppOptions extends MetricsEndpointOptions {
   readonly peers: PeerRules
+  readonly gate: AdminGate
   readiness(): Readiness
   readonly breakers: BreakerAdmin
   readonly catalogue: CatalogueViews
@@ -55,8 +56,13 @@ const INDEX = `Sidelight admin
 `
 
 export function createAdminApp(options: AdminAppOptions): RequestListener {
+  const { gate } = options
   const app = new Hono<AdminEnv>()
   const metrics = new MetricsEndpoint(options)
+  if (!gate.open.has('health')) {
+    for (const path of ['/healthz', '/livez', '/readyz']) app.use(path, needs(gate, 'read'))
+  }
+  if (!gate.open.has('metrics')) app.use('/metrics', needs(gate, 'read'))
   if (options.api === undefined) app.get('/', (c) => c.text(INDEX))
   else addStatusPage(app, options.api.page, INDEX)
   app.get('/livez', (c) => c.json({ status: 'ok' }))
@@ -77,6 +83,7 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     await metrics.serve(c.env.incoming, c.env.outgoing)
     return RESPONSE_ALREADY_SENT
   })
+  app.use('/catalogue/*', needs(gate, 'read'))
   app.get('/catalogue', (c) => c.json({ upstreams: options.catalogue.views() }))
   app.get('/catalogue/:upstream', (c) => {
     const name = c.req.param('upstream')
@@ -87,17 +94,9 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
       'Content-Type': 'application/json',
     })
   })
-  addBreakerRoutes(app, {
-    breakers: options.breakers,
-    takesOrders: options.peers.loopback,
-  })
+  addBreakerRoutes(app, { breakers: options.breakers, gate })
   if (options.api !== undefined) {
-    addApi(app, {
-      ...options.api,
-      gate: undefined,
-      takesOrders: options.peers.loopback,
-      onLimit: (limit) => options.onLimit(limit),
-    })
+    addApi(app, { ...options.api, gate, onLimit: (limit) => options.onLimit(limit) })
   }
   app.notFound((c) => c.text(INDEX, 404))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })

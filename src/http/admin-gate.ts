@@ -22,10 +22,22 @@ export interface AdminRefusal {
   readonly message: string
 }
 
+/** The head of a request, as Node reads it. */
+export interface AdminRequest {
+  readonly headers: HeaderRecord
+  readonly rawHeaders: readonly string[]
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+}
+
 export interface AdminGate {
+  /** What everybody may see: probes and scrapers often have no credential. */
+  readonly open: ReadonlySet<'health' | 'metrics'>
+  /** False where anybody could give orders: off loopback, when nobody has to say who they are. */
+  readonly takesOrders: boolean
   /** Finds out who asks, and whether they may. */
   check(
-    request: { readonly headers: HeaderRecord; readonly rawHeaders: readonly string[] },
+    request: AdminRequest,
     permission: AdminPermission,
   ): AdminIdentity | AdminRefusal | Promise<AdminIdentity | AdminRefusal>
 }

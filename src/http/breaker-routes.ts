@@ -1,7 +1,7 @@
 /** The admin plane's view of circuit breakers, and orders to them by hand. */
 
 import type { Context, Hono } from 'hono'
-import type { AdminEnv } from './admin-gate.ts'
+import { needs, type AdminEnv, type AdminGate } from './admin-gate.ts'
 import type { GuardView } from './api/upstream-schema.ts'
 import type { Shown } from './api/views.ts'
 
@@ -29,9 +29,11 @@ export interface BreakerAdmin {
 
 export interface BreakerRoutesOptions {
   readonly breakers: BreakerAdmin
-  /** Orders are taken on loopback alone, as long as nobody has to say who they are. */
-  readonly takesOrders: boolean
+  readonly gate: AdminGate
 }
+
+/** Whoever is on this machine, when nobody has to say who they are. */
+const LOCAL = 'local'
 
 const ORDER_BYTES_MAX = 4_096
 const TEXT_CHARS_MAX = 200
@@ -39,17 +41,14 @@ const TTL_SECONDS_MAX = 86_400
 
 export function addBreakerRoutes(
   app: Hono<AdminEnv>,
-  { breakers, takesOrders }: BreakerRoutesOptions,
+  { breakers, gate }: BreakerRoutesOptions,
 ): void {
-  app.get('/breakers', (c) => c.json({ breakers: breakers.list() }))
-  app.get('/breakers/:upstream', (c) => {
+  app.get('/breakers', needs(gate, 'read'), (c) => c.json({ breakers: breakers.list() }))
+  app.get('/breakers/:upstream', needs(gate, 'read'), (c) => {
     const found = breakers.get(c.req.param('upstream'))
     return found === undefined ? unknown(c) : c.json(found)
   })
-  app.post('/breakers/:upstream', async (c) => {
-    if (!takesOrders) {
-      return refuse(c, 403, 'loopback_only', 'orders are taken on a loopback address alone')
-    }
+  app.post('/breakers/:upstream', needs(gate, 'control'), async (c) => {
     // A web page cannot send this type elsewhere without being asked for permission first.
     if (!/^application\/json\s*(?:;|$)/i.test(c.req.header('content-type') ?? '')) {
       return refuse(c, 415, 'unsupported_media', 'send Content-Type: application/json')
@@ -57,7 +56,7 @@ export function addBreakerRoutes(
     if (!(Number(c.req.header('content-length')) <= ORDER_BYTES_MAX)) {
       return refuse(c, 413, 'too_large', `send a Content-Length of at most ${ORDER_BYTES_MAX}`)
     }
-    const order = readOrder(await c.req.text())
+    const order = readOrder(await c.req.text(), c.var.admin.name)
     if (typeof order === 'string') return refuse(c, 400, 'invalid_order', order)
     const upstream = c.req.param('upstream')
     const result = breakers.order(upstream, order)
@@ -68,15 +67,15 @@ export function addBreakerRoutes(
   })
 }
 
-/** The order, or what is wrong with it. */
-function readOrder(body: string): BreakerOrder | string {
+/** The order, or what is wrong with it. Who is authenticated need not say, and cannot choose. */
+function readOrder(body: string, admin: string): BreakerOrder | string {
   const given = readObject(body)
   if (given === undefined) return 'expected a JSON object'
   const action = ACTIONS.find((one) => one === given.get('action'))
   if (action === undefined) return `action: expected one of ${ACTIONS.join(', ')}`
   const reason = textOf(given.get('reason'))
   if (reason === undefined) return `reason: ${TEXT_EXPECTED}`
-  const actor = textOf(given.get('actor'))
+  const actor = admin === LOCAL ? textOf(given.get('actor')) : admin
   if (actor === undefined) return `actor: ${TEXT_EXPECTED}`
   const tool = given.has('tool') ? textOf(given.get('tool')) : undefined
   if (given.has('tool') && tool === undefined) return `tool: ${TEXT_EXPECTED}`

@@ -481,7 +481,7 @@ describe('By hand', () => {
       config: { listen: { admin: '0.0.0.0:0' } },
     })
     assert.equal((await order(sidecar, FORCE)).status, 403)
-    assert.equal((await fetch(`${sidecar.adminUrl}/breakers/main`)).status, 200)
+    assert.equal((await fetch(`${sidecar.adminUrl}/breakers/main`)).status, 403)
   })
 
   it('an upstream without a breaker takes no orders', async () => {

@@ -20,10 +20,7 @@ export const API_PREFIX = '/api/v1'
 export interface ApiOptions {
   readonly views: ApiViews
   readonly clock: Clock
-  /** Undefined as long as nobody has to say who they are. */
-  readonly gate: AdminGate | undefined
-  /** Whether this listener takes orders at all. */
-  readonly takesOrders: boolean
+  readonly gate: AdminGate
   onLimit(limit: LimitName): void
 }
 
@@ -89,10 +86,10 @@ async function serve(
 async function mayNot(
   c: Context<AdminEnv>,
   permission: AdminPermission,
-  { gate, takesOrders }: ApiOptions,
+  { gate }: ApiOptions,
 ): Promise<Response | undefined> {
   if (permission === 'control') {
-    if (!takesOrders) {
+    if (!gate.takesOrders) {
       return sendProblem(
         c,
         refusal(403, 'loopback_only', 'Orders are taken on a loopback address alone.'),
@@ -107,8 +104,7 @@ async function mayNot(
       )
     }
   }
-  const found = await gate?.check(c.env.incoming, permission)
-  if (found === undefined) return undefined
+  const found = await gate.check(c.env.incoming, permission)
   if (found.kind === 'refused') {
     const answer =
       found.status === 401 ? { 'WWW-Authenticate': 'Bearer realm="sidelight admin"' } : {}
