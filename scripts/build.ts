@@ -7,7 +7,9 @@
 
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { build, type Metafile } from 'esbuild'
+import { pageSources } from '../src/ui/page-files.ts'
 import { licencesOf } from './build/licences.ts'
 import { publishedManifest } from './build/manifest.ts'
 import { billOfMaterials } from './build/sbom.ts'
@@ -51,16 +53,31 @@ async function bundle(): Promise<Metafile> {
   return metafile
 }
 
+/** The files of the status page stand beside the code, with the libraries that they use. */
+function copyPage(): readonly string[] {
+  const sources = pageSources()
+  for (const [url, file] of sources) {
+    const to = `${CODE}/page/${url === '/' ? 'index.html' : url.slice('/ui/'.length)}`
+    mkdirSync(path.dirname(to), { recursive: true })
+    copyFileSync(file, to)
+  }
+  return [...sources.values()].map((file) => path.relative('.', file))
+}
+
 rmSync(OUT, { recursive: true, force: true })
 mkdirSync(OUT)
 const metafile = await bundle()
+const pageFiles = copyPage()
 chmodSync(`${CODE}/main.js`, 0o755)
 const manifest: unknown = JSON.parse(readFileSync('package.json', 'utf8'))
 writeFileSync(`${OUT}/package.json`, publishedManifest(manifest))
 for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'SECURITY.md']) {
   copyFileSync(file, `${OUT}/${file}`)
 }
-writeFileSync(`${OUT}/THIRD-PARTY-LICENCES.txt`, licencesOf(Object.keys(metafile.inputs)))
+writeFileSync(
+  `${OUT}/THIRD-PARTY-LICENCES.txt`,
+  licencesOf([...Object.keys(metafile.inputs), ...pageFiles]),
+)
 const sbom = spawnSync(
   'npm',
   ['sbom', '--omit=dev', '--omit=optional', '--sbom-format=cyclonedx'],

@@ -14,7 +14,18 @@ need() {
   missing+=("$1 is missing: $3 (Debian: apt-get install $2)")
 }
 
+# browser: the status page is tested in Chromium; without one its test says that it is skipped.
+browser() {
+  command -v chromium >/dev/null && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    packages+=(chromium fonts-liberation)
+  else
+    echo 'chromium is missing: the status page is not tested in a browser (Debian: apt-get install chromium)' >&2
+  fi
+}
+
 need protoc protobuf-compiler 'decodes our exports independently; macOS: brew install protobuf'
+browser
 
 if [ ${#packages[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -4,6 +4,7 @@
  */
 
 import { hash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { findPackageJSON } from 'node:module'
 import path from 'node:path'
@@ -68,13 +69,19 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-/** Files are read when they are first asked for, each once. */
-export function createPageFiles(): PageFiles {
+/** Every path that is served, and the file that it is. */
+export function pageSources(): ReadonlyMap<string, string> {
   const sources = new Map<string, string>([['/', path.join(PAGE_DIR, 'index.html')]])
   for (const name of OWN_FILES) sources.set(`/ui/${name}`, path.join(PAGE_DIR, name))
   for (const [name, file] of Object.entries(LIBRARY_FILES)) {
-    sources.set(`/ui/lib/${name}`, packageFile(file))
+    sources.set(`/ui/lib/${name}`, libraryFile(name, file))
   }
+  return sources
+}
+
+/** Files are read when they are first asked for, each once. */
+export function createPageFiles(): PageFiles {
+  const sources = pageSources()
   const loaded = new Map<string, Promise<PageFile>>()
   return {
     paths: [...sources.keys()],
@@ -88,12 +95,16 @@ export function createPageFiles(): PageFiles {
   }
 }
 
-/** A file of a package, which its `exports` may keep from `import` in favour of one for Node. */
-function packageFile(file: string): string {
-  const [name = '', ...rest] = file.split('/')
-  const manifest =
-    findPackageJSON(name, import.meta.url) ?? path.join('node_modules', name, 'package.json')
-  return path.join(path.dirname(manifest), ...rest)
+/**
+ * A published package has the libraries among its own files. Elsewhere they are in packages, whose `exports`
+ * may keep a file from `import` in favour of one for Node.
+ */
+function libraryFile(name: string, file: string): string {
+  const own = path.join(PAGE_DIR, 'lib', name)
+  if (existsSync(own)) return own
+  const [packageName = '', ...rest] = file.split('/')
+  const manifest = findPackageJSON(packageName, import.meta.url)
+  return path.join(path.dirname(manifest ?? `node_modules/${packageName}/package.json`), ...rest)
 }
 
 const zip = promisify(gzip)
