@@ -1,5 +1,6 @@
 /** The stage that asks the policy about every call, and filters what the client gets to see of lists. */
 
+import type { Challenger } from '../auth/challenge.ts'
 import type { Config } from '../config/schema.ts'
 import type { Decision } from '../core/decision.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
@@ -13,6 +14,7 @@ import { createEnvelopeReader, type ReadEnvelope } from '../mcp/read-envelope.ts
 import type { Denial, ReplyFilter, Stages } from '../pipeline/stages.ts'
 import { ARGUMENTS_MAX, readArguments } from '../policy/arguments.ts'
 import type { Policy } from '../policy/policy.ts'
+import { createChallenger } from './auth.ts'
 import { createPolicy } from './policy.ts'
 import { sizeOf } from './units.ts'
 
@@ -29,10 +31,17 @@ interface Current {
   readonly config: Config
   /** Undefined when everything may be called. */
   readonly policy: Policy | undefined
+  readonly challenger: Challenger
 }
 
 export function createAuthorization(first: Config, log: Log): Authorization {
-  let current: Current = { config: first, policy: createPolicy(first, log) }
+  const challenger = createChallenger(first, () => current.config)
+  const inForce = (config: Config): Current => ({
+    config,
+    challenger,
+    policy: createPolicy(config, log),
+  })
+  let current = inForce(first)
   const readers = createReaders(first)
   /** Undefined when nothing is refused or hidden. */
   const enforced = (): Policy | undefined =>
@@ -58,7 +67,7 @@ export function createAuthorization(first: Config, log: Log): Authorization {
     visible: ({ principal }, names) =>
       names.filter((name) => enforced()?.sees(principal, name) !== false),
     follow: (config) => {
-      current = { config, policy: createPolicy(config, log) }
+      current = inForce(config)
     },
   }
 }
@@ -74,7 +83,8 @@ function createReaders({
   }
 }
 
-function authorize(exchange: Exchange, { config, policy }: Current, log: Log): Denial | undefined {
+function authorize(exchange: Exchange, current: Current, log: Log): Denial | undefined {
+  const { policy } = current
   if (policy === undefined || isPublic(exchange)) return undefined
   const refused = decideAll(exchange, policy)
   for (const { call, decision } of refused) note(log, call, decision)
@@ -84,7 +94,7 @@ function authorize(exchange: Exchange, { config, policy }: Current, log: Log): D
   }
   const [first] = refused
   if (first === undefined) return undefined
-  return { rejection: rejectionOf(exchange, first, config), hidden: false }
+  return { rejection: rejectionOf(exchange, first, current), hidden: false }
 }
 
 function toFilter(bytesMax: number, shows: Shows): ReplyFilter {
@@ -153,14 +163,16 @@ function decidePath(
 function rejectionOf(
   exchange: Exchange,
   { operation, decision }: Refused,
-  config: Config,
+  { config, challenger }: Current,
 ): Rejection {
   const others = exchange.calls.length > 1 ? '; nothing of this batch was passed on' : ''
   const what = `${describe(operation)}${others}`
   if (decision.scopes.length > 0 && config.policy?.denials === 'challenge') {
-    const message = `more scopes are needed for ${what}`
-    const challenges = [challengeFor(exchange, decision.scopes)]
-    return { kind: 'rejected', reason: 'insufficient_scope', message, challenges }
+    const error = 'insufficient_scope'
+    const description = `more scopes are needed for ${what}`
+    const { scopes } = decision
+    const challenges = challenger.insufficientScope(exchange, { error, scopes, description })
+    return { kind: 'rejected', reason: error, message: description, challenges }
   }
   return decision.reason === 'condition'
     ? reject(
@@ -198,9 +210,4 @@ function note(log: Log, call: Call | undefined, decision: Denied): void {
     },
     call?.trace,
   )
-}
-
-/** RFC 6750 §3.1 and MCP "Scope challenge handling": all scopes of the operation at once. */
-function challengeFor(_exchange: Exchange, scopes: readonly string[]): string {
-  return `Bearer error="insufficient_scope", scope="${scopes.join(' ')}"`
 }
