@@ -105,6 +105,14 @@ async function main(argv: readonly string[]): Promise<number> {
     const { wrapCommand } = await import('./cli/wrap.ts')
     return wrapCommand(flags, positionals, context)
   }
+  if (name === 'policy') {
+    const { policyCommand } = await import('./cli/policy-explain.ts')
+    return policyCommand(flags, positionals, context)
+  }
+  if (name === 'token') {
+    const { tokenCommand } = await import('./cli/token.ts')
+    return tokenCommand(flags, context)
+  }
   const { runCommand } = await import('./cli/run.ts')
   return runCommand(flags, context)
 }

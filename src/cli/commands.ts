@@ -31,6 +31,13 @@ const CONFIG: FlagDefinition = {
   about: 'Read the configuration from a YAML file.',
 }
 
+const WHO = {
+  subject: { type: 'string', value: 'NAME', about: 'Whose call it is: who.' },
+  role: { type: 'string', multiple: true, value: 'ROLE', about: 'A role; repeat it for several.' },
+  scope: { type: 'string', multiple: true, value: 'SCOPE', about: 'An OAuth scope; the same.' },
+  organization: { type: 'string', value: 'NAME', about: 'The organisation.' },
+} as const satisfies CommandDefinition['flags']
+
 export const COMMANDS = {
   run: {
     about: 'Run the sidecar in front of one or more MCP servers.',
@@ -120,6 +127,49 @@ export const COMMANDS = {
       },
     },
   },
+  policy: {
+    about: 'Say what the policy of a configuration allows, and why.',
+    usage: 'explain --config FILE --tool NAME [flags]',
+    positionals: 1,
+    flags: {
+      config: CONFIG,
+      upstream: {
+        type: 'string',
+        value: 'NAME',
+        about: 'The upstream. Default: the only one that there is.',
+      },
+      tool: { type: 'string', value: 'NAME', about: 'Ask about a tool,' },
+      prompt: { type: 'string', value: 'NAME', about: 'or a prompt,' },
+      resource: { type: 'string', value: 'URI', about: 'or a resource,' },
+      method: { type: 'string', value: 'NAME', about: 'or a method of the protocol,' },
+      path: { type: 'string', value: 'PATH', about: 'or a path, without its first slash.' },
+      arguments: {
+        type: 'string',
+        value: 'JSON',
+        about: 'The arguments of the call, for rules with conditions.',
+      },
+      token: {
+        type: 'string',
+        value: 'TOKEN',
+        about: 'Whose call it is: the token is verified as the sidecar would.',
+      },
+      ...WHO,
+    },
+  },
+  token: {
+    about: 'Make a token for a sidecar with auth.mode: dev-hs256, for trying out.',
+    usage: '--config FILE --subject NAME [flags]',
+    positionals: 0,
+    flags: {
+      config: CONFIG,
+      ...WHO,
+      lifetime: {
+        type: 'string',
+        value: 'DURATION',
+        about: 'How long it is valid, at most 24h. Default 1h.',
+      },
+    },
+  },
   demo: {
     about: 'Start two real MCP servers, the sidecar and agents, and show their calls live.',
     usage: '[flags]',
@@ -152,4 +202,11 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS
 
-export const COMMAND_NAMES: readonly CommandName[] = ['run', 'wrap', 'check', 'demo']
+export const COMMAND_NAMES: readonly CommandName[] = [
+  'run',
+  'wrap',
+  'check',
+  'policy',
+  'token',
+  'demo',
+]

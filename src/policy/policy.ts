@@ -96,6 +96,11 @@ export class Policy {
     return this.#viewOf(principal)
   }
 
+  /** Whether a role by itself would allow it, with some arguments. */
+  roleAllows(role: Role, upstream: string, operation: Operation): boolean {
+    return new UpstreamRules(upstream, [role], [], NO_BUDGET).entryOf(operation).kind !== 'deny'
+  }
+
   rulesOf(principal: Principal | undefined, upstream: string): UpstreamRules {
     const { upstreams, held, kept } = this.#viewOf(principal)
     let rules = upstreams.get(upstream)

@@ -217,3 +217,21 @@ it('without a file SIGHUP changes nothing and ends nothing', async () => {
   assert.match(await call(sidecar, 'one'), /"x"/)
   assert.equal(await reloads(sidecar, 'applied'), 0)
 })
+
+it('a changed policy is in force as a whole, and a wrong one changes nothing', async () => {
+  const upstream = await echo('called')
+  const { file, ...written } = await place()
+  const policy = (rules: string): string => `policy: { roles: { anonymous: { ${rules} } } }\n`
+  const put = (rules: string): Promise<void> => written.write({ main: upstream.url }, policy(rules))
+  await put('allow: ["main:tool/*"], deny: ["main:method/tools/list"]')
+  const sidecar = await startSidecarProcess({ args: ['--config', file] })
+  const answer = (): Promise<string> => call(sidecar, 'main')
+  assert.match(await answer(), /does not allow the method/)
+  await put('allow: ["main:*"]')
+  await counted(sidecar, 'applied', 1)
+  assert.match(await answer(), /called/)
+  await put('allow: ["mian:*"]')
+  await counted(sidecar, 'invalid', 1)
+  assert.match(sidecar.stderr, /policy\.roles\.anonymous\.allow\.0: there is no upstream/)
+  assert.match(await answer(), /called/)
+})
