@@ -45,6 +45,8 @@ async function bundle(): Promise<Metafile> {
     minifyWhitespace: true,
     legalComments: 'none',
     external: ['@modelcontextprotocol/*'],
+    // As in Node's own copy of undici: without the experimental second parser.
+    define: { esbuildDetection: 'true' },
     plugins: [onlyUsedOfUndici],
     banner: { js: REQUIRE },
     metafile: true,
