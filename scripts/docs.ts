@@ -163,6 +163,7 @@ const OUTCOMES: readonly (readonly [string, Outcome])[] = [
   ['rejected, breaker_open', { kind: 'rejected', reason: 'breaker_open', message: '' }],
   ['rejected, throttled', { kind: 'rejected', reason: 'throttled', message: '' }],
   ['rejected, queue_timeout', { kind: 'rejected', reason: 'queue_timeout', message: '' }],
+  ['rejected, audit_unavailable', { kind: 'rejected', reason: 'audit_unavailable', message: '' }],
   ['rejected, draining', { kind: 'rejected', reason: 'draining', message: '' }],
   ['cancelled', { kind: 'cancelled' }],
   ['internal', { kind: 'internal' }],

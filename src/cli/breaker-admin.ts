@@ -1,5 +1,6 @@
 /** Shows the breakers of a sidecar on its admin plane, and carries out what is ordered there. */
 
+import type { AuditTrail } from '../core/audit.ts'
 import type { OverrideMode } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
@@ -17,8 +18,7 @@ const MODES: Readonly<Record<Exclude<BreakerAction, 'reset'>, OverrideMode>> = {
 
 export function createBreakerAdmin(
   guards: () => readonly UpstreamGuard[],
-  clock: Clock,
-  log: Log,
+  { clock, log, trail }: { readonly clock: Clock; readonly log: Log; readonly trail: AuditTrail },
 ): BreakerAdmin {
   const find = (name: string): UpstreamGuard | undefined =>
     guards().find(({ upstream }) => upstream === name)
@@ -41,6 +41,12 @@ export function createBreakerAdmin(
         'sidelight.breaker.order.actor': order.actor,
         'sidelight.breaker.order.duration':
           order.action === 'reset' ? undefined : order.ttlMs / 1_000,
+      })
+      const { action, tool, reason, actor, ttlMs } = order
+      trail.add({
+        type: 'admin.action',
+        atWallMs: clock.wallMs(),
+        body: { action: `breaker.${action}`, upstream: name, tool, reason, actor, ttlMs },
       })
       return 'done'
     },

@@ -1,38 +1,36 @@
 /** Puts the parts of a sidecar together from a configuration, for every command that runs one. */
 
-import { randomUUID } from 'node:crypto'
 import type { ConfigChange } from '../config/compare.ts'
 import type { Config } from '../config/schema.ts'
+import type { AuditTrail } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import { logDefect, type SharedLog } from '../core/log.ts'
-import { combineObservers, type CallObserver } from '../core/observer.ts'
+import type { CallObserver } from '../core/observer.ts'
 import { DRAINING } from '../core/outcome.ts'
 import type { BreakerAdmin } from '../http/breaker-routes.ts'
-import { createDecodeTee } from '../mcp/decode-tee.ts'
-import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
-import { watchReply, watchStream } from '../mcp/reply-watch.ts'
-import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
+import { isLongLived } from '../mcp/methods.ts'
 import { spliceMeta } from '../mcp/splice-meta.ts'
 import { InFlight } from '../pipeline/in-flight.ts'
-import { retryAfterOf } from '../pipeline/refuse.ts'
-import { Resumptions } from '../pipeline/resumptions.ts'
-import { ServerRequests } from '../pipeline/server-requests.ts'
 import type { Stages } from '../pipeline/stages.ts'
 import { Limiter } from '../resilience/limiter.ts'
 import type { TelemetrySettings } from '../telemetry/env.ts'
-import { NO_AUTH, type AuthSources } from '../telemetry/auth-metrics.ts'
-import { startTelemetry, type Telemetry } from '../telemetry/start.ts'
+import type { AuthSources } from '../telemetry/auth-metrics.ts'
+import type { Telemetry } from '../telemetry/start.ts'
 import type { HeaderFileFailure } from '../upstream/header-source.ts'
 import type { Prober } from '../upstream/prober.ts'
 import { UpstreamRegistry } from '../upstream/registry.ts'
 import { SessionRegistry } from '../upstream/sessions.ts'
+import type { Audit } from './audit.ts'
+import { withBreakerRecords } from './audit-events.ts'
 import { createAuthorization } from './authorization.ts'
 import { createBreakerAdmin } from './breaker-admin.ts'
-import { createBudget } from './capture-budget.ts'
 import { createProber } from './health.ts'
+import { startObserving, type Known } from './observing.ts'
+import { createPending, type Pending } from './pending.ts'
 import { createPinCheck, loadPins } from './pins.ts'
+import { createReplyWatching } from './reply-watching.ts'
 import { withEvents } from './resilience-events.ts'
-import { programsOf, telemetryRules } from './telemetry-rules.ts'
+import { programsOf } from './telemetry-rules.ts'
 import { startTimers } from './timers.ts'
 import { durationOf } from './units.ts'
 import { createUpstreams, type MakeStdio, type Upstreams } from './upstreams.ts'
@@ -60,7 +58,7 @@ export interface SidecarOptions {
 /** A start that failed: which address could not be listened on, or which file not read, and why. */
 export interface StartFailure {
   readonly kind: 'failed'
-  readonly what: 'data' | 'admin' | 'file' | 'pins' | 'auth'
+  readonly what: 'data' | 'admin' | 'file' | 'pins' | 'audit' | 'auth'
   /** The address, or the file's path. */
   readonly address: string
   /** Why: the system's code, or what is wrong with a file and where. */
@@ -73,6 +71,8 @@ export interface Parts {
   readonly telemetry: Telemetry
   /** Undefined when nobody's health is checked. */
   readonly prober: Prober | undefined
+  /** Takes what is to be recorded besides calls. */
+  readonly audit: AuditTrail
   readonly breakers: BreakerAdmin
   /** The configuration in force. */
   config(): Config
@@ -89,27 +89,20 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   const pins = loadPins(config)
   if ('kind' in pins) return pins
   const inFlight = new InFlight((error) => logDefect(log, 'A call could not be ended', error))
-  const known: { registry?: UpstreamRegistry; prober?: Prober | undefined } = {}
-  const telemetry = await startTelemetry({
-    ...telemetryOptions(options),
-    pins,
-    inFlight: () => inFlight.countByUpstream(),
-    target: (name) => known.registry?.find(name)?.target,
-    sessions: () => known.registry?.sessionCounts() ?? [],
-    health: () => known.prober?.health() ?? [],
-    resilience: () => known.registry?.resilience() ?? [],
-    pools: () => known.registry?.pools() ?? [],
-  })
-  const observer = combineObservers([telemetry.observer, ...(options.observers ?? [])])
+  const known: Known = {}
+  const observed = await startObserving(options, pins, inFlight, known)
+  if ('kind' in observed) return observed
+  const { telemetry, audit, observer } = observed
   const upstreams = createUpstreams({
     ...options,
     observer: telemetry.transports,
     pools: telemetry.pools,
-    resilience: withEvents(telemetry.resilience, log),
+    resilience: withBreakerRecords(withEvents(telemetry.resilience, log), audit.trail, clock),
     hintsOf: (name, tool) => telemetry.catalogue.hintsOf(name, tool),
     askHealth: async (name) => known.prober?.check(name),
   })
   if ('kind' in upstreams) {
+    await audit.close(durationOf(config.shutdown.flushTimeout))
     await telemetry.shutdown(0)
     return fileFailure(upstreams)
   }
@@ -118,51 +111,39 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   if (options.checksHealth === true) known.prober = createProber(clock, log, telemetry.health)
   const { prober } = known
   for (const one of upstreams.parts) prober?.follow(one.name, one.health)
-  const resumptions = createResumptions(options, observer)
-  const serverRequests = createServerRequests(options, observer)
+  const pending = createPending(options, observer)
   const stopTimers = startTimers({
     deadlines: () => inFlight.tick(clock.monotonicMs()),
     sweep: () => {
-      resumptions.sweep()
-      serverRequests.sweep()
+      pending.sweep()
       registry.tick()
       prober?.tick()
       telemetry.catalogue.tick(clock.monotonicMs())
+      audit.tick()
     },
   })
   const close = async (): Promise<void> => {
     stopTimers()
-    resumptions.endAll()
-    serverRequests.endAll()
+    pending.endAll()
     await prober?.close()
     await registry.close()
     upstreams.close()
+    // Its last checkpoint is a log record, which is to be sent too.
+    await audit.close(durationOf(config.shutdown.flushTimeout))
     await telemetry.shutdown(durationOf(config.shutdown.flushTimeout))
   }
   return toParts({
     options,
     observer,
     inFlight,
-    resumptions,
-    serverRequests,
+    pending,
     registry,
     upstreams,
     telemetry,
     prober,
+    audit,
     close,
   })
-}
-
-function createResumptions({ config, clock }: SidecarOptions, observer: CallObserver): Resumptions {
-  return new Resumptions(clock, {
-    callsMax: config.limits.suspendedCalls,
-    waitMs: durationOf(config.limits.suspendedWait),
-    onOverflow: () => observer.limitHit('suspended_calls'),
-  })
-}
-
-function createServerRequests({ clock }: SidecarOptions, observer: CallObserver): ServerRequests {
-  return new ServerRequests({ clock, onOverflow: () => observer.limitHit('server_requests') })
 }
 
 function createRegistry(
@@ -183,60 +164,33 @@ function fileFailure({ file, code }: HeaderFileFailure): StartFailure {
   return { kind: 'failed', what: 'file', address: file, code }
 }
 
-type Late = 'inFlight' | 'sessions' | 'target' | 'health' | 'resilience' | 'pools' | 'pins'
-
-function telemetryOptions(
-  options: SidecarOptions,
-): Omit<Parameters<typeof startTelemetry>[0], Late> {
-  const { config, version, clock, log, print } = options
-  return {
-    settings: options.telemetry,
-    version,
-    instanceId: randomUUID(),
-    clock,
-    log,
-    print,
-    vocabulary: {
-      methods: KNOWN_METHODS,
-      revisions: new Set(KNOWN_REVISIONS),
-      upstreams: new Set(Object.keys(config.upstreams)),
-    },
-    ...telemetryRules(config),
-    programs: programsOf(config),
-    auth: options.auth ?? NO_AUTH,
-    isLongLived,
-    retryAfterMs: (outcome) => (outcome.kind === 'rejected' ? retryAfterOf(outcome) : undefined),
-  }
-}
-
 interface Made {
   readonly options: SidecarOptions
   readonly observer: CallObserver
   readonly inFlight: InFlight
-  readonly resumptions: Resumptions
-  readonly serverRequests: ServerRequests
+  readonly pending: Pending
   readonly registry: UpstreamRegistry
   readonly upstreams: Upstreams
   readonly telemetry: Telemetry
   readonly prober: Prober | undefined
+  readonly audit: Audit
   readonly close: () => Promise<void>
 }
 
 function toParts(made: Made): Parts {
-  const { options, observer, inFlight, resumptions, serverRequests } = made
-  const { registry, upstreams, telemetry, prober, close } = made
+  const { options, observer, inFlight, pending } = made
+  const { registry, upstreams, telemetry, prober, audit, close } = made
   const { clock, log } = options
   let { config } = options
   const { visible, follow, ...authorization } = createAuthorization(config, log)
-  const budget = createBudget(observer)
   let draining = false
   const stages: Stages = {
     clock,
     log,
     observer,
     inFlight,
-    resumptions,
-    serverRequests,
+    resumptions: pending.resumptions,
+    serverRequests: pending.serverRequests,
     get rejections() {
       return config.rejections
     },
@@ -244,14 +198,10 @@ function toParts(made: Made): Parts {
     findUpstream: (name) => registry.find(name),
     checkPins: createPinCheck((name, tool) => telemetry.catalogue.verdictOn(name, tool)),
     ...authorization,
+    recordAttempt: audit.recordAttempt,
     upstreamNames: (exchange) => visible(exchange, registry.names()),
     isLongLived,
-    watchReply: (head, messages, onOutcome, wanted, speech) => {
-      const captures = wanted === undefined ? undefined : { wanted, budget }
-      return watchReply(head, messages, onOutcome, captures, speech)
-    },
-    watchStream: (head, awaited, speech) => watchStream(head, awaited, budget, speech),
-    decodeTee: createDecodeTee,
+    ...createReplyWatching(observer),
     spliceMeta,
   }
   return {
@@ -259,7 +209,8 @@ function toParts(made: Made): Parts {
     telemetry,
     prober,
     config: () => config,
-    breakers: createBreakerAdmin(() => registry.guards(), clock, log),
+    audit: audit.trail,
+    breakers: createBreakerAdmin(() => registry.guards(), { clock, log, trail: audit.trail }),
     draining: () => draining,
     startDraining: () => {
       draining = true

@@ -11,7 +11,8 @@ export interface ReloadParts {
   readonly log: Log
   /** Puts it in force as a whole, or changes nothing and says why. */
   apply(next: Config, change: ConfigChange): StartFailure | undefined
-  count(result: ReloadResult): void
+  /** `change` is undefined when there was no valid configuration. */
+  count(result: ReloadResult, change: ConfigChange | undefined): void
 }
 
 export function createReload(
@@ -31,7 +32,11 @@ export function createReload(
     )
     return 'invalid'
   }
-  const follow = (name: string, read: ConfigResult): ReloadResult => {
+  const follow = (
+    name: string,
+    read: ConfigResult,
+    onChange: (change: ConfigChange) => void,
+  ): ReloadResult => {
     if (read.kind === 'invalid') return refuse(formatProblems(name, read.problems))
     const change = compareConfigs(inForce, read.config)
     if (changesNothing(change)) {
@@ -49,11 +54,15 @@ export function createReload(
       return refuse(what === 'pins' ? `${address}: ${code}` : `${address} cannot be read (${code})`)
     }
     inForce = next
+    onChange(change)
     return report(change, parts.log)
   }
   return (name, read) => {
-    const result = follow(name, read)
-    parts.count(result)
+    let change: ConfigChange | undefined
+    const result = follow(name, read, (found) => {
+      change = found
+    })
+    parts.count(result, change)
     return result
   }
 }

@@ -109,6 +109,9 @@ export function describeStartFailure(failure: StartFailure): string {
   if (failure.what === 'file') {
     return `sidelight: ${failure.address} cannot be read (${failure.code}); it was to hold the value of a header of an upstream, as one line of text`
   }
+  if (failure.what === 'audit') {
+    return `sidelight: the audit log cannot be opened: ${failure.address}: ${failure.code}; see audit.dir`
+  }
   if (failure.what === 'pins' || failure.what === 'auth') {
     return `sidelight: ${failure.address}: ${failure.code}`
   }

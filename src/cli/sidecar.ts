@@ -9,6 +9,7 @@ import { createDataApp } from '../http/data-app.ts'
 import { listen, type Listener } from '../http/listener.ts'
 import { BodyBudget } from '../http/read-body.ts'
 import type { ReloadResult } from '../telemetry/instruments.ts'
+import { recordReload } from './audit-events.ts'
 import { createAuth, issuerNames, type Auth } from './auth.ts'
 import { withAuthEvents } from './auth-events.ts'
 import { listenerLimits, peerRules, startAdmin } from './listeners.ts'
@@ -83,7 +84,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
       app = appFor(next)
       return undefined
     },
-    count: (result) => parts.telemetry.configReloaded(result),
+    count: (result, change) => {
+      parts.telemetry.configReloaded(result)
+      recordReload(parts.audit, options.clock, result, change)
+    },
   })
   return { ...toSidecar(options, made, data, admin), reload }
 }

@@ -8,6 +8,7 @@ import * as z from 'zod/mini'
 import { auth } from './auth-schema.ts'
 import { about, address, count, descriptions, duration, size, text, wait } from './scalars.ts'
 import { UPSTREAM_NAME } from './names.ts'
+import { audit } from './audit-schema.ts'
 import { policy } from './policy-schema.ts'
 import { telemetry } from './telemetry-schema.ts'
 import { ui } from './ui-schema.ts'
@@ -125,6 +126,9 @@ export const configSchema = z.strictObject({
     'The MCP servers, by the name under which clients reach them: `/<name>/mcp`.',
   ),
   auth: about(z.prefault(auth, {}), 'Who may send requests (docs/security.md).'),
+  audit: z.optional(
+    about(audit, 'The audit log (docs/audit.md). Without it, nothing is recorded.'),
+  ),
   policy: z.optional(
     about(policy, 'Who may call what. Without it, whoever may send requests may call everything.'),
   ),

@@ -242,6 +242,33 @@ export const EVENTS = {
       DETAIL,
     ],
   },
+  'sidelight.audit.checkpoint': {
+    levels: ['info'],
+    description:
+      'The audit log was signed so far: the note (C2SP checkpoint) to be kept where nobody can change it, and how many records it counts.',
+    attributes: ['sidelight.audit.size', 'sidelight.audit.note'],
+  },
+  'sidelight.audit.recovered': {
+    levels: ['warn', 'error'],
+    description:
+      'The audit log did not end as it should, as was found at the start: an error when records are missing or damaged.',
+    attributes: [
+      'sidelight.audit.segment',
+      'sidelight.audit.end',
+      'sidelight.audit.torn_bytes',
+      'sidelight.audit.missing',
+    ],
+  },
+  'sidelight.audit.failing': {
+    levels: ['error'],
+    description: 'Nothing can be written to the audit log.',
+    attributes: [DETAIL],
+  },
+  'sidelight.audit.working': {
+    levels: ['warn'],
+    description: 'The audit log can be written to again; so many records were lost meanwhile.',
+    attributes: ['sidelight.audit.lost'],
+  },
   'sidelight.telemetry.settings': {
     levels: ['warn'],
     description: 'A value of an `OTEL_*` variable means nothing; its default is used.',

@@ -153,3 +153,8 @@ function isCard(text: string): boolean {
   }
   return sum % 10 === 0
 }
+
+/** A URI without what may be a credential: the user information and the query. */
+export function uriWithoutSecrets(uri: string): string {
+  return uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1').replace(/[?#].*$/s, '')
+}

@@ -52,6 +52,8 @@ export type RejectReason =
   | 'forbidden_arguments'
   /** The policy allows it to whoever has more OAuth scopes. */
   | 'insufficient_scope'
+  /** The record of it could not be written, and without one nothing goes out. */
+  | 'audit_unavailable'
   | 'draining'
 
 export const REJECT_REASONS: readonly RejectReason[] = [
@@ -85,6 +87,7 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'forbidden',
   'forbidden_arguments',
   'insufficient_scope',
+  'audit_unavailable',
   'draining',
 ]
 
@@ -101,6 +104,7 @@ const OWN_REASONS: ReadonlySet<RejectReason> = new Set([
   'queue_timeout',
   'draining',
   'auth_unavailable',
+  'audit_unavailable',
 ])
 
 /** What the operator's rules refuse: no fault of anybody, and no reason to call it unavailable. */

@@ -58,6 +58,12 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
 
   takeBack(exchange, stages)
   answerBack(exchange, stages)
+  const record = (admitted: Permit): void => {
+    const recorded = stages.recordAttempt(exchange, admitted)
+    if (recorded.kind === 'rejected') return refuse(recorded)
+    if (recorded.kind === 'permit') return deliver(recorded)
+    new Turn({ ...turn, queued: recorded, deliver }).wait()
+  }
   const deliver = (admitted: Permit): void => {
     ledger.admitted(admitted)
     const filter = stages.replyFilter(exchange)
@@ -65,8 +71,9 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
     const seen = filter === undefined ? client : filtered(filter, client, parts)
     new Delivery({ ...parts, client: seen, plain: filter !== undefined }).start()
   }
-  if (permit.kind === 'permit') return deliver(permit)
-  new Turn({ exchange, client, stages, queued: permit, ledger, refuse, deliver }).wait()
+  const turn = { exchange, client, stages, ledger, refuse }
+  if (permit.kind === 'permit') return record(permit)
+  new Turn({ ...turn, queued: permit, deliver: record, isPlace: true }).wait()
 }
 
 /** The client as it sees lists: without what it may not use. */

@@ -59,6 +59,7 @@ export const REJECTION_TABLE: Readonly<Record<RejectReason, RefusalRow>> = {
   forbidden: { use: 'fallback', status: 403, code: 1054, retryAfterMs: undefined },
   forbidden_arguments: { use: 'fallback', status: 403, code: 1055, retryAfterMs: undefined },
   insufficient_scope: { use: 'always', status: 403, code: 1056, retryAfterMs: undefined },
+  audit_unavailable: { use: 'fallback', status: 503, code: 1060, retryAfterMs: 5_000 },
   draining: { use: 'fallback', status: 503, code: 1007, retryAfterMs: 1_000 },
 }
 

@@ -36,6 +36,11 @@ export interface Stages {
   checkPins(exchange: Exchange): Rejection | undefined
   /** What the policy says of an exchange and of each call in it; undefined lets it pass. */
   authorize(exchange: Exchange): Denial | undefined
+  /**
+   * Records that the calls go out. Gives the permit back at once unless they have to wait for their
+   * record; what refuses, or waits and leaves, settles the permit.
+   */
+  recordAttempt(exchange: Exchange, permit: Permit): Permit | Rejection | Queued
   /** How lists in the reply are filtered; undefined when they are not. */
   replyFilter(exchange: Exchange): ReplyFilter | undefined
   /** Names of the upstreams that the client may know of, for the message that says which exist. */

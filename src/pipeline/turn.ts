@@ -1,5 +1,5 @@
 /**
- * An exchange that waits for its turn at a busy upstream. It ends once: with a permit, with a refusal,
+ * An exchange that waits: for its turn at a busy upstream, or for its record in the audit log. It ends once: with a permit, with a refusal,
  * or because its client left or took it back, and then the upstream never hears of it.
  */
 
@@ -21,6 +21,8 @@ export interface TurnParts {
   readonly ledger: Ledger
   readonly refuse: (rejection: Rejection) => void
   readonly deliver: (permit: Permit) => void
+  /** True when it waits for a place at its upstream, which is told of as `turnMs`. */
+  readonly isPlace?: boolean
 }
 
 const CANCELLED: Outcome = { kind: 'cancelled' }
@@ -79,14 +81,14 @@ export class Turn implements Stoppable {
   }
 
   #came(result: Permit | Rejection): void {
-    const { exchange, stages, refuse, deliver, client, ledger } = this.#parts
+    const { exchange, stages, refuse, deliver, client, ledger, isPlace } = this.#parts
     if (this.#over) {
       // It was taken back in the same moment.
       if (result.kind === 'permit') result.settle(CANCELLED)
       return
     }
     this.#over = true
-    exchange.turnMs = stages.clock.monotonicMs() - this.#startedMs
+    if (isPlace === true) exchange.turnMs = stages.clock.monotonicMs() - this.#startedMs
     try {
       if (result.kind === 'rejected') refuse(result)
       else deliver(result)

@@ -5,6 +5,11 @@ export const OVERHEAD_BUCKETS: readonly number[] = [
   0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
 ]
 
+/** What a disk takes to have what was written, in seconds. */
+export const SYNC_BUCKETS: readonly number[] = [
+  0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
+]
+
 /** Streams last as long as somebody listens. */
 export const STREAM_BUCKETS: readonly number[] = [1, 10, 60, 300, 1_800, 3_600, 14_400, 86_400]
 

@@ -2,6 +2,7 @@
 
 import { headerOf, type Call } from '../core/exchange.ts'
 import type { JsonRpcId } from '../core/message.ts'
+import { uriWithoutSecrets } from '../core/redact.ts'
 import type { CallHandles } from './call-metrics.ts'
 import type { AgreedRevisions } from './agreed-revisions.ts'
 import { isPlain } from './label-guard.ts'
@@ -145,7 +146,7 @@ export function callAttributes({ exchange, message }: Call): AttributeValue[] {
   const list: AttributeValue[] = []
   const { id, resourceUri, jsonrpc } = message
   if (id !== undefined && id.key !== 'null') list.push(ATTR.requestId, showId(id))
-  if (resourceUri !== undefined) list.push(ATTR.resourceUri, withoutSecrets(resourceUri))
+  if (resourceUri !== undefined) list.push(ATTR.resourceUri, uriWithoutSecrets(resourceUri))
   if (exchange.sessionId !== undefined) list.push(ATTR.sessionId, exchange.sessionId)
   // The conventions ask for it only when it is not the usual one.
   if (jsonrpc !== undefined && jsonrpc !== '2.0') list.push(ATTR.jsonrpcVersion, jsonrpc)
@@ -169,11 +170,6 @@ export const HTTP = 'http'
 
 function revisionOf({ exchange, message }: Call): string | undefined {
   return message.protocolVersion ?? headerOf(exchange.headers, 'mcp-protocol-version')
-}
-
-/** A URI without what may be a credential: the user information and the query. */
-function withoutSecrets(uri: string): string {
-  return uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1').replace(/[?#].*$/s, '')
 }
 
 /** The id as a string: a number as it was written, a string without its quotes. */

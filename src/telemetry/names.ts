@@ -5,6 +5,7 @@
 
 import { AUTH_ATTR, AUTH_METRICS } from './auth-names.ts'
 import { MCP_DURATION_BUCKETS, OVERHEAD_BUCKETS, SIZE_BUCKETS, STREAM_BUCKETS } from './buckets.ts'
+import { AUDIT_ATTR, auditMetrics } from './audit-names.ts'
 import { CONFIG_METRICS, RELOAD_OUTCOME } from './config-names.ts'
 import { RESILIENCE_ATTR, resilienceMetrics } from './resilience-names.ts'
 import { POLICY_ATTR, POLICY_METRICS } from './policy-names.ts'
@@ -59,6 +60,7 @@ export const ATTR = {
   dropReason: 'sidelight.telemetry.drop.reason',
   ...POOL_ATTR,
   ...RESILIENCE_ATTR,
+  ...AUDIT_ATTR,
   ...POLICY_ATTR,
   ...AUTH_ATTR,
   version: 'sidelight.version',
@@ -279,6 +281,7 @@ export const METRICS = {
   ...CONFIG_METRICS,
   ...AUTH_METRICS,
   ...resilienceMetrics(ATTR, MCP_DURATION_BUCKETS),
+  ...auditMetrics(ATTR),
   buildInfo: {
     name: 'sidelight.build.info',
     kind: 'gauge',

@@ -16,17 +16,20 @@ import {
 import { RandomIdGenerator } from '@opentelemetry/sdk-trace'
 import type { AuthObserver } from '../core/authentication.ts'
 import type { ResilienceObserver, ResilienceView } from '../core/breaker.ts'
+import type { AuditView } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import type { SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { PoolObserver, PoolView } from '../core/pool.ts'
-import { AuthMetrics, type AuthSources } from './auth-metrics.ts'
+import type { AuthSources } from './auth-metrics.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { createCapture, type CaptureEntry } from './capture.ts'
 import { CallTelemetry } from './call-telemetry.ts'
 import type { Catalogue, PinSource } from './catalogue.ts'
 import { AgreedRevisions } from './agreed-revisions.ts'
+import { createCounters } from './counters.ts'
+import type { AuditMetrics } from './audit-metrics.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
@@ -41,9 +44,8 @@ import { LabelGuard } from './label-guard.ts'
 import { createLogOutput } from './log-output.ts'
 import { recordingSettings, startMetricOutput } from './metric-output.ts'
 import type { MetricsFormat } from './prometheus.ts'
-import { PoolMetrics } from './pool-metrics.ts'
 import { Propagation, type PropagationOptions } from './propagation.ts'
-import { ResilienceMetrics } from './resilience-metrics.ts'
+import type { ResilienceMetrics } from './resilience-metrics.ts'
 import { createSampler } from './sampler.ts'
 import { reportComplaints } from './sdk-complaints.ts'
 import { createSpanOutput, type SpanOutput } from './span-output.ts'
@@ -74,6 +76,8 @@ export interface TelemetryOptions {
   readonly health: InstrumentSources['health']
   readonly resilience: () => readonly ResilienceView[]
   readonly pools: () => readonly PoolView[]
+  /** The audit log; undefined when there is none. */
+  readonly audit: () => AuditView | undefined
   readonly auth: AuthSources
   readonly isLongLived: (method: string) => boolean
   /** The pin files, by upstream. */
@@ -92,6 +96,8 @@ export interface Telemetry {
   readonly resilience: ResilienceObserver
   /** Counts what happens in pools of connections and processes. */
   readonly pools: PoolObserver
+  /** Counts what becomes of records of the audit log. */
+  readonly audit: AuditMetrics
   /** Counts what authentication finds. */
   readonly auth: AuthObserver
   /** All metrics as text, in slices, so that calls get their turn between two of them. */
@@ -115,7 +121,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const agreed = new AgreedRevisions()
   const epoch = new Epoch(clock)
   const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
-  const { resilience, pools, auth } = createCounters(options, upstreams, instruments)
+  const { resilience, pools, auth, audit } = createCounters(options, upstreams, instruments)
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   const tools = createToolWatch(options, { upstreams, instruments, guard })
   if (!settings.disabled) reportComplaints(log, clock)
@@ -130,7 +136,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   if (logs !== undefined) log.attach(logs.sink)
   const metrics = startMetricOutput({
     settings,
-    families: [instruments, resilience, pools, auth].flatMap(({ families }) => families),
+    families: [instruments, resilience, pools, auth, audit].flatMap(({ families }) => families),
     resource,
     version,
     clock,
@@ -159,6 +165,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     resilience,
     pools,
     auth,
+    audit,
     catalogue: tools.catalogue,
     instanceId: options.instanceId,
     renderMetrics: (format) => metrics.render(format),
@@ -219,32 +226,6 @@ function createInstruments(
   )
   for (const name of upstreams) instruments.expectUpstream(name, options.programs.has(name))
   return instruments
-}
-
-function createCounters(
-  options: TelemetryOptions,
-  upstreams: ReadonlySet<string>,
-  instruments: Instruments,
-): {
-  readonly resilience: ResilienceMetrics
-  readonly pools: PoolMetrics
-  readonly auth: AuthMetrics
-} {
-  const { settings } = instruments
-  return {
-    resilience: createResilience(options, instruments),
-    pools: new PoolMetrics(options.pools, settings),
-    auth: new AuthMetrics(options.auth, upstreams, settings),
-  }
-}
-
-function createResilience(options: TelemetryOptions, instruments: Instruments): ResilienceMetrics {
-  return new ResilienceMetrics({
-    upstreams: options.vocabulary.upstreams,
-    views: options.resilience,
-    settings: instruments.settings,
-    limitHit: (limit) => instruments.limitHit(limit),
-  })
 }
 
 /** One count for each upstream that is known, and one for all others together. */

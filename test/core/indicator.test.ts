@@ -32,6 +32,7 @@ const UNAVAILABLE: readonly RejectReason[] = [
   'queue_timeout',
   'draining',
   'auth_unavailable',
+  'audit_unavailable',
 ]
 
 describe('What a call counts for', () => {

@@ -107,6 +107,10 @@ const TABLE: readonly (readonly [Outcome, Row])[] = [
     rejected('insufficient_scope'),
     ['insufficient_scope', 'insufficient_scope', 'policy', 'none', false],
   ],
+  [
+    rejected('audit_unavailable'),
+    ['audit_unavailable', 'audit_unavailable', 'sidecar', 'none', true],
+  ],
   [rejected('draining'), ['draining', 'draining', 'sidecar', 'none', true]],
 ]
 
@@ -205,6 +209,7 @@ describe('The reasons', () => {
       'forbidden',
       'forbidden_arguments',
       'insufficient_scope',
+      'audit_unavailable',
       'draining',
     ])
   })
@@ -264,6 +269,7 @@ describe('The limits', () => {
       'metric_exemplars',
       'audit_queue',
       'scrapes',
+      'subscribers',
     ])
   })
 })

@@ -181,6 +181,7 @@ export class World {
       readEnvelope: createEnvelopeReader({ depthMax: 50, batchMax: 10 }),
       findUpstream: (name) => (name === 'up' ? upstream : undefined),
       authorize: () => undefined,
+      recordAttempt: (_exchange, permit) => permit,
       replyFilter: () => undefined,
       upstreamNames: () => ['up'],
       checkPins: () => undefined,
