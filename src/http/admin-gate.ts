@@ -7,6 +7,9 @@ import type { HeaderRecord } from '../core/exchange.ts'
 /** `read`: look at what goes on. `control`: give orders. `audit`: read the audit trail. */
 export type AdminPermission = 'read' | 'control' | 'audit'
 
+/** The name of whoever is on this machine, when nobody has to say who they are. */
+export const LOCAL = 'local'
+
 /** Who asks. */
 export interface AdminIdentity {
   readonly kind: 'admin'

@@ -1,7 +1,7 @@
 /** The admin plane's view of circuit breakers, and orders to them by hand. */
 
 import type { Context, Hono } from 'hono'
-import { needs, type AdminEnv, type AdminGate } from './admin-gate.ts'
+import { LOCAL, needs, type AdminEnv, type AdminGate } from './admin-gate.ts'
 import type { GuardView } from './api/upstream-schema.ts'
 import type { Shown } from './api/views.ts'
 
@@ -31,9 +31,6 @@ export interface BreakerRoutesOptions {
   readonly breakers: BreakerAdmin
   readonly gate: AdminGate
 }
-
-/** Whoever is on this machine, when nobody has to say who they are. */
-const LOCAL = 'local'
 
 const ORDER_BYTES_MAX = 4_096
 const TEXT_CHARS_MAX = 200

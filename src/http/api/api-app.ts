@@ -4,7 +4,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context, Hono } from 'hono'
 import type { Clock } from '../../core/clock.ts'
 import type { LimitName } from '../../core/limits.ts'
-import type { AdminEnv, AdminGate, AdminPermission } from '../admin-gate.ts'
+import { LOCAL, type AdminEnv, type AdminGate, type AdminPermission } from '../admin-gate.ts'
 import { sendJson, sendProblem } from './answer.ts'
 import { EventStream, SUBSCRIBERS_MAX } from './event-stream.ts'
 import { createMemo } from './memo.ts'
@@ -77,9 +77,15 @@ async function serve(
   if (refused !== undefined) return refused
   const body = route.body === undefined ? undefined : await readBody(c)
   if (isRefusal(body)) return sendProblem(c, body)
-  const request = { params: c.req.param(), query: c.req.query(), body }
+  const request = { params: c.req.param(), query: c.req.query(), body, actor: actorOf(c) }
   const answer = route.handle(options.views, request)
   return isRefusal(answer) ? sendProblem(c, answer) : sendJson(c, JSON.stringify(answer))
+}
+
+/** On loopback nobody has to say who they are. */
+function actorOf(c: Context<AdminEnv>): string | undefined {
+  const { name } = c.var.admin
+  return name === LOCAL ? undefined : name
 }
 
 /** A problem when whoever asks may not; undefined when they may. */

@@ -15,6 +15,9 @@ const text = z.string().check(
   }),
 )
 
+const ACTOR =
+  'Who; written to the log. Required where nobody is authenticated, and otherwise what was authenticated counts.'
+
 const ttl = z.number().check(z.gt(0), z.lte(TTL_SECONDS_MAX))
 
 export const breakerOrderSchema = named(
@@ -24,7 +27,7 @@ export const breakerOrderSchema = named(
       action: z.enum(['force-open', 'force-closed', 'metrics-only', 'reset']),
       tool: about(z.optional(text), 'For the breaker of this tool instead of the upstream.'),
       reason: about(text, 'Why; written to the log.'),
-      actor: about(text, 'Who; written to the log.'),
+      actor: about(z.optional(text), ACTOR),
       ttlSeconds: about(z.optional(ttl), 'How long it holds; required but for `reset`.'),
     })
     .check(
@@ -44,7 +47,7 @@ export const silenceOrderSchema = named(
       'Labels that an alert must have, such as `alertname`; at least one.',
     ),
     reason: about(text, 'Why; written to the log.'),
-    author: about(text, 'Who; written to the log.'),
+    actor: about(z.optional(text), ACTOR),
     ttlSeconds: about(ttl, 'How long it holds.'),
   }),
   'Keeps alerts with these labels from being sent for a while.',

@@ -14,6 +14,8 @@ export interface ApiRequest<Q, B> {
   readonly params: Readonly<Record<string, string>>
   readonly query: Q
   readonly body: B
+  /** Who asks, as far as that was authenticated. */
+  readonly actor: string | undefined
 }
 
 /** The same as it came. */
@@ -65,12 +67,12 @@ export function route<
     body: undefined,
     refuses: [],
     ...given,
-    handle: (views, { params, query, body }) => {
+    handle: (views, { params, query, body, actor }) => {
       const asked = check(given.query, query, 'invalid_query')
       if (asked.kind === 'refusal') return asked
       const said = check(given.body ?? z.any(), body, 'invalid_body')
       if (said.kind === 'refusal') return said
-      return given.handle(views, { params, query: asked.value, body: said.value })
+      return given.handle(views, { params, query: asked.value, body: said.value, actor })
     },
   }
 }

@@ -9,6 +9,8 @@ import { CALL_ROUTES, STATISTICS_ROUTES, unknownUpstream } from './stats-routes.
 import { alertSchema, receiverSchema, silenceSchema } from './stats-schema.ts'
 import { catalogueSchema, driftSchema, guardSchema } from './upstream-schema.ts'
 
+const nobody = refusal(400, 'invalid_body', 'actor: say who gives the order')
+
 const ok = z.object({ status: z.literal('ok') })
 
 const alerts: readonly ApiRoute[] = [
@@ -40,9 +42,11 @@ const alerts: readonly ApiRoute[] = [
     query: NO_QUERY,
     answer: silenceSchema,
     refuses: [400, 409],
-    handle: ({ insight }, { body }) => {
-      const { ttlSeconds, ...order } = body
-      const made = insight.silence({ ...order, ttlMs: ttlSeconds * 1_000 })
+    handle: ({ insight }, { body, actor }) => {
+      const { ttlSeconds, matchers, reason } = body
+      const author = actor ?? body.actor
+      if (author === undefined) return nobody
+      const made = insight.silence({ matchers, reason, author, ttlMs: ttlSeconds * 1_000 })
       if (made === 'full')
         return refusal(409, 'full', 'There are as many silences as there may be.')
       return made === 'invalid'
@@ -97,9 +101,11 @@ const breakers: readonly ApiRoute[] = [
     query: NO_QUERY,
     answer: guardSchema,
     refuses: [400, 404, 409],
-    handle: (views, { params, body }) => {
+    handle: (views, { params, body, actor: authenticated }) => {
       const upstream = params['upstream'] ?? ''
-      const { action, tool, reason, actor, ttlSeconds = 0 } = body
+      const { action, tool, reason, ttlSeconds = 0 } = body
+      const actor = authenticated ?? body.actor
+      if (actor === undefined) return nobody
       const done = views.order(upstream, { action, tool, reason, actor, ttlMs: ttlSeconds * 1_000 })
       return done === 'done'
         ? (guardOf(views.breakers(), upstream) ?? unknownUpstream)

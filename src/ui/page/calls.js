@@ -19,7 +19,7 @@ const LEGEND = /** @type {const} */ ([
   ['auth', 'Auth'],
   ['queue', 'Queue'],
   ['connect', 'Connect'],
-  ['first', 'First answer'],
+  ['first', 'First event'],
   ['body', 'Body'],
 ])
 
@@ -197,24 +197,18 @@ function rows(store, call, copy) {
  */
 function trace({ traceId, traceUrl }, copy) {
   if (traceId === undefined) return html`<span class="muted">–</span>`
-  const short = traceId.slice(0, 8)
+  const short = html`<span class="mono">${traceId.slice(0, 8)}</span>`
   return traceUrl === undefined
     ? html`<button
         type="button"
         class="button small"
         title="Copy the trace id"
-        aria-label=${`Copy trace id ${traceId}`}
         @click=${() => copy(traceId, 'Trace id')}
       >
-        <span class="mono">${short}</span>
+        <span class="sr">Copy trace id </span>${short}
       </button>`
-    : html`<a
-        class="mono"
-        href=${traceUrl}
-        target="_blank"
-        rel="noreferrer noopener"
-        aria-label=${`Open trace ${traceId}`}
-        >${short}</a
+    : html`<a href=${traceUrl} target="_blank" rel="noreferrer noopener"
+        ><span class="sr">Open trace </span>${short}</a
       >`
 }
 

@@ -94,10 +94,9 @@ function choices() {
   return html`<fieldset class="choices">
     <legend>What shall it do?</legend>
     ${ACTIONS.map(
-      ([action, label, words], i) =>
+      ([action, label, words]) =>
         html`<label class="choice">
-          <input type="radio" name="action" value=${action} required ?checked=${i === 0} /><span
-            >${label}</span
+          <input type="radio" name="action" value=${action} required /><span>${label}</span
           ><small>${words}</small>
         </label>`,
     )}
@@ -137,12 +136,10 @@ async function submit(event, store, dialog) {
         ...tool,
       })
     } else {
-      const { reason, actor: author } = said
       await post('/api/v1/silences', {
         matchers: dialog.alert.labels,
         ttlSeconds: Number(text('ttl')),
-        reason,
-        author,
+        ...said,
       })
     }
     store.set({ dialogBusy: false })

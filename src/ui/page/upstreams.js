@@ -123,7 +123,7 @@ function states(upstream, ageSeconds) {
 function foot({ name, catalogue, guard }, store, takesOrders, on) {
   return html`<div class="foot">
     <span class="muted"
-      >${catalogue.tools === 0 ? 'tools not listed yet' : `${catalogue.tools} tools, ${count(catalogue.tokens)} tokens`}</span
+      >${catalogue.tools === 0 ? 'no tools listed yet' : `${catalogue.tools} tools`}</span
     >
     <span class="spacer"></span>
     <button
