@@ -3,10 +3,13 @@
  *
  * Success: admit, the end of the call, the settling of its permit. Refusal: admit while the breaker is
  * open, with the text that the client gets. CPU time of this process, best and median of the rounds.
+ * Then the same refusal end to end, over sockets: refusals.ts.
  */
 
 import { writeFileSync } from 'node:fs'
 import { answerRefusal } from '../src/pipeline/refuse.ts'
+import { describeMachine, loadAverage } from './machine.ts'
+import { measureRefusals } from './refusals.ts'
 import { failed, GuardRig, OK, toolCall } from '../test/resilience/guard-rig.ts'
 
 const CALLS = 200_000
@@ -56,8 +59,17 @@ const result = {
     }
   }),
 }
+const before = loadAverage()
+const endToEnd = await measureRefusals()
 const text = JSON.stringify(
-  { unit: 'us of CPU per call', node: process.version, ...result },
+  {
+    unit: 'us of CPU per call',
+    node: process.version,
+    machine: describeMachine(),
+    loadAverage: { before, after: loadAverage() },
+    ...result,
+    refusalEndToEnd: endToEnd,
+  },
   null,
   2,
 )
