@@ -24,6 +24,22 @@ browser() {
   fi
 }
 
+# Programs that are younger than this Debian: `from_forky` unpacks them from the packages of its successor
+# into a directory of our own, where test/support/monitoring-tools.ts looks for them.
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/sidelight-test-tools"
+young=()
+
+# Debian's Alertmanager reads its default templates at this place and at no other.
+templates=usr/share/prometheus/alertmanager/default.tmpl
+
+# need_young COMMAND DEBIAN_PACKAGE VERSION WHAT_FOR
+need_young() {
+  command -v "$1" >/dev/null && return
+  [ -x "$tools/usr/bin/$1" ] && return
+  young+=("$2=$3")
+  missing+=("$1 is missing, so its tests will be skipped: $4")
+}
+
 need protoc protobuf-compiler 'decodes our exports independently; macOS: brew install protobuf'
 browser
 
@@ -35,6 +51,55 @@ if [ ${#packages[@]} -gt 0 ]; then
     printf '%s\n' "${missing[@]}" >&2
     exit 1
   fi
+fi
+missing=()
+
+need_young promtool promtool 3.5.3+ds1-6 'tests the rules of Prometheus; macOS: brew install prometheus'
+need_young prometheus prometheus 3.5.3+ds1-6 'evaluates them against a real sidecar'
+need_young prometheus-alertmanager prometheus-alertmanager 0.33.1-5 'sends alerts, and tests its routes with amtool'
+
+# from_forky CODENAME PACKAGE=VERSION...: from the mirror that this machine's own Debian comes from.
+from_forky() {
+  local work mirror package deb keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' RETURN
+  mirror=$(apt-get --print-uris update 2>/dev/null | sed -n "s|^'\(.*\)/dists/$1/InRelease'.*|\1|p" | head -n 1)
+  [ -n "$mirror" ] || return 1
+  shift
+  mkdir -p "$work"/{lists,cache/archives,debs}/partial "$work/root"
+  [ -e "$keyring" ] || keyring=
+  echo "deb ${keyring:+[signed-by=$keyring]} $mirror forky main" >"$work/forky.list"
+  local apt=(
+    apt-get -qq -o "Dir::Etc::SourceList=$work/forky.list" -o Dir::Etc::SourceParts=/dev/null
+    -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o Debug::NoLocking=1
+    -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    -o Acquire::Retries=3 -o APT::Sandbox::User=
+  )
+  "${apt[@]}" update || return 1
+  for package in "$@"; do
+    (
+      cd "$work/debs" && "${apt[@]}" download "$package" 2>/dev/null && exit
+      echo "Debian forky has no $package any more; taking the one that it has" >&2
+      "${apt[@]}" download "${package%%=*}"
+    ) || return 1
+  done
+  for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/root" || return 1; done
+  mkdir -p "$tools/usr/bin"
+  for deb in promtool prometheus prometheus-alertmanager amtool; do
+    [ ! -e "$work/root/usr/bin/$deb" ] || mv -f "$work/root/usr/bin/$deb" "$tools/usr/bin/$deb"
+  done
+  [ ! -e "$work/root/$templates" ] || install -D -m 644 "$work/root/$templates" "$tools/$templates"
+}
+
+if [ ${#young[@]} -gt 0 ]; then
+  codename=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-}" || true)
+  if [ -z "$codename" ] || ! from_forky "$codename" "${young[@]}"; then
+    printf '%s\n' "${missing[@]}" >&2
+  fi
+fi
+
+if [ "$(id -u)" = 0 ] && [ -e "$tools/$templates" ] && [ ! -e "/$templates" ]; then
+  install -D -m 644 "$tools/$templates" "/$templates"
 fi
 
 # node_line VERSION: another line of Node, under which the published package must run.
@@ -53,3 +118,6 @@ else
 fi
 
 protoc --version
+for tool in promtool prometheus amtool prometheus-alertmanager; do
+  PATH="$PATH:$tools/usr/bin" command -v "$tool" >/dev/null || echo "no $tool" >&2
+done

@@ -15,6 +15,7 @@ const SEPARATE = [
   'test/bench/**/*.test.ts',
   'test/build/**/*.test.ts',
   'test/faults/**/*.test.ts',
+  'test/grafana/**/*.test.ts',
 ]
 
 /**

@@ -60,12 +60,20 @@ export const FIXED_THRESHOLDS = {
   crashesIn10m: 3,
   repeatedCallsIn5m: 50,
   callsAfterRefusalIn5m: 10,
-  telemetryLossesIn10m: ALERT_DEFAULTS.telemetryDropped.threshold,
   collectorQueueRatio: 0.8,
   restartsIn30m: 3,
   eventLoopUtilization: 0.9,
   eventLoopDelaySeconds: 0.2,
   limitHitsIn5m: 10,
+  refusedTokensIn5m: 20,
+  /** Than on average over a day. */
+  refusedTokensTimesUsual: 5,
+  forgedTokensIn10m: 5,
+  decisionsIn10m: 20,
+  keysAgeSeconds: 2700,
+  undecidedIn5m: 5,
+  /** Records; the queue of a sidecar holds 10,000 unless `audit.queue` says otherwise. */
+  auditBacklog: 5000,
 } as const satisfies Readonly<Record<string, number>>
 
 export interface Thresholds {

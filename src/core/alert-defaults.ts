@@ -64,6 +64,7 @@ export const ALERT_DEFAULTS = {
     callsMin: 0,
     badCallsMin: 5,
   },
+  /** Not closed for so long: one that is half open for a moment has not recovered. */
   breakerOpen: {
     ...STATE,
     name: 'SidelightBreakerOpen',

@@ -28,7 +28,7 @@ function errorAlerts(settings: RuleSettings): readonly AlertRule[] {
   const { errorRate } = ALERT_DEFAULTS
   const waits = {
     for: scale.time(durationText(errorRate.forMs)),
-    keepFiringFor: scale.time('5m'),
+    keepFiringFor: scale.time(durationText(errorRate.keepFiringForMs)),
     category: 'calls',
     dashboard: 'upstream',
   } as const
@@ -63,7 +63,7 @@ function latencyAlert({ scale }: RuleSettings): AlertRule {
     expr: `sidelight:call_duration_seconds:p95_5m > sidelight:threshold:latency_p95_seconds
 and sidelight:calls_timed:rate5m * ${scale.seconds('5m')} >= sidelight:threshold:latency_calls_min`,
     for: scale.time(durationText(latency.forMs)),
-    keepFiringFor: scale.time('5m'),
+    keepFiringFor: scale.time(durationText(latency.keepFiringForMs)),
     severity: latency.severity,
     category: 'calls',
     summary: `One call in twenty to ${UPSTREAM} takes longer than ${DURATION}`,
@@ -81,7 +81,7 @@ function availabilityAlert(settings: RuleSettings): AlertRule {
     expr: `1 - sidelight:calls_unavailable:ratio_rate30m < sidelight:threshold:availability_ratio
 and ${callsIn('sidelight:calls_unavailable', '30m', settings)} >= ${thresholds.fixed.unavailableCallsMin}`,
     for: scale.time(durationText(availability.forMs)),
-    keepFiringFor: scale.time('10m'),
+    keepFiringFor: scale.time(durationText(availability.keepFiringForMs)),
     severity: availability.severity,
     category: 'calls',
     summary: `${UPSTREAM} was available for ${SHARE} of its calls`,

@@ -3,7 +3,8 @@
  * the sidecar's own statistics divide.
  */
 
-import { factsOf, UPSTREAM_FAILURES, reject, type Outcome } from '../../../src/core/outcome.ts'
+import { indicatorOf, type Indicator } from '../../../src/core/indicator.ts'
+import { factsOf, UPSTREAM_FAILURES, reject } from '../../../src/core/outcome.ts'
 import { REJECT_REASONS } from '../../../src/core/reject-reasons.ts'
 
 /** Labels by which calls are judged apart; those that a scrape does not have are left out by themselves. */
@@ -18,17 +19,6 @@ export const INSTANCE_GROUP = 'cluster, namespace, job, instance, sidelight_upst
  */
 export const REQUESTS =
   'mcp_method_name!~"notifications/.+|sampling/createMessage|elicitation/create|roots/list"'
-
-type Indicator = 'good' | 'error' | 'unavailable' | 'excluded'
-
-/** What a call counts for: neither mistakes of callers nor rules of the operator are the upstream's fault. */
-function indicatorOf(outcome: Outcome): Indicator {
-  const { faultDomain, countsAgainstAvailability, clientErrorType } = factsOf(outcome)
-  if (countsAgainstAvailability) return 'unavailable'
-  if (outcome.kind === 'cancelled' || faultDomain === 'policy') return 'excluded'
-  if (faultDomain === 'caller') return outcome.kind === 'rejected' ? 'excluded' : 'good'
-  return clientErrorType === undefined ? 'good' : 'error'
-}
 
 const reasonsThat = (indicator: Indicator): string[] => [
   ...UPSTREAM_FAILURES.filter(

@@ -16,6 +16,7 @@ import {
   type RuleGroup,
   type RuleSettings,
 } from './rule.ts'
+import { securityAlertGroups } from './security-alerts.ts'
 import { sidecarAlertGroups } from './sidecar-alerts.ts'
 import { telemetryAlertGroups } from './telemetry-alerts.ts'
 import { upstreamAlertGroups } from './upstream-alerts.ts'
@@ -32,6 +33,7 @@ export function ruleGroups(
       ...callAlertGroups(settings),
       ...upstreamAlertGroups(settings),
       ...agentAlertGroups(settings),
+      ...securityAlertGroups(settings),
       ...telemetryAlertGroups(settings),
       ...sidecarAlertGroups(settings),
       ...metaAlertGroups(settings),
@@ -53,25 +55,32 @@ export function ruleFiles(
   return [
     ruleFile('grafana/rules/recording.yaml', recording, links),
     ruleFile('grafana/rules/alerts.yaml', alerts, links),
-    yamlFile('grafana/rules/kubernetes/prometheus-rule.yaml', {
-      apiVersion: 'monitoring.coreos.com/v1',
-      kind: 'PrometheusRule',
-      metadata: {
-        name: 'sidelight',
-        labels: { 'app.kubernetes.io/name': 'sidelight', role: 'alert-rules' },
-      },
-      spec,
-    }),
+    {
+      path: 'grafana/rules/kubernetes/prometheus-rule.yaml',
+      text: yaml({
+        apiVersion: 'monitoring.coreos.com/v1',
+        kind: 'PrometheusRule',
+        metadata: {
+          name: 'sidelight',
+          labels: { 'app.kubernetes.io/name': 'sidelight', role: 'alert-rules' },
+        },
+        spec,
+      }),
+    },
   ]
 }
 
-const ruleFile = (path: string, groups: readonly RuleGroup[], links: Links): GeneratedFile =>
-  yamlFile(path, { groups: groups.map((group) => groupYaml(group, links)) })
+/** A rule file of Prometheus. */
+export const rulesYaml = (groups: readonly RuleGroup[], links: Links = LOCAL_LINKS): string =>
+  yaml({ groups: groups.map((group) => groupYaml(group, links)) })
 
-const yamlFile = (path: string, value: unknown): GeneratedFile => ({
+const ruleFile = (path: string, groups: readonly RuleGroup[], links: Links): GeneratedFile => ({
   path,
-  text: `# ${GENERATED_NOTE}\n${stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })}`,
+  text: rulesYaml(groups, links),
 })
+
+const yaml = (value: unknown): string =>
+  `# ${GENERATED_NOTE}\n${stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })}`
 
 function groupYaml({ name, interval, rules }: RuleGroup, links: Links): object {
   return {

@@ -13,6 +13,7 @@ import {
   timedCalls,
   unavailableCalls,
 } from './calls.ts'
+import { refusedCredentials } from './security-alerts.ts'
 import type { RecordingRule, RuleGroup, RuleSettings } from './rule.ts'
 
 /** Windows of burn rates, besides five minutes. */
@@ -47,6 +48,7 @@ function callRules({ scale, thresholds }: RuleSettings): readonly RecordingRule[
       record: 'sidelight:calls_slow:rate5m',
       expr: slowCalls(thresholds.fixed.slowSeconds, window),
     },
+    { record: 'sidelight:auth_refused:rate5m', expr: refusedCredentials(window) },
     { record: 'sidelight:call_duration_seconds:p50_5m', expr: quantile(0.5, window) },
     { record: 'sidelight:call_duration_seconds:p95_5m', expr: quantile(0.95, window) },
     { record: 'sidelight:call_duration_seconds:p99_5m', expr: quantile(0.99, window) },

@@ -16,31 +16,32 @@ export function telemetryAlertGroups(settings: RuleSettings): readonly RuleGroup
 
 const LOST = 'cluster, namespace, job, instance, sidelight_telemetry_signal'
 
-function sidecarSide({ scale, thresholds }: RuleSettings): readonly AlertRule[] {
+function sidecarSide({ scale }: RuleSettings): readonly AlertRule[] {
   const { telemetryFailing, telemetryDropped } = ALERT_DEFAULTS
   const lost = (reason: string): string =>
-    `sum by (${LOST}) (increase(sidelight_telemetry_dropped_total{sidelight_telemetry_drop_reason="${reason}"}[${scale.time('10m')}])) >= ${thresholds.fixed.telemetryLossesIn10m}`
-  const waits = {
-    keepFiringFor: scale.time('10m'),
+    `sum by (${LOST}) (increase(sidelight_telemetry_dropped_total{sidelight_telemetry_drop_reason="${reason}"}[${scale.time('10m')}])) > 0`
+  const common = {
     category: 'telemetry',
     dashboard: 'pipeline',
   } as const
   return [
     {
-      ...waits,
+      ...common,
       alert: telemetryFailing.name,
       expr: lost('export_failed'),
       for: scale.time(durationText(telemetryFailing.forMs)),
+      keepFiringFor: scale.time(durationText(telemetryFailing.keepFiringForMs)),
       severity: telemetryFailing.severity,
       summary: `${SIDECAR} cannot deliver its {{ $labels.sidelight_telemetry_signal }}`,
       description: `In the last 10 minutes the sidecar ${SIDECAR} lost about ${VALUE} items of {{ $labels.sidelight_telemetry_signal }} because its collector did not take them. Calls are not affected.`,
       impact: 'Traces, logs or pushed metrics have gaps; scraped metrics do not.',
     },
     {
-      ...waits,
+      ...common,
       alert: telemetryDropped.name,
       expr: lost('queue_full'),
       for: scale.time(durationText(telemetryDropped.forMs)),
+      keepFiringFor: scale.time(durationText(telemetryDropped.keepFiringForMs)),
       severity: telemetryDropped.severity,
       summary: `${SIDECAR} drops {{ $labels.sidelight_telemetry_signal }}`,
       description: `In the last 10 minutes the sidecar ${SIDECAR} dropped about ${VALUE} items of {{ $labels.sidelight_telemetry_signal }} because they came faster than they could be sent. Calls are not affected.`,

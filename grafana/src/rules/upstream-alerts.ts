@@ -22,15 +22,16 @@ export function upstreamAlertGroups(settings: RuleSettings): readonly RuleGroup[
 
 function breakerAlerts({ scale, thresholds }: RuleSettings): readonly AlertRule[] {
   const { breakerOpen } = ALERT_DEFAULTS
-  // A breaker that is half open for a moment between two openings has not recovered.
-  const open = (labels: string): string =>
-    `max_over_time(sidelight_breaker_status{sidelight_breaker_state="open", ${labels}}[${scale.time('2m')}])`
+  // One that is half open for a moment between two openings has not recovered.
+  const notClosed = (labels: string, by: string): string =>
+    `min by (${by}) (
+  max_over_time(sidelight_breaker_status{sidelight_breaker_state="closed", ${labels}}[${scale.time(durationText(breakerOpen.forMs))}])
+) == 0`
   return [
     {
       alert: breakerOpen.name,
-      expr: `max by (${GROUP}) (${open('gen_ai_tool_name=""')}) == 1`,
-      for: scale.time(durationText(breakerOpen.forMs)),
-      keepFiringFor: scale.time('2m'),
+      expr: notClosed('gen_ai_tool_name=""', GROUP),
+      keepFiringFor: scale.time(durationText(breakerOpen.keepFiringForMs)),
       severity: breakerOpen.severity,
       category: 'upstream',
       summary: `The circuit breaker of ${UPSTREAM} is open`,
@@ -40,8 +41,7 @@ function breakerAlerts({ scale, thresholds }: RuleSettings): readonly AlertRule[
     },
     {
       alert: 'SidelightToolBreakerOpen',
-      expr: `max by (${GROUP}, gen_ai_tool_name) (${open('gen_ai_tool_name!=""')}) == 1`,
-      for: scale.time('1m'),
+      expr: notClosed('gen_ai_tool_name!=""', `${GROUP}, gen_ai_tool_name`),
       keepFiringFor: scale.time('2m'),
       severity: 'warning',
       category: 'upstream',
@@ -75,7 +75,7 @@ function healthAlerts({ scale, thresholds }: RuleSettings): readonly AlertRule[]
       alert: upstreamDown.name,
       expr: `max by (${GROUP}) (max_over_time(sidelight_upstream_up[${scale.time('1m')}])) == 0`,
       for: scale.time(durationText(upstreamDown.forMs)),
-      keepFiringFor: scale.time('1m'),
+      keepFiringFor: scale.time(durationText(upstreamDown.keepFiringForMs)),
       severity: upstreamDown.severity,
       category: 'upstream',
       summary: `${UPSTREAM} fails its health checks`,
