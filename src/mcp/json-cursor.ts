@@ -110,8 +110,8 @@ export class JsonCursor {
     this.#space()
     const bytes = this.#bytes
     const c = bytes[this.#at]
-    if (c === QUOTE) return this.#string()
-    if (c === OPEN_BRACE || c === OPEN_BRACKET) return this.#container()
+    if (c === QUOTE) return this.#moveTo(stringEnd(bytes, this.#at))
+    if (c === OPEN_BRACE || c === OPEN_BRACKET) return this.#moveTo(containerEnd(bytes, this.#at))
     const start = this.#at
     while (this.#at < bytes.length && isScalar(bytes[this.#at] ?? 0)) this.#at += 1
     return this.#at > start
@@ -143,55 +143,60 @@ export class JsonCursor {
     this.#at = i
   }
 
+  #moveTo(end: number): boolean {
+    if (end < 0) return false
+    this.#at = end
+    return true
+  }
+
   #step(): true {
     this.#at += 1
     return true
   }
+}
 
-  #string(): boolean {
-    const bytes = this.#bytes
-    let i = this.#at + 1
-    const near = Math.min(bytes.length, i + NATIVE_SEARCH_FROM)
-    for (; i < near; i += 1) {
+/** Just behind the string that begins at `at`; -1 when it does not end. */
+function stringEnd(bytes: Buffer, at: number): number {
+  const { length } = bytes
+  let i = at + 1
+  for (;;) {
+    // Most strings are short, or have quotes in them soon again.
+    for (const near = Math.min(length, i + NATIVE_SEARCH_FROM); i < near; i += 1) {
       const c = bytes[i]
       if (c === BACKSLASH) i += 1
-      else if (c === QUOTE) {
-        this.#at = i + 1
-        return true
-      }
+      else if (c === QUOTE) return i + 1
     }
-    for (;;) {
-      const quote = bytes.indexOf(QUOTE, i)
-      if (quote < 0) return false
-      let backslashes = 0
-      while (quote - 1 - backslashes >= i && bytes[quote - 1 - backslashes] === BACKSLASH) {
-        backslashes += 1
-      }
-      i = quote + 1
-      if (backslashes % 2 === 1) continue
-      this.#at = i
-      return true
+    const quote = bytes.indexOf(QUOTE, i)
+    if (quote < 0) return -1
+    let backslashes = 0
+    while (quote - 1 - backslashes >= i && bytes[quote - 1 - backslashes] === BACKSLASH) {
+      backslashes += 1
     }
+    i = quote + 1
+    if (backslashes % 2 === 0) return i
   }
+}
 
-  #container(): boolean {
-    const bytes = this.#bytes
-    let depth = 0
-    while (this.#at < bytes.length) {
-      const c = bytes[this.#at] ?? 0
-      if (c === QUOTE) {
-        if (!this.#string()) return false
-        continue
-      }
-      this.#at += 1
-      if (c === OPEN_BRACE || c === OPEN_BRACKET) depth += 1
-      else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) {
-        depth -= 1
-        if (depth === 0) return true
-      }
+/** Just behind the object or array that begins at `at`; -1 when it does not end. */
+function containerEnd(bytes: Buffer, at: number): number {
+  const { length } = bytes
+  let depth = 0
+  let i = at
+  while (i < length) {
+    const c = bytes[i]
+    if (c === QUOTE) {
+      i = stringEnd(bytes, i)
+      if (i < 0) return -1
+      continue
     }
-    return false
+    i += 1
+    if (c === OPEN_BRACE || c === OPEN_BRACKET) depth += 1
+    else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) {
+      depth -= 1
+      if (depth === 0) return i
+    }
   }
+  return -1
 }
 
 /** A part of a number, or of `true`, `false` and `null`. */
