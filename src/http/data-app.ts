@@ -10,6 +10,7 @@ import { Hono } from 'hono'
 import type { Endpoint } from '../core/exchange.ts'
 import { reject } from '../core/outcome.ts'
 import { refuseUnread } from '../pipeline/handle.ts'
+import { NO_ENDPOINT } from '../pipeline/refuse.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
 import { discardBody } from './read-body.ts'
 import {
@@ -96,7 +97,7 @@ export function isPlainPath(target: string): boolean {
 
 function describePaths(options: DataAppOptions): string {
   // Strangers are not told what there is.
-  if (options.authenticator !== undefined) return 'There is no MCP endpoint at this path.\n'
+  if (options.authenticator !== undefined) return NO_ENDPOINT
   const shown = [...options.paths].filter(([, { endpoint }]) => CLIENTS_START_AT.has(endpoint))
   const paths = shown.map(([path]) => path)
   return `There is no MCP endpoint at this path. Endpoints: ${paths.join(', ')}\n`

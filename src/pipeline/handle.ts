@@ -8,20 +8,20 @@
 
 import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
 import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
-import type { Client } from '../core/reply.ts'
+import type { Answer, Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/permit.ts'
 import { Delivery } from './deliver.ts'
 import { FilteredClient } from './filtered-client.ts'
 import { Ledger } from './ledger.ts'
-import { answerInternal, answerRefusal } from './refuse.ts'
+import { answerInternal, answerNoEndpoint, answerRefusal } from './refuse.ts'
 import { Turn } from './turn.ts'
 import type { ReplyFilter, Stages } from './stages.ts'
 
 export function handle(exchange: Exchange, client: Client, stages: Stages): void {
   const ledger = new Ledger(exchange, stages)
-  const refuse = (rejection: Rejection, shown = rejection): void => {
+  const refuse = (rejection: Rejection, answer?: Answer): void => {
     if (rejection.limit !== undefined) stages.observer.limitHit(rejection.limit)
-    client.answer(answerRefusal(exchange, shown, stages.rejections))
+    client.answer(answer ?? answerRefusal(exchange, rejection, stages.rejections))
     ledger.endAll(rejection)
   }
 
@@ -47,7 +47,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
 
   const denial = stages.authorize(exchange)
   if (denial !== undefined) {
-    return refuse(denial.rejection, denial.hidden ? unknownUpstream(exchange, stages) : undefined)
+    return refuse(denial.rejection, denial.hidden ? answerHidden(exchange, stages) : undefined)
   }
 
   const unpinned = stages.checkPins(exchange)
@@ -123,6 +123,13 @@ export function refuseUnread(
       : answerRefusal(exchange, outcome, stages.rejections),
   )
   stages.observer.exchangeEnded(exchange, outcome)
+}
+
+/** What a client hears of an upstream that it may not know of: what it would if there were none. */
+function answerHidden(exchange: Exchange, stages: Stages): Answer {
+  return exchange.path === `/${exchange.upstreamName}/mcp`
+    ? answerRefusal(exchange, unknownUpstream(exchange, stages), stages.rejections)
+    : answerNoEndpoint()
 }
 
 function unknownUpstream(exchange: Exchange, stages: Stages): Rejection {

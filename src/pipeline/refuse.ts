@@ -114,6 +114,14 @@ export function retryAfterOf(outcome: Rejection | UpstreamFailed): number | unde
   )
 }
 
+/** What is said of a path where strangers are told nothing. */
+export const NO_ENDPOINT = 'There is no MCP endpoint at this path.\n'
+
+/** The same answer as for a path that nobody has. */
+export function answerNoEndpoint(): Answer {
+  return { status: 404, headers: ['Content-Type', 'text/plain; charset=UTF-8'], body: NO_ENDPOINT }
+}
+
 /** A defect of ours: nothing is known about the call, so nothing is said about it. */
 export function answerInternal(): Answer {
   const error = {

@@ -132,3 +132,34 @@ test('the upstreams that an answer names are those that its reader may use', asy
   const none = await send({ roles: [] }, 'nowhere', 'x')
   assert.doesNotMatch(none.body.toString('utf8'), /weather|files|tenants/)
 })
+
+test('a path of an upstream that its reader may not know of looks like a path of nobody', async () => {
+  const upstream = await startRawUpstream()
+  const sidecar = await startTestSidecar({
+    upstreams: {
+      weather: upstream.url,
+      old: { url: upstream.url, transport: 'sse' },
+      tenants: { url: upstream.url, path: '/internal/mcp-of-tenants' },
+    },
+    config: {
+      auth: { mode: 'dev-hs256', dev: { secret: SECRET } },
+      policy: { roles: { analyst: { allow: ['weather:*'] } } },
+    },
+  })
+  const token = await tokenOf({ roles: ['analyst'] })
+  const ask = async (method: string, path: string): Promise<string> => {
+    const { status, body, rawHeaders } = await requestOnce(`${sidecar.dataUrl}${path}`, {
+      method,
+      headers: [...JSON_HEADERS, `Authorization: Bearer ${token}`],
+      body: method === 'POST' ? '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' : '',
+    })
+    const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
+    return `${status} ${body.toString('utf8')} ${names.toSorted().join(' ')}`
+  }
+  const nobodys = await ask('GET', '/nobody/sse')
+  assert.match(nobodys, /^404 /)
+  assert.equal(await ask('GET', '/old/sse'), nobodys)
+  assert.equal(await ask('POST', '/old/message?sessionId=x'), nobodys)
+  assert.equal(await ask('POST', '/internal/mcp-of-tenants'), nobodys)
+  assert.equal(upstream.requests.length, 0)
+})
