@@ -5,6 +5,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { renderDocs } from '../scripts/docs.ts'
+import { policyProblems } from '../src/cli/policy.ts'
 import { parseConfig } from '../src/config/load.ts'
 import { parseOtelFile } from '../src/config/otel-file.ts'
 import { UPSTREAM_FAILURES } from '../src/core/outcome.ts'
@@ -71,7 +72,7 @@ describe('documentation', () => {
 
   it('has examples that are valid', () => {
     for (const file of globSync('examples/*.yaml')) {
-      assert.equal(parseConfig(readFileSync(file, 'utf8'), {}).kind, 'config', file)
+      assert.equal(parseConfig(readFileSync(file, 'utf8'), {}, policyProblems).kind, 'config', file)
     }
   })
 
