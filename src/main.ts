@@ -105,6 +105,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const { wrapCommand } = await import('./cli/wrap.ts')
     return wrapCommand(flags, positionals, context)
   }
+  if (name === 'audit') {
+    const { auditCommand } = await import('./cli/audit-command.ts')
+    return auditCommand(flags, positionals, context)
+  }
   if (name === 'policy') {
     const { policyCommand } = await import('./cli/policy-explain.ts')
     return policyCommand(flags, positionals, context)

@@ -129,7 +129,7 @@ function showWho(who: AuditWho, keys: ReadonlyMap<string, Buffer>): AuditValue {
 }
 
 /** JSON may hold these as they are, and terminals and line readers act on them. */
-function printable(json: string): string {
+export function printable(json: string): string {
   return json.replaceAll(
     /[\u007f-\u009f\u2028\u2029]/g,
     (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,

@@ -1,5 +1,7 @@
 /** Every command and every flag. */
 
+import { AUDIT } from './audit-flags.ts'
+
 export interface FlagDefinition {
   readonly type: 'string' | 'boolean'
   readonly multiple?: boolean
@@ -127,6 +129,7 @@ export const COMMANDS = {
       },
     },
   },
+  audit: AUDIT,
   policy: {
     about: 'Say what the policy of a configuration allows, and why.',
     usage: 'explain --config FILE --tool NAME [flags]',
@@ -206,6 +209,7 @@ export const COMMAND_NAMES: readonly CommandName[] = [
   'run',
   'wrap',
   'check',
+  'audit',
   'policy',
   'token',
   'demo',

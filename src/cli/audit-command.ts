@@ -1,0 +1,262 @@
+/** `sidelight audit`: checks, shows and exports an audit log, and forgets a person in it. */
+
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { codeOf, systemFs } from '../audit/audit-fs.ts'
+import { toOcsf, toOtlp } from '../audit/export.ts'
+import { KEY_FILES, secretKey } from '../audit/keys.ts'
+import { queryLog, tailLog, type AuditFilter } from '../audit/query.ts'
+import { printable, type AuditRecord } from '../audit/record.ts'
+import { parseVerifier } from '../audit/signed-note.ts'
+import { eraseSubject, findSubjectKey, identityOf, pseudonymOf } from '../audit/subject-keys.ts'
+import { verifyLog } from '../audit/verify.ts'
+import type { AuditParty } from '../core/audit.ts'
+import { describeReport } from './audit-report.ts'
+import { EXIT, type CommandContext } from './command.ts'
+import type { FlagValues } from './flags.ts'
+
+const ACTIONS = ['verify', 'tail', 'query', 'export', 'erase'] as const
+
+type Action = (typeof ACTIONS)[number]
+
+interface Place {
+  readonly directory: string
+  readonly keys: string
+}
+
+/** A flag that makes no sense, for people. */
+class UsageError extends Error {}
+
+export async function auditCommand(
+  flags: FlagValues,
+  [name]: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  const action = ACTIONS.find((one) => one === name)
+  const directory = textOf(flags, 'dir')
+  if (action === undefined || directory === undefined) {
+    context.err(
+      `sidelight audit: say what to do and where: sidelight audit ${ACTIONS.join('|')} --dir DIR\n`,
+    )
+    return EXIT.usage
+  }
+  const place = { directory, keys: textOf(flags, 'keys') ?? join(directory, 'keys') }
+  try {
+    if (!(await stat(directory)).isDirectory()) throw new UsageError(`${directory} is no directory`)
+    return await RUN[action](place, flags, context)
+  } catch (error) {
+    const isUsage = error instanceof UsageError
+    context.err(
+      `sidelight audit: ${isUsage ? error.message : `${directory} cannot be read (${codeOf(error)})`}\n`,
+    )
+    return isUsage ? EXIT.usage : EXIT.failed
+  }
+}
+
+type Run = (place: Place, flags: FlagValues, context: CommandContext) => Promise<number>
+
+const RUN: Readonly<Record<Action, Run>> = { verify, tail, query, export: exportAll, erase }
+
+async function verify(
+  { directory, keys }: Place,
+  flags: FlagValues,
+  context: CommandContext,
+): Promise<number> {
+  const publicFile = textOf(flags, 'public-key') ?? join(keys, KEY_FILES.public)
+  const publicText = await readIfThere(publicFile)
+  const verifier = publicText === undefined ? undefined : parseVerifier(publicText)
+  if (publicText !== undefined && verifier === undefined) {
+    throw new UsageError(`${publicFile} is no key of checkpoints (name+id+key)`)
+  }
+  const chain = await chainKeyIn(keys)
+  if (chain === undefined && verifier === undefined) {
+    throw new UsageError(`there is no key to check with: name --keys DIR or --public-key FILE`)
+  }
+  const kept = await Promise.all(listOf(flags, 'checkpoints').map((file) => readFile(file, 'utf8')))
+  const report = await verifyLog({ directory, chainKey: chain, verifier, kept })
+  const used = { chain: chain !== undefined, checkpoints: verifier !== undefined }
+  context.out(
+    flags['json'] === true ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report, used),
+  )
+  return report.faults.length === 0 ? EXIT.ok : EXIT.failed
+}
+
+async function tail(place: Place, flags: FlagValues, context: CommandContext): Promise<number> {
+  const filter = await filterOf(place, flags)
+  const count = numberOf(flags, 'limit', 20)
+  const records = await tailLog(place.directory, filter, count)
+  print(records, context)
+  if (flags['follow'] !== true) return EXIT.ok
+  let after = records.at(-1)?.seq ?? 0
+  const stopped = context.stopped.then(() => true)
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop
+    if (await Promise.race([stopped, pause(FOLLOW_MS, false)])) return EXIT.ok
+    // oxlint-disable-next-line no-await-in-loop
+    const page = await queryLog(place.directory, filter, {
+      after,
+      limit: PAGE_MAX,
+      scanMax: Infinity,
+    })
+    print(page.records, context)
+    after = page.records.at(-1)?.seq ?? after
+  }
+}
+
+const FOLLOW_MS = 500
+const PAGE_MAX = 10_000
+
+async function query(place: Place, flags: FlagValues, context: CommandContext): Promise<number> {
+  const filter = await filterOf(place, flags)
+  const limit = numberOf(flags, 'limit', 100)
+  const after = numberOf(flags, 'after', 0)
+  const page = await queryLog(place.directory, filter, { after, limit, scanMax: Infinity })
+  print(page.records, context)
+  if (page.next !== undefined) context.err(`more: --after ${page.next}\n`)
+  return EXIT.ok
+}
+
+function print(records: readonly AuditRecord[], context: CommandContext): void {
+  for (const record of records) context.out(`${printable(JSON.stringify(record))}\n`)
+}
+
+const EXPORT_BATCH = 100
+
+async function exportAll(
+  place: Place,
+  flags: FlagValues,
+  context: CommandContext,
+): Promise<number> {
+  const format = textOf(flags, 'format') ?? 'ocsf'
+  if (format !== 'ocsf' && format !== 'otlp')
+    throw new UsageError('--format: expected ocsf or otlp')
+  const filter = await filterOf(place, flags)
+  let after = numberOf(flags, 'after', 0)
+  for (;;) {
+    const options = { after, limit: EXPORT_BATCH, scanMax: Infinity }
+    // oxlint-disable-next-line no-await-in-loop
+    const { records, next } = await queryLog(place.directory, filter, options)
+    if (format === 'otlp' && records.length > 0) {
+      context.out(`${printable(JSON.stringify(toOtlp(records, context.version)))}\n`)
+    } else if (format === 'ocsf') {
+      for (const record of records) context.out(`${printable(JSON.stringify(toOcsf(record)))}\n`)
+    }
+    if (next === undefined) return EXIT.ok
+    after = next
+  }
+}
+
+async function erase(place: Place, flags: FlagValues, context: CommandContext): Promise<number> {
+  const parties = partiesOf(flags)
+  if (parties === undefined) throw new UsageError('name the person: --issuer ISSUER --subject NAME')
+  const keys = await hashKeysOf(place.keys)
+  let erased = 0
+  for (const { party, verified } of parties) {
+    // oxlint-disable-next-line no-await-in-loop
+    if (await eraseSubject(systemFs, keys, identityOf(party, verified))) erased += 1
+  }
+  context.out(
+    erased === 0
+      ? 'There is no key of this person.\n'
+      : 'The key is destroyed: no record can be told to be of this person any more. A sidecar that runs forgets it within a minute.\n',
+  )
+  return EXIT.ok
+}
+
+interface Person {
+  readonly party: AuditParty
+  readonly verified: boolean
+}
+
+/** One person as authentication knows them, and as an unchecked token claims. */
+function partiesOf(flags: FlagValues): readonly Person[] | undefined {
+  const [issuer, subject] = [textOf(flags, 'issuer'), textOf(flags, 'subject')]
+  if (subject === undefined) return undefined
+  return [
+    { party: { issuer, subject }, verified: true },
+    { party: { issuer: undefined, subject: `${issuer ?? ''} ${subject}` }, verified: false },
+  ]
+}
+
+async function filterOf(place: Place, flags: FlagValues): Promise<AuditFilter> {
+  return {
+    sinceMs: instantOf(flags, 'since'),
+    untilMs: instantOf(flags, 'until'),
+    subjects: await pseudonymsOf(place, flags),
+    upstream: textOf(flags, 'upstream'),
+    tool: textOf(flags, 'tool'),
+    type: textOf(flags, 'type'),
+    outcome: textOf(flags, 'outcome'),
+    traceId: textOf(flags, 'trace'),
+    call: textOf(flags, 'call'),
+  }
+}
+
+/** A pseudonym may be given in place of a person. */
+async function pseudonymsOf(place: Place, flags: FlagValues): Promise<string[] | undefined> {
+  const subject = textOf(flags, 'subject')
+  if (subject === undefined) return undefined
+  if (/^p_[\w-]{22}$/.test(subject)) return [subject]
+  const keys = await hashKeysOf(place.keys)
+  const found: string[] = []
+  for (const { party, verified } of partiesOf(flags) ?? []) {
+    const identity = identityOf(party, verified)
+    // oxlint-disable-next-line no-await-in-loop
+    const key = await findSubjectKey(systemFs, keys, identity)
+    if (key !== undefined) found.push(pseudonymOf(key, identity))
+  }
+  return found
+}
+
+async function hashKeysOf(
+  directory: string,
+): Promise<{ readonly hashes: Buffer; readonly subjects: string }> {
+  const file = join(directory, KEY_FILES.hashes)
+  const hashes = await secretKey(systemFs, file, false)
+  if ('kind' in hashes) throw new UsageError(`${file}: ${hashes.problem}`)
+  return { hashes, subjects: join(directory, KEY_FILES.subjects) }
+}
+
+async function chainKeyIn(directory: string): Promise<Buffer | undefined> {
+  const file = join(directory, KEY_FILES.chain)
+  if ((await readIfThere(file)) === undefined) return undefined
+  const key = await secretKey(systemFs, file, false)
+  if ('kind' in key) throw new UsageError(`${file}: ${key.problem}`)
+  return key
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function textOf(flags: FlagValues, name: string): string | undefined {
+  const value = flags[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+function listOf(flags: FlagValues, name: string): readonly string[] {
+  const value = flags[name]
+  return Array.isArray(value) ? value : []
+}
+
+function numberOf(flags: FlagValues, name: string, otherwise: number): number {
+  const text = textOf(flags, name)
+  if (text === undefined) return otherwise
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`--${name}: expected a whole number`)
+  return Number(text)
+}
+
+function instantOf(flags: FlagValues, name: string): number | undefined {
+  const text = textOf(flags, name)
+  if (text === undefined) return undefined
+  const ms = Date.parse(text)
+  if (Number.isNaN(ms))
+    throw new UsageError(`--${name}: expected a time such as 2026-11-30T10:00:00Z`)
+  return ms
+}
