@@ -16,6 +16,7 @@ const SEPARATE = [
   'test/build/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/grafana/**/*.test.ts',
+  'test/stack/**/*.test.ts',
 ]
 
 /**

@@ -7,6 +7,7 @@ import type { Dashboard, Row } from './model.ts'
 import { now, over, stat, table, timeseries } from './panels.ts'
 import { logs } from './word-panels.ts'
 import { increase, max, rate, UPSTREAM } from './promql.ts'
+import { AUDIT } from './audit-row.ts'
 import { AUTHENTICATION, POLICY } from './security-rows.ts'
 import { BY_UPSTREAM, failedTraces } from './shared-panels.ts'
 import { UPSTREAM_ANNOTATIONS, UPSTREAM_VARIABLES } from './variables.ts'
@@ -184,5 +185,5 @@ export const SECURITY_DASHBOARD: Dashboard = {
   variables: UPSTREAM_VARIABLES,
   annotations: UPSTREAM_ANNOTATIONS,
   from: 'now-6h',
-  rows: [NOW, REFUSALS, AUTHENTICATION, POLICY, TOOLS, RECORDS],
+  rows: [NOW, REFUSALS, AUTHENTICATION, POLICY, AUDIT, TOOLS, RECORDS],
 }
