@@ -31,12 +31,12 @@ const BYTES_MAX = 256 * 1024
 const CONNECTIONS_MAX = 16
 
 /** `ca` holds certificates to trust in place of the usual ones. */
-export function createHttpClient(ca: string | undefined): HttpClient {
+export function createHttpClient(ca: string | undefined, timeoutMs = TIMEOUT_MS): HttpClient {
   const usual = { keepAlive: true, maxSockets: CONNECTIONS_MAX }
   const http = new HttpAgent(usual)
   const https = new HttpsAgent(ca === undefined ? usual : { ...usual, ca })
   return {
-    ask: (question) => askOnce(question, http, https),
+    ask: (question) => askOnce(question, AbortSignal.timeout(timeoutMs), http, https),
     close: () => {
       http.destroy()
       https.destroy()
@@ -46,6 +46,7 @@ export function createHttpClient(ca: string | undefined): HttpClient {
 
 function askOnce(
   { url, method, headers, body }: Question,
+  signal: AbortSignal,
   http: HttpAgent,
   https: HttpsAgent,
 ): Promise<Reply> {
@@ -56,7 +57,7 @@ function askOnce(
       method,
       headers: { Accept: 'application/json', ...headers },
       agent: secure ? https : http,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal,
     })
     request.on('error', (error: NodeJS.ErrnoException) => {
       fail(error.name === 'TimeoutError' || error.name === 'AbortError' ? 'timeout' : codeOf(error))
