@@ -30,7 +30,7 @@ tools="${XDG_CACHE_HOME:-$HOME/.cache}/sidelight-test-tools"
 young=()
 
 # Debian's Alertmanager reads its default templates at this place and at no other.
-templates=usr/share/prometheus/alertmanager/default.tmpl
+templates=usr/share/prometheus/alertmanager
 
 # need_young COMMAND DEBIAN_PACKAGE VERSION WHAT_FOR
 need_young() {
@@ -88,7 +88,7 @@ from_forky() {
   for deb in promtool prometheus prometheus-alertmanager amtool; do
     [ ! -e "$work/root/usr/bin/$deb" ] || mv -f "$work/root/usr/bin/$deb" "$tools/usr/bin/$deb"
   done
-  [ ! -e "$work/root/$templates" ] || install -D -m 644 "$work/root/$templates" "$tools/$templates"
+  [ ! -e "$work/root/$templates" ] || install -D -m 644 -t "$tools/$templates" "$work/root/$templates"/*.tmpl
 }
 
 if [ ${#young[@]} -gt 0 ]; then
@@ -99,7 +99,7 @@ if [ ${#young[@]} -gt 0 ]; then
 fi
 
 if [ "$(id -u)" = 0 ] && [ -e "$tools/$templates" ] && [ ! -e "/$templates" ]; then
-  install -D -m 644 "$tools/$templates" "/$templates"
+  install -D -m 644 -t "/$templates" "$tools/$templates"/*.tmpl
 fi
 
 # node_line VERSION: another line of Node, under which the published package must run.

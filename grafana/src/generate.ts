@@ -6,15 +6,23 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { alertmanagerFiles } from './alertmanager.ts'
 import { dashboardFiles } from './dashboards/all.ts'
 import type { GeneratedFile } from './generated-file.ts'
 import { ruleFiles } from './rules/files.ts'
 
 /** What makes files; each is a list of whole files. */
-const MAKERS: readonly (() => readonly GeneratedFile[])[] = [() => ruleFiles(), dashboardFiles]
+const MAKERS: readonly (() => readonly GeneratedFile[])[] = [
+  () => ruleFiles(),
+  alertmanagerFiles,
+  dashboardFiles,
+]
 
 /** Where every file is a generated one, so that one which no source makes is left over. */
 const OWN_DIRECTORIES = ['grafana/rules', 'grafana/dashboards']
+
+/** Besides this one, which belongs to whoever runs it. */
+const OVERRIDES = 'grafana/rules/overrides.yaml'
 
 export function generatedFiles(): readonly GeneratedFile[] {
   return MAKERS.flatMap((make) => make())
@@ -27,7 +35,7 @@ export function staleFiles(): readonly string[] {
   const stale = files
     .filter(({ path: name, text }) => readIfThere(name) !== text)
     .map(({ path: name }) => `${name} is stale; run npm run grafana:generate`)
-  const leftOver = OWN_DIRECTORIES.flatMap((directory) => globSync(`${directory}/**/*.*`))
+  const leftOver = ownFiles()
     .filter((name) => !known.has(name))
     .map((name) => `${name} is made by no source; run npm run grafana:generate`)
   return [...stale, ...leftOver]
@@ -36,7 +44,7 @@ export function staleFiles(): readonly string[] {
 function writeAll(): void {
   const files = generatedFiles()
   const known = new Set(files.map((file) => file.path))
-  for (const name of OWN_DIRECTORIES.flatMap((directory) => globSync(`${directory}/**/*.*`))) {
+  for (const name of ownFiles()) {
     if (!known.has(name)) rmSync(name)
   }
   for (const { path: name, text } of files) {
@@ -46,6 +54,11 @@ function writeAll(): void {
     console.log(`wrote ${name}`)
   }
 }
+
+const ownFiles = (): readonly string[] =>
+  OWN_DIRECTORIES.flatMap((directory) => globSync(`${directory}/**/*.*`)).filter(
+    (name) => name !== OVERRIDES,
+  )
 
 function readIfThere(name: string): string | undefined {
   try {

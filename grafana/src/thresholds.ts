@@ -1,7 +1,7 @@
 /**
  * From which figure on something is wrong. Those that in-process alerts have too come from
  * `src/core/alert-defaults.ts`. The first group can be set per upstream without a change here
- * (grafana/overrides.yaml); docs/alerts.md lists both.
+ * (grafana/rules/overrides.yaml); docs/alerts.md lists both.
  */
 
 import { ALERT_DEFAULTS } from '../../src/core/alert-defaults.ts'

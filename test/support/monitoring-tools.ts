@@ -41,10 +41,10 @@ export function skipWithout(...tools: readonly Tool[]): string | false {
     : false
 }
 
-/** Debian's Alertmanager does not start without this file; others bring it in the program. */
+/** Debian's Alertmanager does not start without these files; others bring it in the program. */
 const hasTemplates = (): boolean =>
   findTool('prometheus-alertmanager')?.endsWith('prometheus-alertmanager') !== true ||
-  existsSync('/usr/share/prometheus/alertmanager/default.tmpl')
+  existsSync('/usr/share/prometheus/alertmanager/email.tmpl')
 
 export interface Ran {
   readonly ok: boolean
