@@ -1,4 +1,4 @@
-/** Starts what is told of calls: telemetry, and the audit log. */
+/** Starts what is told of calls: telemetry, the audit log, and the sidecar's own statistics. */
 
 import { randomUUID } from 'node:crypto'
 import { combineObservers, type CallObserver } from '../core/observer.ts'
@@ -11,6 +11,7 @@ import { startTelemetry, type Telemetry, type TelemetryOptions } from '../teleme
 import type { Prober } from '../upstream/prober.ts'
 import type { UpstreamRegistry } from '../upstream/registry.ts'
 import { openAudit, type Audit } from './audit.ts'
+import { createInsight, insightSources, type SidecarInsight } from './insight.ts'
 import type { SidecarOptions, StartFailure } from './parts.ts'
 import { programsOf, telemetryRules } from './telemetry-rules.ts'
 
@@ -18,15 +19,17 @@ import { programsOf, telemetryRules } from './telemetry-rules.ts'
 export interface Known {
   registry?: UpstreamRegistry
   prober?: Prober
+  insight?: SidecarInsight
 }
 
 export interface Observed {
   readonly telemetry: Telemetry
   readonly audit: Audit
+  readonly insight: SidecarInsight
   readonly observer: CallObserver
 }
 
-/** Starts telemetry and the audit log: all that is told of calls. */
+/** All that is told of calls. */
 export async function startObserving(
   options: SidecarOptions,
   pins: TelemetryOptions['pins'],
@@ -43,6 +46,7 @@ export async function startObserving(
     health: () => known.prober?.health() ?? [],
     resilience: () => known.registry?.resilience() ?? [],
     pools: () => known.registry?.pools() ?? [],
+    insight: insightSources(options.config, known),
     audit: () => (audit === undefined || 'kind' in audit ? undefined : audit.view()),
   })
   audit = await openAudit({ ...options, meter: telemetry.audit })
@@ -50,9 +54,21 @@ export async function startObserving(
     await telemetry.shutdown(0)
     return audit
   }
+  const insight = createInsight(options, { telemetry, audit, known })
+  if ('kind' in insight) {
+    await audit.close(0)
+    await telemetry.shutdown(0)
+    return { kind: 'failed', what: 'file', address: insight.file, code: insight.code }
+  }
+  known.insight = insight
   const { observers = [] } = options
-  const observer = combineObservers([telemetry.observer, ...audit.observers, ...observers])
-  return { telemetry, audit, observer }
+  const observer = combineObservers([
+    telemetry.observer,
+    ...audit.observers,
+    insight.engine.observer,
+    ...observers,
+  ])
+  return { telemetry, audit, insight, observer }
 }
 
 type Late =
@@ -64,6 +80,7 @@ type Late =
   | 'pools'
   | 'pins'
   | 'audit'
+  | 'insight'
 
 function telemetryOptions(options: SidecarOptions): Omit<TelemetryOptions, Late> {
   const { config, version, clock, log, print } = options

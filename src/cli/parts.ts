@@ -8,6 +8,7 @@ import { logDefect, type SharedLog } from '../core/log.ts'
 import type { CallObserver } from '../core/observer.ts'
 import { DRAINING } from '../core/outcome.ts'
 import type { BreakerAdmin } from '../http/breaker-routes.ts'
+import type { Insight } from '../insight/views.ts'
 import { isLongLived } from '../mcp/methods.ts'
 import { spliceMeta } from '../mcp/splice-meta.ts'
 import { InFlight } from '../pipeline/in-flight.ts'
@@ -25,6 +26,7 @@ import { withBreakerRecords } from './audit-events.ts'
 import { createAuthorization } from './authorization.ts'
 import { createBreakerAdmin } from './breaker-admin.ts'
 import { createProber } from './health.ts'
+import type { SidecarInsight } from './insight.ts'
 import { startObserving, type Known } from './observing.ts'
 import { createPending, type Pending } from './pending.ts'
 import { createPinCheck, loadPins } from './pins.ts'
@@ -69,6 +71,7 @@ export interface StartFailure {
 export interface Parts {
   readonly stages: Stages
   readonly telemetry: Telemetry
+  readonly insight: Insight
   /** Undefined when nobody's health is checked. */
   readonly prober: Prober | undefined
   /** Takes what is to be recorded besides calls. */
@@ -92,7 +95,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
   const known: Known = {}
   const observed = await startObserving(options, pins, inFlight, known)
   if ('kind' in observed) return observed
-  const { telemetry, audit, observer } = observed
+  const { telemetry, audit, insight, observer } = observed
   const upstreams = createUpstreams({
     ...options,
     observer: telemetry.transports,
@@ -120,11 +123,13 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
       prober?.tick()
       telemetry.catalogue.tick(clock.monotonicMs())
       audit.tick()
+      insight.tick()
     },
   })
   const close = async (): Promise<void> => {
     stopTimers()
     pending.endAll()
+    await insight.engine.close()
     await prober?.close()
     await registry.close()
     upstreams.close()
@@ -142,6 +147,7 @@ export async function assemble(options: SidecarOptions): Promise<Parts | StartFa
     telemetry,
     prober,
     audit,
+    insight,
     close,
   })
 }
@@ -174,12 +180,13 @@ interface Made {
   readonly telemetry: Telemetry
   readonly prober: Prober | undefined
   readonly audit: Audit
+  readonly insight: SidecarInsight
   readonly close: () => Promise<void>
 }
 
 function toParts(made: Made): Parts {
   const { options, observer, inFlight, pending } = made
-  const { registry, upstreams, telemetry, prober, audit, close } = made
+  const { registry, telemetry, prober, audit, insight, close } = made
   const { clock, log } = options
   let { config } = options
   const { visible, follow, ...authorization } = createAuthorization(config, log)
@@ -207,6 +214,7 @@ function toParts(made: Made): Parts {
   return {
     stages,
     telemetry,
+    insight: insight.engine,
     prober,
     config: () => config,
     audit: audit.trail,
@@ -216,25 +224,40 @@ function toParts(made: Made): Parts {
       draining = true
     },
     apply: (next, change) => {
-      const pins = loadPins(next)
-      if ('kind' in pins) return pins
-      const remade = upstreams.make(next, [...change.added, ...change.changed])
-      if ('kind' in remade) return fileFailure(remade)
-      const graceMs = durationOf(config.limits.sessionIdle)
-      for (const name of change.removed) {
-        registry.remove(name, graceMs)
-        prober?.follow(name, undefined)
-      }
-      for (const one of remade) {
-        registry.put(one, graceMs)
-        prober?.follow(one.name, one.health)
-      }
-      telemetry.addUpstreams(change.added, programsOf(next))
-      telemetry.catalogue.configure(Object.keys(next.upstreams), pins)
+      const applied = applyTo(made, config, next, change)
+      if (typeof applied !== 'function') return applied
       config = next
       follow(next)
+      applied()
       return undefined
     },
     close,
   }
+}
+
+/** Remakes what has changed; returns what is left to do once the rest follows, or why nothing was done. */
+function applyTo(
+  { registry, upstreams, telemetry, insight, prober }: Made,
+  config: Config,
+  next: Config,
+  change: ConfigChange,
+): (() => void) | StartFailure {
+  const pins = loadPins(next)
+  if ('kind' in pins) return pins
+  const followInsight = insight.prepare(next)
+  if (typeof followInsight !== 'function') return fileFailure(followInsight)
+  const remade = upstreams.make(next, [...change.added, ...change.changed])
+  if ('kind' in remade) return fileFailure(remade)
+  const graceMs = durationOf(config.limits.sessionIdle)
+  for (const name of change.removed) {
+    registry.remove(name, graceMs)
+    prober?.follow(name, undefined)
+  }
+  for (const one of remade) {
+    registry.put(one, graceMs)
+    prober?.follow(one.name, one.health)
+  }
+  telemetry.addUpstreams(change.added, programsOf(next))
+  telemetry.catalogue.configure(Object.keys(next.upstreams), pins)
+  return followInsight
 }

@@ -46,8 +46,8 @@ export function createReload(
       return 'unchanged'
     }
     // What needs a restart stays as it is, for new upstreams too, and is said again next time.
-    const { upstreams, rejections, policy, ui } = read.config
-    const next = { ...inForce, upstreams, rejections, policy, ui }
+    const { upstreams, rejections, policy, alerts, ui } = read.config
+    const next = { ...inForce, upstreams, rejections, policy, alerts, ui }
     const failure = parts.apply(next, change)
     if (failure !== undefined) {
       const { what, address, code } = failure

@@ -46,7 +46,8 @@ export function validateConfig(
   const clash =
     findPathClash(result.data, lineAt) ??
     findLoop(result.data, lineAt) ??
-    findAuthProblem(result.data, lineAt)
+    findAuthProblem(result.data, lineAt) ??
+    findStray(result.data, lineAt)
   if (clash !== undefined) return invalid([clash])
   const problems = check(result.data).map(({ path, message }) => ({
     path: path.map(String).join('.'),
@@ -86,6 +87,19 @@ function findLoop(config: Config, lineAt: LineAt): ConfigProblem | undefined {
       path: `upstreams.${name}.url`,
       line,
       message: 'this is where Sidelight itself listens',
+    }
+  }
+  return undefined
+}
+
+/** A rule for an upstream that there is not would never say anything. */
+function findStray({ alerts, upstreams }: Config, lineAt: LineAt): ConfigProblem | undefined {
+  for (const [rule, settings] of Object.entries(alerts.rules)) {
+    if (!('upstreams' in settings)) continue
+    for (const name of Object.keys(settings.upstreams)) {
+      if (Object.hasOwn(upstreams, name)) continue
+      const path = ['alerts', 'rules', rule, 'upstreams', name]
+      return { path: path.join('.'), line: lineAt(path), message: 'there is no such upstream' }
     }
   }
   return undefined

@@ -21,9 +21,14 @@ export function maskSecrets(config: Config): Config {
       env: maskValues(upstream.env),
     },
   ])
-  const { auth } = config
+  const { auth, alerts } = config
+  const receivers = Object.entries(alerts.receivers).map(([name, receiver]) => [
+    name,
+    { ...receiver, url: maskPath(receiver.url), headers: maskValues(receiver.headers) },
+  ])
   return {
     ...config,
+    alerts: { ...alerts, receivers: Object.fromEntries(receivers) },
     upstreams: Object.fromEntries(upstreams),
     auth: {
       ...auth,
@@ -57,6 +62,12 @@ function maskUrl(text: string): string {
   const url = new URL(text)
   if (url.search === '') return text
   return `${url.origin}${url.pathname}?${MASK}`
+}
+
+/** Whoever knows the path of a webhook may often write to it. */
+function maskPath(text: string): string {
+  const { origin, pathname, search } = new URL(text)
+  return pathname === '/' && search === '' ? origin : `${origin}/${MASK}`
 }
 
 /** The program is shown, and how many arguments it gets. */

@@ -10,6 +10,7 @@ import { about, address, count, descriptions, duration, size, text, wait } from 
 import { UPSTREAM_NAME } from './names.ts'
 import { audit } from './audit-schema.ts'
 import { policy } from './policy-schema.ts'
+import { alerts, insight } from './insight-schema.ts'
 import { telemetry } from './telemetry-schema.ts'
 import { ui } from './ui-schema.ts'
 import { isUpstreamUrl, upstream } from './upstream-schema.ts'
@@ -140,6 +141,14 @@ export const configSchema = z.strictObject({
   telemetry: about(
     z.prefault(telemetry, {}),
     'What is read of and written into messages, and what is kept; export is set by OTEL_* variables.',
+  ),
+  insight: about(
+    z.prefault(insight, {}),
+    'Statistics, the last calls, and the verdict on upstreams (docs/insight.md).',
+  ),
+  alerts: about(
+    z.prefault(alerts, {}),
+    'Alerts of the sidecar itself, and who is told of them (docs/insight.md).',
   ),
   ui: about(z.prefault(ui, {}), 'The status page on the admin listener.'),
   shutdown: about(z.prefault(shutdown, {}), 'How it ends.'),

@@ -19,7 +19,7 @@ const FRAMING_HEADERS: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-const headerName = z.string().check(
+export const headerName = z.string().check(
   z.regex(HEADER_NAME, { error: 'expected a header name' }),
   z.refine((name) => !FRAMING_HEADERS.has(name.toLowerCase()), {
     error: 'this header belongs to the connection and cannot be set',
@@ -33,7 +33,7 @@ const headerValue = z.string().check(
 )
 
 /** A header's value, or where it is read from. */
-const headerSource = z.union(
+export const headerSource = z.union(
   [
     headerValue,
     z.strictObject({

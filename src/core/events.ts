@@ -5,6 +5,8 @@
  * conventions where there are some.
  */
 
+import { INSIGHT_EVENTS } from './insight-events.ts'
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
@@ -223,6 +225,7 @@ export const EVENTS = {
     description: 'A pin file cannot be read, or is malformed; what it said last stays in use.',
     attributes: [UPSTREAM, 'file.path', DETAIL],
   },
+  ...INSIGHT_EVENTS,
   'sidelight.secret.unreadable': {
     levels: ['warn'],
     description: 'A file with the value of a header cannot be read; the last value stays in use.',

@@ -43,6 +43,10 @@ export type LimitName =
   | 'catalogue'
   /** Calls and refusals that are remembered to notice that they come again. */
   | 'recent_calls'
+  /** `insight.tools` */
+  | 'insight_tools'
+  /** Silences of alerts at a time. */
+  | 'silences'
   /** Names of tools and prompts that become metric labels, per upstream. */
   | 'label_values'
   /** Series per metric. */
@@ -82,6 +86,8 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   'server_requests',
   'catalogue',
   'recent_calls',
+  'insight_tools',
+  'silences',
   'label_values',
   'metric_series',
   'metric_series_upstream',

@@ -44,6 +44,10 @@ export class RecentCallLog {
     this.#calls = new Ring(max)
   }
 
+  get lastSeq(): number {
+    return this.#lastSeq
+  }
+
   nextSeq(): number {
     this.#lastSeq += 1
     return this.#lastSeq

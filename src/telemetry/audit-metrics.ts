@@ -19,6 +19,7 @@ export class AuditMetrics implements AuditMeter {
   readonly #dropped: CounterFamily
   readonly #sync: HistogramFamily
   readonly #limitHit: (limit: LimitName) => void
+  #lost = 0
 
   constructor({ view, settings, limitHit }: AuditMetricSources) {
     this.#records = new CounterFamily(METRICS.auditRecords, settings)
@@ -52,7 +53,13 @@ export class AuditMetrics implements AuditMeter {
     this.#records.add([type], 1)
   }
 
+  /** Records that were lost since the start. */
+  get lost(): number {
+    return this.#lost
+  }
+
   dropped(count: number): void {
+    this.#lost += count
     this.#dropped.add([], count)
   }
 

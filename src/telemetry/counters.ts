@@ -2,6 +2,7 @@
 
 import { AuditMetrics } from './audit-metrics.ts'
 import { AuthMetrics } from './auth-metrics.ts'
+import { InsightMetrics } from './insight-metrics.ts'
 import type { Instruments } from './instruments.ts'
 import { PoolMetrics } from './pool-metrics.ts'
 import { ResilienceMetrics } from './resilience-metrics.ts'
@@ -12,6 +13,7 @@ export interface Counters {
   readonly pools: PoolMetrics
   readonly auth: AuthMetrics
   readonly audit: AuditMetrics
+  readonly insight: InsightMetrics
 }
 
 export function createCounters(
@@ -31,5 +33,6 @@ export function createCounters(
     pools: new PoolMetrics(options.pools, settings),
     auth: new AuthMetrics(options.auth, upstreams, settings),
     audit: new AuditMetrics({ view: options.audit, settings, limitHit }),
+    insight: new InsightMetrics(options.insight, settings),
   }
 }

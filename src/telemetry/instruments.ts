@@ -68,6 +68,12 @@ export type Signal = 'traces' | 'metrics' | 'logs'
 
 const SIGNALS: readonly Signal[] = ['traces', 'metrics', 'logs']
 
+export interface TelemetryLoss {
+  readonly signal: Signal
+  readonly reason: DropReason
+  readonly total: number
+}
+
 const DROP_REASONS: readonly DropReason[] = ['queue_full', 'export_failed']
 
 /** What became of a changed configuration. */
@@ -125,6 +131,9 @@ export class Instruments implements TransportObserver, HealthObserver {
   readonly #limitHits: CounterFamily
   readonly #dropped: CounterFamily
   readonly #reloads: CounterFamily
+  readonly #losses = SIGNALS.flatMap((signal) =>
+    DROP_REASONS.map((reason) => ({ signal, reason, total: 0 })),
+  )
   #lastReloadGood = true
   #expected = 0
   /** Running processes per upstream. */
@@ -257,6 +266,13 @@ export class Instruments implements TransportObserver, HealthObserver {
 
   telemetryDropped(signal: Signal, reason: DropReason, count: number): void {
     this.#dropped.add([signal, reason], count)
+    const loss = this.#losses.find((one) => one.signal === signal && one.reason === reason)
+    if (loss !== undefined) loss.total += count
+  }
+
+  /** What was lost since the start; one entry for each signal and reason. */
+  losses(): readonly TelemetryLoss[] {
+    return this.#losses
   }
 
   limitHit(limit: LimitName): void {

@@ -10,6 +10,7 @@ import { CONFIG_METRICS, RELOAD_OUTCOME } from './config-names.ts'
 import { RESILIENCE_ATTR, resilienceMetrics } from './resilience-names.ts'
 import { POLICY_ATTR, POLICY_METRICS } from './policy-names.ts'
 import type { MetricDefinition } from './metric-definition.ts'
+import { INSIGHT_ATTR, insightMetrics } from './insight-names.ts'
 import { HEAP_SPACE, RUNTIME_METRICS } from './runtime-names.ts'
 import { DRIFT_KIND, TOOL_METRICS, TOOL_NAME, UPSTREAM_NAME } from './tool-names.ts'
 import { POOL_ATTR, UPSTREAM_METRICS } from './upstream-names.ts'
@@ -63,6 +64,7 @@ export const ATTR = {
   ...AUDIT_ATTR,
   ...POLICY_ATTR,
   ...AUTH_ATTR,
+  ...INSIGHT_ATTR,
   version: 'sidelight.version',
   reloadOutcome: RELOAD_OUTCOME,
   heapSpace: HEAP_SPACE,
@@ -280,6 +282,7 @@ export const METRICS = {
   },
   ...CONFIG_METRICS,
   ...AUTH_METRICS,
+  ...insightMetrics(ATTR.signal),
   ...resilienceMetrics(ATTR, MCP_DURATION_BUCKETS),
   ...auditMetrics(ATTR),
   buildInfo: {

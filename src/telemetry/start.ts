@@ -6,13 +6,6 @@
  * the SDK's own complaints.
  */
 
-import {
-  defaultResource,
-  detectResources,
-  envDetector,
-  resourceFromAttributes,
-  type Resource,
-} from '@opentelemetry/resources'
 import { RandomIdGenerator } from '@opentelemetry/sdk-trace'
 import type { AuthObserver } from '../core/authentication.ts'
 import type { ResilienceObserver, ResilienceView } from '../core/breaker.ts'
@@ -39,17 +32,20 @@ import {
   type InstrumentSources,
   type ReloadResult,
   type Signal,
+  type TelemetryLoss,
 } from './instruments.ts'
+import type { InsightMetrics, InsightSources } from './insight-metrics.ts'
 import { LabelGuard } from './label-guard.ts'
 import { createLogOutput } from './log-output.ts'
 import { recordingSettings, startMetricOutput } from './metric-output.ts'
 import type { MetricsFormat } from './prometheus.ts'
 import { Propagation, type PropagationOptions } from './propagation.ts'
 import type { ResilienceMetrics } from './resilience-metrics.ts'
+import { createResource, flatten } from './resource.ts'
 import { createSampler } from './sampler.ts'
 import { reportComplaints } from './sdk-complaints.ts'
 import { createSpanOutput, type SpanOutput } from './span-output.ts'
-import { Tracer, type AttributeValue, type KeepRules } from './span.ts'
+import { Tracer, type KeepRules } from './span.ts'
 import { createToolWatch } from './tool-watch.ts'
 import { withinTime } from './within-time.ts'
 
@@ -79,6 +75,7 @@ export interface TelemetryOptions {
   /** The audit log; undefined when there is none. */
   readonly audit: () => AuditView | undefined
   readonly auth: AuthSources
+  readonly insight: InsightSources
   readonly isLongLived: (method: string) => boolean
   /** The pin files, by upstream. */
   readonly pins: ReadonlyMap<string, PinSource>
@@ -100,6 +97,12 @@ export interface Telemetry {
   readonly audit: AuditMetrics
   /** Counts what authentication finds. */
   readonly auth: AuthObserver
+  /** Counts what becomes of alerts. */
+  readonly insight: Pick<InsightMetrics, 'begin' | 'delivered'>
+  /** The label for the name of a tool or prompt, given how the call about it ended. */
+  admitName(upstream: string, name: string, outcome: Outcome): string
+  /** What was lost since the start. */
+  losses(): readonly TelemetryLoss[]
   /** All metrics as text, in slices, so that calls get their turn between two of them. */
   renderMetrics(format: MetricsFormat): Iterable<string>
   /** Names that a newer configuration brought; those that went stay known, for their last records. */
@@ -121,7 +124,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const agreed = new AgreedRevisions()
   const epoch = new Epoch(clock)
   const instruments = createInstruments(options, upstreams, () => [...tools.catalogue.sizes()])
-  const { resilience, pools, auth, audit } = createCounters(options, upstreams, instruments)
+  const counters = createCounters(options, upstreams, instruments)
+  const { resilience } = counters
   const guard = new LabelGuard(() => instruments.limitHit('label_values'))
   const tools = createToolWatch(options, { upstreams, instruments, guard })
   if (!settings.disabled) reportComplaints(log, clock)
@@ -136,7 +140,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   if (logs !== undefined) log.attach(logs.sink)
   const metrics = startMetricOutput({
     settings,
-    families: [instruments, resilience, pools, auth, audit].flatMap(({ families }) => families),
+    families: [instruments, ...Object.values(counters)].flatMap(({ families }) => families),
     resource,
     version,
     clock,
@@ -162,10 +166,9 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     }),
     transports: instruments,
     health: instruments,
-    resilience,
-    pools,
-    auth,
-    audit,
+    ...counters,
+    admitName: (upstream, name, outcome) => guard.admit(upstream, name, outcome),
+    losses: () => instruments.losses(),
     catalogue: tools.catalogue,
     instanceId: options.instanceId,
     renderMetrics: (format) => metrics.render(format),
@@ -254,27 +257,4 @@ function createTracer(
     limits: settings.spanLimits,
     onEnd,
   })
-}
-
-function createResource(options: TelemetryOptions): Resource {
-  const own = resourceFromAttributes({
-    'service.name': 'sidelight',
-    'service.version': options.version,
-    'service.instance.id': options.instanceId,
-  })
-  const { file } = options.settings
-  return defaultResource()
-    .merge(own)
-    .merge(
-      file === undefined
-        ? detectResources({ detectors: [envDetector] })
-        : resourceFromAttributes(file.resource),
-    )
-}
-
-/** The resource's attributes, names and values in turn; all that we set or read are texts. */
-function flatten(resource: Resource): AttributeValue[] {
-  return Object.entries(resource.attributes).flatMap(([name, value]) =>
-    typeof value === 'string' || typeof value === 'number' ? [name, value] : [],
-  )
 }

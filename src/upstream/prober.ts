@@ -105,6 +105,11 @@ export class Prober {
     return (await (watched.run?.ended ?? this.#start(watched))).up
   }
 
+  /** Undefined for one that is not checked, or has not been yet. */
+  isUp(name: string): boolean | undefined {
+    return this.#watched.get(name)?.verdict?.up
+  }
+
   health(): readonly UpstreamHealth[] {
     return [...this.#watched.values()].map(({ name, plan, verdict }) => ({
       upstream: name,

@@ -42,12 +42,24 @@ describe('what a new configuration changes', () => {
         upstreams: ONE,
         rejections: 'http',
         policy: { roles: { analyst: { allow: ['a:*'] } } },
+        alerts: { rules: { latency: { threshold: 3 } } },
+        insight: { health: { minimumCalls: 3 } },
         ui: { traceUrl: 'http://t.example/{traceId}' },
         listen: { data: '127.0.0.1:9000', allowedHosts: ['x.internal'] },
         limits: { sessions: 3 },
       }),
     )
-    assert.deepEqual(change.live, ['rejections', 'ui.traceUrl', 'policy'])
-    assert.deepEqual(change.needRestart, ['listen.data', 'listen.allowedHosts', 'limits.sessions'])
+    assert.deepEqual(change.live, [
+      'rejections',
+      'alerts.rules.latency.threshold',
+      'ui.traceUrl',
+      'policy',
+    ])
+    assert.deepEqual(change.needRestart, [
+      'listen.data',
+      'listen.allowedHosts',
+      'limits.sessions',
+      'insight.health.minimumCalls',
+    ])
   })
 })

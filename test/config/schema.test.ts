@@ -118,6 +118,54 @@ describe('The configuration', () => {
         capture: [],
         keep: { errors: false },
       },
+      insight: {
+        recentCalls: 1_000,
+        tools: 15_000,
+        health: {
+          warning: { errorRate: 0.05, p95: '3s' },
+          critical: { errorRate: 0.1, p95: '10s' },
+          minimumCalls: 10,
+          recoverAfter: '1m',
+        },
+      },
+      alerts: {
+        rules: {
+          errorRate: {
+            enabled: true,
+            for: '5m',
+            keepFiringFor: '5m',
+            threshold: 0.05,
+            minimumCalls: 0,
+            minimumErrors: 5,
+            upstreams: {},
+          },
+          latency: {
+            enabled: true,
+            for: '5m',
+            keepFiringFor: '5m',
+            threshold: 5,
+            minimumCalls: 20,
+            minimumErrors: 0,
+            upstreams: {},
+          },
+          availability: {
+            enabled: true,
+            for: '5m',
+            keepFiringFor: '10m',
+            threshold: 0.99,
+            minimumCalls: 0,
+            minimumErrors: 5,
+            upstreams: {},
+          },
+          breakerOpen: { enabled: true, for: '1m', keepFiringFor: '2m', upstreams: {} },
+          upstreamDown: { enabled: true, for: '3m', keepFiringFor: '1m', upstreams: {} },
+          auditFailing: { enabled: true, for: '0s', keepFiringFor: '0s', threshold: 1 },
+          telemetryFailing: { enabled: true, for: '10m', keepFiringFor: '10m', threshold: 1 },
+          telemetryDropped: { enabled: true, for: '5m', keepFiringFor: '10m', threshold: 1 },
+        },
+        receivers: {},
+        labels: {},
+      },
       ui: {},
       shutdown: { drainTimeout: '10s', flushTimeout: '3s' },
       log: { level: 'info', format: 'json' },
@@ -200,7 +248,55 @@ describe('The JSON Schema', () => {
   })
 })
 
+describe('Alerts', () => {
+  const refused = (alerts: unknown): readonly string[] => {
+    const result = validateConfig({ upstreams: { a: { url: 'http://h' } }, alerts })
+    if (result.kind === 'config') return assert.fail('it was taken')
+    return result.problems.map(({ path, message }) => `${path}: ${message}`)
+  }
+
+  it('differ for single upstreams, if there are such', () => {
+    const rules = { latency: { upstreams: { a: { threshold: 20 }, b: { threshold: 1 } } } }
+    assert.deepEqual(refused({ rules }), [
+      'alerts.rules.latency.upstreams.b: there is no such upstream',
+    ])
+    const { alerts } = valid({
+      upstreams: { a: { url: 'http://h' } },
+      alerts: { rules: { latency: { upstreams: { a: { threshold: 20 } } } } },
+    })
+    assert.deepEqual(alerts.rules.latency.upstreams, { a: { threshold: 20 } })
+  })
+
+  it('take no threshold where there is nothing to measure, and no label that says what they are', () => {
+    assert.equal(refused({ rules: { breakerOpen: { threshold: 2 } } }).length, 1)
+    assert.equal(refused({ rules: { errorRate: { threshold: 5 } } }).length, 1)
+    assert.equal(refused({ labels: { alertname: 'x' } }).length, 1)
+    assert.equal(refused({ receivers: { a: { url: 'ftp://h' } } }).length, 1)
+  })
+})
+
 describe('The printed configuration', () => {
+  it('shows neither the path of a webhook nor its headers', () => {
+    const printed = printConfig(
+      valid({
+        upstreams: { a: { url: 'http://h' } },
+        alerts: {
+          receivers: {
+            chat: {
+              type: 'webhook',
+              url: 'https://chat.example/hooks/secret-path',
+              headers: { authorization: 'Bearer secret-token' },
+            },
+            am: { url: 'http://alertmanager:9093' },
+          },
+        },
+      }),
+    )
+    assert.doesNotMatch(printed, /secret-/)
+    assert.match(printed, /url: https:\/\/chat\.example\/\*+\n/)
+    assert.match(printed, /url: http:\/\/alertmanager:9093\n/)
+  })
+
   const config = valid({
     upstreams: {
       a: { url: 'https://h/mcp?key=SECRET1', headers: { Authorization: 'Bearer SECRET2' } },

@@ -262,6 +262,8 @@ describe('The limits', () => {
       'server_requests',
       'catalogue',
       'recent_calls',
+      'insight_tools',
+      'silences',
       'label_values',
       'metric_series',
       'metric_series_upstream',
