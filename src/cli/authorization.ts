@@ -43,6 +43,7 @@ export function createAuthorization(first: Config, log: Log): Authorization {
   })
   let current = inForce(first)
   const readers = createReaders(first)
+  const budget = createHeldBudget()
   /** Undefined when nothing is refused or hidden. */
   const enforced = (): Policy | undefined =>
     current.policy?.dryRun === true ? undefined : current.policy
@@ -59,7 +60,8 @@ export function createAuthorization(first: Config, log: Log): Authorization {
       const mayList = kind === 'stream' || calls.some(({ message }) => isList(message.method))
       if (!mayList) return undefined
       // A stream may outlive the policy that was in force when it began.
-      return toFilter(sizeOf(current.config.policy?.listBytes ?? '0KiB'), (of, name) => {
+      const bytesMax = sizeOf(current.config.policy?.listBytes ?? '0KiB')
+      return toFilter({ bytesMax, budget }, (of, name) => {
         const operation: Operation = { kind: of, name, protocol: false }
         return (enforced() ?? policy).shows(principal, upstreamName, operation)
       })
@@ -68,6 +70,23 @@ export function createAuthorization(first: Config, log: Log): Authorization {
       names.filter((name) => enforced()?.sees(principal, name) !== false),
     follow: (config) => {
       current = inForce(config)
+    },
+  }
+}
+
+/** Most bytes of lists and events that are waited with at a time. */
+const HELD_BYTES_MAX = 256 * 1024 * 1024
+
+function createHeldBudget(): ReplyFilter['budget'] {
+  let left = HELD_BYTES_MAX
+  return {
+    take: (bytes) => {
+      if (bytes > left) return false
+      left -= bytes
+      return true
+    },
+    give: (bytes) => {
+      left += bytes
     },
   }
 }
@@ -97,24 +116,22 @@ function authorize(exchange: Exchange, current: Current, log: Log): Denial | und
   return { rejection: rejectionOf(exchange, first, current), hidden: false }
 }
 
-function toFilter(bytesMax: number, shows: Shows): ReplyFilter {
+function toFilter(bounds: Pick<ReplyFilter, 'bytesMax' | 'budget'>, shows: Shows): ReplyFilter {
   return {
-    bytesMax,
+    ...bounds,
     json: (body) => {
       const filtered = filterList(body, shows)
       if (filtered.kind === 'unreadable') return undefined
       return filtered.kind === 'same' ? body : filtered.bytes
     },
-    events: () => new EventFilter({ shows, bytesMax }),
+    events: () => new EventFilter({ shows, bytesMax: bounds.bytesMax }),
   }
 }
 
-/** What must be had before there can be a principal: OAuth metadata, and what browsers ask first. */
-function isPublic({ endpoint, kind, httpMethod, path }: Exchange): boolean {
+/** What must be had before there can be a principal: OAuth metadata. */
+function isPublic({ endpoint, httpMethod, path }: Exchange): boolean {
   if (endpoint === 'metadata') return true
-  if (kind !== 'other') return false
-  if (endpoint !== 'pass') return httpMethod === 'OPTIONS'
-  return path.startsWith('/.well-known/') && READS.has(httpMethod)
+  return endpoint === 'pass' && path.startsWith('/.well-known/') && READS.has(httpMethod)
 }
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

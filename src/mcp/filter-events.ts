@@ -33,6 +33,11 @@ export class EventFilter {
     this.#options = options
   }
 
+  /** Bytes of the event under way. */
+  get held(): number {
+    return this.#bytes
+  }
+
   /** What can go on now, in order; or why nothing more may. */
   write(chunk: Buffer): readonly Buffer[] | EventFailure {
     const out: Buffer[] = []

@@ -41,6 +41,8 @@ export class FilteredClient implements Client {
   readonly #client: Client
   #body: Body = { kind: 'as_it_is' }
   #tee: DecodeTee | undefined
+  /** Bytes that are waited with. */
+  #held = 0
   #keepsUp = true
   #resume: (() => void) | undefined
 
@@ -82,7 +84,7 @@ export class FilteredClient implements Client {
   }
 
   abort(): void {
-    this.#body = { kind: 'over' }
+    this.#close()
     this.#tee?.drop()
     this.#client.abort()
   }
@@ -101,7 +103,7 @@ export class FilteredClient implements Client {
 
   onGone(gone: () => void): void {
     this.#client.onGone(() => {
-      this.#body = { kind: 'over' }
+      this.#close()
       this.#tee?.drop()
       gone()
     })
@@ -112,10 +114,12 @@ export class FilteredClient implements Client {
     if (body.kind === 'json') {
       body.bytes += chunk.length
       body.pieces.push(chunk)
-      if (body.bytes > this.#options.filter.bytesMax) this.#fail('too_large')
+      const { bytesMax } = this.#options.filter
+      if (body.bytes > bytesMax || !this.#hold(body.bytes)) this.#fail('too_large')
     } else if (body.kind === 'events') {
       const passed = body.filtering.write(chunk)
       if (typeof passed === 'string') return this.#fail(passed)
+      if (!this.#hold(body.filtering.held)) return this.#fail('too_large')
       for (const one of passed) if (one.length > 0) this.#keepsUp = this.#client.write(one)
     }
   }
@@ -131,13 +135,13 @@ export class FilteredClient implements Client {
         const last = body.filtering.end()
         if (typeof last === 'string') return this.#fail(last)
         if (last.length > 0) this.#client.write(last)
-        this.#body = { kind: 'over' }
+        this.#close()
         return this.#client.end()
       }
       case 'json': {
         const bytes = this.#options.filter.json(Buffer.concat(body.pieces))
         if (bytes === undefined) return this.#fail('unreadable')
-        this.#body = { kind: 'over' }
+        this.#close()
         const { status, message, rawHeaders } = body.head
         this.#client.head(status, message, [...rawHeaders, 'Content-Length', String(bytes.length)])
         this.#client.write(bytes)
@@ -146,10 +150,25 @@ export class FilteredClient implements Client {
     }
   }
 
+  /** Takes or gives back room for what is waited with; false when there is none. */
+  #hold(bytes: number): boolean {
+    const { budget } = this.#options.filter
+    const more = bytes - this.#held
+    if (more > 0 && !budget.take(more)) return false
+    if (more < 0) budget.give(-more)
+    this.#held = bytes
+    return true
+  }
+
+  #close(): void {
+    this.#body = { kind: 'over' }
+    this.#hold(0)
+  }
+
   #fail(why: 'too_large' | 'unreadable'): void {
     const { exchange, stages, onFailure } = this.#options
     const { kind } = this.#body
-    this.#body = { kind: 'over' }
+    this.#close()
     this.#tee?.drop()
     if (why === 'too_large') stages.observer.limitHit('lists')
     logUpstreamFailure(stages.log, exchange, { ...UNREADABLE, stale: false, detail: DETAILS[why] })
@@ -162,7 +181,7 @@ export class FilteredClient implements Client {
 const UNREADABLE = { kind: 'upstream_failed', reason: 'bad_message', sent: true } as const
 
 const DETAILS = {
-  too_large: 'larger than policy.listBytes, so it cannot be filtered',
+  too_large: 'larger than policy.listBytes or than there is room for, so it cannot be filtered',
   unreadable: 'no list that can be filtered',
 } as const
 

@@ -85,12 +85,16 @@ export interface Denial {
 export interface ReplyFilter {
   /** Largest body or event. */
   readonly bytesMax: number
+  /** Bounds what is held of all replies together. */
+  readonly budget: { take(bytes: number): boolean; give(bytes: number): void }
   /** The body as the client may see it; undefined when it cannot be read. */
   json(body: Buffer): Buffer | undefined
   events(): EventFiltering
 }
 
 export interface EventFiltering {
+  /** Bytes of the event under way. */
+  readonly held: number
   /** What can go on now, in order; or why nothing more may. */
   write(chunk: Buffer): readonly Buffer[] | 'too_large' | 'unreadable'
   end(): Buffer | 'too_large' | 'unreadable'

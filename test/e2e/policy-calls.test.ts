@@ -177,7 +177,7 @@ test('an upstream without any right looks like one that does not exist', async (
       unknown.rawHeaders.filter((_, index) => index % 2 === 0),
     )
   }
-  for (const method of ['GET', 'DELETE']) {
+  for (const method of ['GET', 'DELETE', 'HEAD', 'OPTIONS']) {
     const headers = ['Accept: text/event-stream', 'Mcp-Session-Id: s']
     const hidden = await requestOnce(sidecar.url('other'), { method, headers })
     const unknown = await requestOnce(sidecar.url('nowhere'), { method, headers })
