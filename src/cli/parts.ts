@@ -254,8 +254,8 @@ function applyTo(
     prober?.follow(name, undefined)
   }
   for (const one of remade) {
-    registry.put(one, graceMs)
-    prober?.follow(one.name, one.health)
+    const same = registry.put(one, graceMs)
+    prober?.follow(one.name, one.health, same)
   }
   telemetry.addUpstreams(change.added, programsOf(next))
   telemetry.catalogue.configure(Object.keys(next.upstreams), pins)

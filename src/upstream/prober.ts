@@ -69,9 +69,13 @@ export class Prober {
     this.#options = options
   }
 
-  /** Checks an upstream from now on, in place of what was known of one of its name; or no more. */
-  follow(name: string, plan: HealthPlan | undefined): void {
-    this.#watched.get(name)?.run?.controller.abort()
+  /**
+   * Checks an upstream from now on, or no more. What was found out about one of its name stays when it is
+   * the `same` server.
+   */
+  follow(name: string, plan: HealthPlan | undefined, same = false): void {
+    const before = this.#watched.get(name)
+    before?.run?.controller.abort()
     this.#watched.delete(name)
     if (plan === undefined) return
     const { clock, random } = this.#options
@@ -82,7 +86,7 @@ export class Prober {
       // Somebody may be waiting for a required one.
       nextMs: clock.monotonicMs() + (plan.required ? 0 : firstMs),
       run: undefined,
-      verdict: undefined,
+      verdict: same ? before?.verdict : undefined,
     })
   }
 

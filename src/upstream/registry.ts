@@ -68,13 +68,16 @@ export class UpstreamRegistry {
 
   /**
    * Adds an upstream, or takes it in place of the one of its name. Exchanges that are under way go on
-   * with the old one, for at most `graceMs`. What is known of the server stays when it is the same.
+   * with the old one, for at most `graceMs`. What is known of the server stays when it is the same,
+   * which is what it returns.
    */
-  put(parts: UpstreamParts, graceMs: number): void {
+  put(parts: UpstreamParts, graceMs: number): boolean {
     const before = this.#upstreams.get(parts.name)
-    if (before?.place === parts.place) parts.guard.inherit(before.guard)
+    const same = before?.place === parts.place
+    if (same) parts.guard.inherit(before.guard)
     this.remove(parts.name, graceMs)
     this.#upstreams.set(parts.name, register(parts, this.#limiter, this.#sessions))
+    return same
   }
 
   remove(name: string, graceMs: number): void {

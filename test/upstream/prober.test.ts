@@ -229,4 +229,17 @@ describe('The prober', () => {
     assert.equal(checks, 2)
     assert.deepEqual(logged, ['sidelight.sidecar.defect', 'sidelight.sidecar.defect'])
   })
+
+  it('keeps what it found out of a server that is configured otherwise, and of no other', async () => {
+    const plan = { intervalMs: 30_000, timeoutMs: 5_000, required: true }
+    const made = proberOf([{ name: 'a', check: async () => UP, ...plan }])
+    await made.pass(1)
+    assert.equal(made.prober.health()[0]?.up, true)
+    made.prober.follow('a', { ...plan, check: async () => DOWN }, true)
+    assert.equal(made.prober.health()[0]?.up, true)
+    await made.pass(1)
+    assert.equal(made.prober.health()[0]?.up, false)
+    made.prober.follow('a', { ...plan, check: async () => UP })
+    assert.equal(made.prober.health()[0]?.up, undefined)
+  })
 })
