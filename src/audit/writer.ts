@@ -43,8 +43,11 @@ interface Item {
   readonly isLast: boolean
 }
 
-/** Most entries in one group. */
-const GROUP_MAX = 512
+/** So many are written at once rather than wait for others. */
+const GROUP_FULL = 512
+
+/** Most entries in one group: a slow disk gets larger ones. */
+const GROUP_MAX = 4_096
 
 const BACKOFF_MIN_MS = 100
 const BACKOFF_MAX_MS = 5_000
@@ -163,7 +166,7 @@ export class AuditWriter implements AuditTrail {
 
   #schedule(): void {
     if (this.#running !== undefined || this.#failing) return
-    if (this.#queue.length >= GROUP_MAX) this.#start()
+    if (this.#queue.length >= GROUP_FULL) this.#start()
     else this.#timer ??= setTimeout(() => this.#start(), this.#options.flushMs)
   }
 
@@ -192,7 +195,7 @@ export class AuditWriter implements AuditTrail {
 
   #mayNotWait(): boolean {
     return (
-      this.#queue.length >= GROUP_MAX || this.#queue.some(({ waiting }) => waiting !== undefined)
+      this.#queue.length >= GROUP_FULL || this.#queue.some(({ waiting }) => waiting !== undefined)
     )
   }
 

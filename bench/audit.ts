@@ -1,0 +1,161 @@
+/**
+ * What the audit log takes: `node bench/audit.ts [--rate N] [--seconds N] [--write FILE]`.
+ *
+ * In batch mode calls come at a rate, two entries each with hashed arguments, as the sidecar makes them;
+ * measured are the delay of the event loop, CPU per entry and what was left out. In strict mode some
+ * callers wait for each entry.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { hashArguments } from '../src/audit/hash-arguments.ts'
+import type { AuditEntry, AuditType } from '../src/core/audit.ts'
+import { openLog, type OpenLog } from './audit-log.ts'
+import { describeMachine, loadAverage } from './machine.ts'
+
+const { values } = parseArgs({
+  options: {
+    rate: { type: 'string', default: '10000' },
+    seconds: { type: 'string', default: '10' },
+    write: { type: 'string' },
+  },
+})
+const rate = Number(values.rate)
+const seconds = Number(values.seconds)
+
+/** People whose pseudonyms are made. */
+const PEOPLE = 1_000
+const TICK_MS = 5
+const KEY = Buffer.alloc(32, 1)
+const ARGUMENTS = Buffer.from(
+  JSON.stringify({ city: 'Paris', days: 5, units: 'metric', q: 'x'.repeat(120) }),
+)
+
+function entry(type: AuditType, n: number): AuditEntry {
+  return {
+    type,
+    atWallMs: Date.now(),
+    who: {
+      verified: true,
+      party: { issuer: 'https://idp.example', subject: `user-${n % PEOPLE}` },
+      organization: 'acme',
+      actors: [],
+      session: 'abcdefghijklmnopqrstuv',
+      tokenSession: undefined,
+      address: '10.0.0.0/24',
+    },
+    argumentsHash: type === 'call.attempted' ? hashArguments(KEY, ARGUMENTS).hash : undefined,
+    body: {
+      call: `call${n}`,
+      upstream: 'weather',
+      method: 'tools/call',
+      tool: 'get_forecast',
+      arguments:
+        type === 'call.attempted' ? { bytes: ARGUMENTS.length, form: 'canonical' } : undefined,
+      outcome: type === 'call.ended' ? 'ok' : undefined,
+      durationMs: type === 'call.ended' ? 12.345 : undefined,
+      trace: { traceId: '0123456789abcdef0123456789abcdef', spanId: '0123456789abcdef' },
+    },
+  }
+}
+
+async function withLog<T>(work: (log: OpenLog) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'sidelight-audit-bench-'))
+  try {
+    const log = await openLog(directory)
+    const result = await work(log)
+    await log.writer.close(10_000)
+    return result
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100
+
+function quantile(sorted: readonly number[], q: number): number {
+  return round(sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? 0)
+}
+
+async function batch(log: OpenLog): Promise<object> {
+  const { writer, syncsMs } = log
+  // The people's keys are made once, and are not what is measured.
+  for (let n = 0; n < PEOPLE; n += 1) writer.add(entry('call.ended', n))
+  while (writer.view.backlog > 0) await pause(50)
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const cpu = process.cpuUsage()
+  const startedMs = performance.now()
+  let [added, backlog] = [0, 0]
+  while (performance.now() - startedMs < seconds * 1_000) {
+    const due = ((performance.now() - startedMs) / 1_000) * rate
+    while (added < due) {
+      writer.add(entry('call.attempted', added))
+      writer.add(entry('call.ended', added))
+      added += 2
+    }
+    backlog = Math.max(backlog, writer.view.backlog)
+    await pause(TICK_MS)
+  }
+  delay.disable()
+  const { user, system } = process.cpuUsage(cpu)
+  const took = (performance.now() - startedMs) / 1_000
+  const sorted = syncsMs.toSorted((a, b) => a - b)
+  return {
+    eventsPerSecond: Math.round(added / took),
+    seconds: round(took),
+    dropped: log.dropped(),
+    backlogMax: backlog,
+    // The resolution of the measurement is a millisecond of it.
+    loopDelayMs: {
+      p50: round(delay.percentile(50) / 1e6),
+      p99: round(delay.percentile(99) / 1e6),
+      max: round(delay.max / 1e6),
+    },
+    cpuUsPerEvent: round((user + system) / added),
+    syncMs: { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), count: sorted.length },
+  }
+}
+
+async function strict({ writer }: OpenLog, callers: number): Promise<object> {
+  const waits: number[] = []
+  const startedMs = performance.now()
+  const untilMs = startedMs + 3_000
+  const one = async (): Promise<void> => {
+    while (performance.now() < untilMs) {
+      const beganMs = performance.now()
+      const durable = await new Promise<boolean>((resolve) => {
+        writer.addDurably([entry('call.attempted', waits.length)], resolve)
+      })
+      if (!durable) throw new Error('an entry was refused')
+      waits.push(performance.now() - beganMs)
+    }
+  }
+  await Promise.all(Array.from({ length: callers }, one))
+  const took = (performance.now() - startedMs) / 1_000
+  const sorted = waits.toSorted((a, b) => a - b)
+  return {
+    callers,
+    perSecond: Math.round(waits.length / took),
+    waitMs: { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) },
+  }
+}
+
+const report = {
+  batch: await withLog(batch),
+  strict: [
+    await withLog((log) => strict(log, 1)),
+    await withLog((log) => strict(log, 32)),
+    await withLog((log) => strict(log, 256)),
+  ],
+  machine: describeMachine(),
+  load: loadAverage(),
+}
+console.log(JSON.stringify(report, null, 2))
+if (values.write !== undefined) {
+  writeFileSync(values.write, `${JSON.stringify(report, null, 2)}\n`)
+}
