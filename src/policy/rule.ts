@@ -79,9 +79,9 @@ function ownRuleFor(target: string): string | undefined {
 
 /** Whether a rule that allows is about this operation: names must be equal to the letter. */
 export function allows(rule: RuleText, { kind, name }: Operation): boolean {
-  if (name === undefined || !isKind(rule, kind)) return false
+  if (!isKind(rule, kind)) return false
   if (rule.target === '*') return true
-  return !isOdd(kind, name) && matchesGlob(rule.target, name)
+  return name !== undefined && !isOdd(kind, name) && matchesGlob(rule.target, name)
 }
 
 /**

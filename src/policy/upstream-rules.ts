@@ -112,10 +112,11 @@ export class UpstreamRules {
     const never = denying.find(({ condition }) => condition === undefined)
     if (never !== undefined) return denied('denied', never)
     if (operation.protocol) return this.#readProtocol(denying)
-    if (operation.name === undefined) return denied('unreadable', undefined)
     const allowing = this.#allow.filter((rule) => allows(rule, operation))
     const always = allowing.find(({ condition }) => condition === undefined)
     if (always !== undefined && denying.length === 0) return allowed(always)
+    // What cannot be read may be anything: only who may do all of it may do that.
+    if (operation.name === undefined) return denied('unreadable', undefined)
     if (allowing.length > 0) {
       return { kind: 'ask', denies: denying, allow: always, allows: allowing }
     }

@@ -27,6 +27,9 @@ const BEYOND_STDIO: Readonly<Record<string, string>> = {
     'server-sse-polling / server-sse-disconnect-resume / ServerDisconnectResume: INFO',
 }
 
+/** The newest of each era. */
+const UNDER_A_POLICY: ReadonlySet<string> = new Set(['2025-11-25', '2026-07-28'])
+
 const localhost = (url: string): string => url.replace('//127.0.0.1:', '//localhost:')
 
 const directRuns = new Map<string, Promise<SuiteResult>>()
@@ -57,6 +60,21 @@ for (const [revision, passed] of Object.entries(PASSED)) {
       const target = await startHttpTarget()
       closeAfterTest(() => target.close())
       const sidecar = await startTestSidecar({ upstreams: { fixtures: target.url } })
+      const through = await runSuite({ url: localhost(sidecar.url('fixtures')), revision })
+      assert.equal(complaints(through), '')
+      assert.deepEqual(verdicts(through), verdicts(direct))
+    })
+
+    it('sees no difference under a policy that allows everything', async () => {
+      // Every reply to a list is taken apart here, and so is every stream.
+      if (!UNDER_A_POLICY.has(revision)) return
+      const direct = await runDirect(revision)
+      const target = await startHttpTarget()
+      closeAfterTest(() => target.close())
+      const sidecar = await startTestSidecar({
+        upstreams: { fixtures: target.url },
+        config: { policy: { roles: { anonymous: { allow: ['*'] } } } },
+      })
       const through = await runSuite({ url: localhost(sidecar.url('fixtures')), revision })
       assert.equal(complaints(through), '')
       assert.deepEqual(verdicts(through), verdicts(direct))

@@ -87,8 +87,16 @@ describe('A policy', () => {
     assert.equal(kindOf('resource', 'file:///etc/passwd'), 'deny')
   })
 
-  it('denies a tool whose name cannot be read, also to those who may do everything', () => {
-    assert.equal(decideTool({ allow: ['*'] }, 'weather', undefined), 'deny unreadable')
+  it('allows a tool whose name cannot be read only to those who may call every tool', () => {
+    const decide = (allow: RuleConfig[], deny: string[] = []): string =>
+      decideTool({ allow, deny }, 'weather', undefined).split(' by ', 1)[0] ?? ''
+    assert.equal(decide(['*']), 'allow')
+    assert.equal(decide(['weather:tool/*']), 'allow')
+    assert.equal(decide(['weather:prompt/*']), 'deny unreadable')
+    assert.equal(decide(['weather:**']), 'deny unreadable')
+    assert.equal(decide(['*'], ['weather:drop']), 'deny denied')
+    assert.equal(decide(['*'], ['weather:prompt/x']), 'allow')
+    assert.equal(decide([{ match: '*', when: 'name != "drop"' }]), 'deny unreadable')
   })
 
   it('gives nothing to a request without a principal, unless nobody is authenticated', () => {
