@@ -93,6 +93,10 @@ export const CONDITIONS: Readonly<Record<string, (carrier: Carrier) => Wanted>> 
   'sidelight.response.size': ofAttempts('free'),
   // Of requests that never became a call the method is not known.
   'mcp.method.name': () => 'free',
+  // Whether a policy was asked, and what an alert is about, is not said elsewhere in what is exported.
+  'sidelight.policy.outcome': () => 'free',
+  'sidelight.upstream.name': () => 'free',
+  'sidelight.telemetry.signal': () => 'free',
   'sidelight.policy.reason': ({ values }) => {
     const outcome = values['sidelight.policy.outcome']
     return outcome === undefined ? 'absent' : iff(outcome !== 'allow')
