@@ -8,6 +8,7 @@ import type { Principal } from '../core/principal.ts'
 import { PROTOCOL_METHODS } from '../mcp/operations.ts'
 import { readArguments } from '../policy/arguments.ts'
 import { explain } from '../policy/explain.ts'
+import { parseRule } from '../policy/rule.ts'
 import { createAuth } from './auth.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
@@ -59,23 +60,21 @@ export async function policyCommand(
 const KINDS: readonly OperationKind[] = ['tool', 'prompt', 'resource', 'method', 'path']
 
 function readQuestion(flags: FlagValues, config: Config): Question | string {
-  const { upstream, arguments: args = '{}' } = flags
   const given = KINDS.filter((kind) => flags[kind] !== undefined)
   const [kind] = given
   if (kind === undefined || given.length > 1) {
     return 'say about what: one of --tool, --prompt, --resource, --method and --path'
   }
   const names = Object.keys(config.upstreams)
-  const only = names.length === 1 ? names[0] : undefined
-  const where = typeof upstream === 'string' ? upstream : only
-  if (where === undefined) return `say at which upstream: --upstream ${names.join('|')}`
-  if (!names.includes(where)) {
-    const near = nearest(where, names)
-    return `there is no upstream "${where}"; ${near === undefined ? `configured: ${names.join(', ')}` : `did you mean "${near}"?`}`
-  }
-  const name = String(flags[kind])
+  const where = flags['upstream'] ?? (names.length === 1 ? names[0] : undefined)
+  if (typeof where !== 'string') return `say at which upstream: --upstream ${names.join('|')}`
+  const text = String(flags[kind])
+  const name = kind === 'path' ? text.replace(/^\//, '') : text
+  const rule = parseRule(`${where}:${kind}/${name}`, names)
+  if (typeof rule === 'string' && (kind === 'method' || !names.includes(where))) return rule
   const protocol = kind === 'method' && PROTOCOL_METHODS.has(name)
-  return { upstream: where, operation: { kind, name, protocol }, args: String(args) }
+  const args = String(flags['arguments'] ?? '{}')
+  return { upstream: where, operation: { kind, name, protocol }, args }
 }
 
 /** The bearer of a token, or one who has the roles and scopes that the flags name. */

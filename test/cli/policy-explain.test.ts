@@ -117,6 +117,14 @@ it('explains that a role is for another organisation', async () => {
   assert.match(out, /roles kept {2}tenant \(for other organisations\)/)
 })
 
+it('asks about calls by what they name', async () => {
+  const { code, err } = await explain('--upstream', 'files', '--method', 'tools/call')
+  assert.equal(code, 2)
+  assert.match(err, /tools\/call is decided by what it names: write tool\/…/)
+  const path = await explain('--upstream', 'files', '--path', '/exports/a', '--role', 'editor')
+  assert.match(path.out, /^allow: path exports\/a at files/)
+})
+
 it('makes a token that the configuration accepts, and explains for its bearer', async () => {
   const made = await run([
     'token',

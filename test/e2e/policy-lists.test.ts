@@ -100,6 +100,7 @@ test('a client of HTTP+SSE sees only its tools, on the stream of its session', a
   // oxlint-disable-next-line typescript/no-deprecated -- the old transport is what is tested
   const client = await connectV1(new SSEClientTransport(new URL(`${sidecar.dataUrl}/main/sse`)))
   assert.deepEqual(names((await client.listTools()).tools), ['echo'])
+  await assert.rejects(client.callTool({ name: 'fail' }), /403/)
   const called = await client.callTool({ name: 'echo', arguments: { text: 'hi' } })
   assert.deepEqual(called.content, [{ type: 'text', text: 'hi' }])
 })
