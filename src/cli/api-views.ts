@@ -51,6 +51,7 @@ export function createApiViews(options: ApiViewsOptions): ApiViews {
     order: (upstream, order) => parts.breakers.order(upstream, order),
     catalogues: () => parts.telemetry.catalogue.views(),
     drifts: () => parts.telemetry.catalogue.recentDrifts(),
+    audit: parts.audit.reader,
     config: () => maskSecrets(parts.config()),
   }
 }

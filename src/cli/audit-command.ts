@@ -6,12 +6,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { codeOf, systemFs } from '../audit/audit-fs.ts'
 import { toOcsf, toOtlp } from '../audit/export.ts'
 import { KEY_FILES, secretKey } from '../audit/keys.ts'
+import { erasePerson, isPseudonym, pseudonymsOf } from '../audit/people.ts'
 import { queryLog, tailLog, type AuditFilter } from '../audit/query.ts'
 import { printable, type AuditRecord } from '../audit/record.ts'
 import { parseVerifier } from '../audit/signed-note.ts'
-import { eraseSubject, findSubjectKey, identityOf, pseudonymOf } from '../audit/subject-keys.ts'
 import { verifyLog } from '../audit/verify.ts'
-import type { AuditParty } from '../core/audit.ts'
 import { describeReport } from './audit-report.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
@@ -148,14 +147,12 @@ async function exportAll(
 }
 
 async function erase(place: Place, flags: FlagValues, context: CommandContext): Promise<number> {
-  const parties = partiesOf(flags)
-  if (parties === undefined) throw new UsageError('name the person: --issuer ISSUER --subject NAME')
-  const keys = await hashKeysOf(place.keys)
-  let erased = 0
-  for (const { party, verified } of parties) {
-    // oxlint-disable-next-line no-await-in-loop
-    if (await eraseSubject(systemFs, keys, identityOf(party, verified))) erased += 1
+  const subject = textOf(flags, 'subject')
+  if (subject === undefined) {
+    throw new UsageError('name the person: --issuer ISSUER --subject NAME')
   }
+  const keys = await hashKeysOf(place.keys)
+  const erased = await erasePerson(systemFs, keys, textOf(flags, 'issuer'), subject)
   context.out(
     erased === 0
       ? 'There is no key of this person.\n'
@@ -164,26 +161,11 @@ async function erase(place: Place, flags: FlagValues, context: CommandContext): 
   return EXIT.ok
 }
 
-interface Person {
-  readonly party: AuditParty
-  readonly verified: boolean
-}
-
-/** One person as authentication knows them, and as an unchecked token claims. */
-function partiesOf(flags: FlagValues): readonly Person[] | undefined {
-  const [issuer, subject] = [textOf(flags, 'issuer'), textOf(flags, 'subject')]
-  if (subject === undefined) return undefined
-  return [
-    { party: { issuer, subject }, verified: true },
-    { party: { issuer: undefined, subject: `${issuer ?? ''} ${subject}` }, verified: false },
-  ]
-}
-
 async function filterOf(place: Place, flags: FlagValues): Promise<AuditFilter> {
   return {
     sinceMs: instantOf(flags, 'since'),
     untilMs: instantOf(flags, 'until'),
-    subjects: await pseudonymsOf(place, flags),
+    subjects: await subjectsOf(place, flags),
     upstream: textOf(flags, 'upstream'),
     tool: textOf(flags, 'tool'),
     type: textOf(flags, 'type'),
@@ -193,20 +175,11 @@ async function filterOf(place: Place, flags: FlagValues): Promise<AuditFilter> {
   }
 }
 
-/** A pseudonym may be given in place of a person. */
-async function pseudonymsOf(place: Place, flags: FlagValues): Promise<string[] | undefined> {
+async function subjectsOf(place: Place, flags: FlagValues): Promise<readonly string[] | undefined> {
   const subject = textOf(flags, 'subject')
   if (subject === undefined) return undefined
-  if (/^p_[\w-]{22}$/.test(subject)) return [subject]
-  const keys = await hashKeysOf(place.keys)
-  const found: string[] = []
-  for (const { party, verified } of partiesOf(flags) ?? []) {
-    const identity = identityOf(party, verified)
-    // oxlint-disable-next-line no-await-in-loop
-    const key = await findSubjectKey(systemFs, keys, identity)
-    if (key !== undefined) found.push(pseudonymOf(key, identity))
-  }
-  return found
+  if (isPseudonym(subject)) return [subject]
+  return pseudonymsOf(systemFs, await hashKeysOf(place.keys), textOf(flags, 'issuer'), subject)
 }
 
 async function hashKeysOf(

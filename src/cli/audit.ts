@@ -8,7 +8,7 @@ import { createAuditRules } from '../audit/levels.ts'
 import { AuditStore } from '../audit/store.ts'
 import { AuditWriter } from '../audit/writer.ts'
 import type { Config } from '../config/schema.ts'
-import type { AuditMeter, AuditTrail, AuditView } from '../core/audit.ts'
+import type { AuditMeter, AuditReader, AuditTrail, AuditView } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import { compileLinearPattern } from '../core/linear-pattern.ts'
 import type { Log } from '../core/log.ts'
@@ -16,6 +16,7 @@ import type { CallObserver } from '../core/observer.ts'
 import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
 import { assignmentsTo, DENIED_KEYS, plainName, type RedactionRules } from '../core/redact.ts'
 import type { Stages } from '../pipeline/stages.ts'
+import { createAuditReader } from './audit-reader.ts'
 import type { StartFailure } from './parts.ts'
 import { durationOf, sizeOf } from './units.ts'
 
@@ -26,6 +27,8 @@ export interface Audit {
   readonly observers: readonly CallObserver[]
   /** Takes what happens besides calls; without a log, goes nowhere. */
   readonly trail: AuditTrail
+  /** Undefined without a log. */
+  readonly reader: AuditReader | undefined
   readonly view: () => AuditView | undefined
   readonly recordAttempt: Stages['recordAttempt']
   tick(): void
@@ -42,6 +45,7 @@ export interface AuditOptions {
 const NO_AUDIT: Audit = {
   observers: [],
   trail: { add: () => {} },
+  reader: undefined,
   view: () => undefined,
   recordAttempt: (_exchange, permit) => permit,
   tick: () => {},
@@ -79,6 +83,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit | StartFai
   return {
     observers: [calls],
     trail: writer,
+    reader: createAuditReader(store, writer, { directory: settings.dir, clock }),
     view: () => writer.view,
     recordAttempt: attemptStage(calls),
     tick: () => writer.tick(),

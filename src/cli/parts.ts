@@ -2,7 +2,6 @@
 
 import type { ConfigChange } from '../config/compare.ts'
 import type { Config } from '../config/schema.ts'
-import type { AuditTrail } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import { logDefect, type SharedLog } from '../core/log.ts'
 import type { CallObserver } from '../core/observer.ts'
@@ -74,8 +73,8 @@ export interface Parts {
   readonly insight: Insight
   /** Undefined when nobody's health is checked. */
   readonly prober: Prober | undefined
-  /** Takes what is to be recorded besides calls. */
-  readonly audit: AuditTrail
+  /** Takes what is to be recorded besides calls, and reads the log. */
+  readonly audit: Pick<Audit, 'trail' | 'reader'>
   readonly breakers: BreakerAdmin
   /** The configuration in force. */
   config(): Config
@@ -217,7 +216,7 @@ function toParts(made: Made): Parts {
     insight: insight.engine,
     prober,
     config: () => config,
-    audit: audit.trail,
+    audit,
     breakers: createBreakerAdmin(() => registry.guards(), { clock, log, trail: audit.trail }),
     draining: () => draining,
     startDraining: () => {

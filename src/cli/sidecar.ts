@@ -86,7 +86,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     },
     count: (result, change) => {
       parts.telemetry.configReloaded(result)
-      recordReload(parts.audit, options.clock, result, change)
+      recordReload(parts.audit.trail, options.clock, result, change)
     },
   })
   return { ...toSidecar(options, made, data, admin), reload }

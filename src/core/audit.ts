@@ -120,3 +120,33 @@ export interface AuditView {
   /** True while nothing can be written. */
   readonly failing: boolean
 }
+
+/** What records somebody asks for; what is undefined does not matter. */
+export interface AuditAsk {
+  readonly sinceMs: number | undefined
+  readonly untilMs: number | undefined
+  /** A person, by issuer and subject, or a pseudonym. */
+  readonly issuer?: string | undefined
+  readonly subject?: string | undefined
+  readonly upstream?: string | undefined
+  readonly tool?: string | undefined
+  readonly type?: string | undefined
+  readonly outcome?: string | undefined
+  readonly traceId?: string | undefined
+  readonly call?: string | undefined
+  /** Only records after this number. */
+  readonly after: number
+  readonly limit: number
+}
+
+export interface AuditRecords {
+  /** As they stand in the log. */
+  readonly records: readonly Readonly<Record<string, unknown>>[]
+  /** The number to ask for records after; absent at the end. */
+  readonly next?: number
+}
+
+export interface AuditReader {
+  /** Records that `actor` reads, then reads; nothing is shown when that cannot be recorded. */
+  read(ask: AuditAsk, actor: string | undefined): Promise<AuditRecords | 'not_recorded'>
+}

@@ -78,7 +78,7 @@ async function serve(
   const body = route.body === undefined ? undefined : await readBody(c)
   if (isRefusal(body)) return sendProblem(c, body)
   const request = { params: c.req.param(), query: c.req.query(), body, actor: actorOf(c) }
-  const answer = route.handle(options.views, request)
+  const answer = await route.handle(options.views, request)
   return isRefusal(answer) ? sendProblem(c, answer) : sendJson(c, JSON.stringify(answer))
 }
 

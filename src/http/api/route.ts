@@ -33,7 +33,7 @@ export interface ApiRoute {
   readonly body: z.ZodMiniType | undefined
   readonly answer: z.ZodMiniType
   readonly refuses: readonly ProblemStatus[]
-  /** An answer that fits `answer`, or a refusal. */
+  /** An answer that fits `answer`, or a refusal; or a promise of one. */
   handle(views: ApiViews, request: RawRequest): unknown
 }
 
@@ -50,7 +50,7 @@ interface Given<Q extends Fields, B extends z.ZodMiniType, A extends z.ZodMiniTy
   handle(
     views: ApiViews,
     request: ApiRequest<z.output<Q>, z.output<B>>,
-  ): Shown<z.output<A>> | Refusal
+  ): Shown<z.output<A>> | Refusal | Promise<Shown<z.output<A>> | Refusal>
 }
 
 /** No query parameters. */

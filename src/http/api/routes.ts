@@ -1,6 +1,7 @@
 /** Every operation of the API that answers with JSON. The OpenAPI document is made of this list. */
 
 import * as z from 'zod/mini'
+import { AUDIT_ROUTES } from './audit-routes.ts'
 import { breakerOrderSchema, silenceOrderSchema } from './order-schema.ts'
 import { refusal, type Refusal } from './problem.ts'
 import { NO_QUERY, route, type ApiRoute } from './route.ts'
@@ -185,5 +186,6 @@ export const API_ROUTES: readonly ApiRoute[] = [
   ...CALL_ROUTES,
   ...alerts,
   ...breakers,
+  ...AUDIT_ROUTES,
   ...others,
 ]

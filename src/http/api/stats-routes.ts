@@ -27,7 +27,7 @@ const windowed = z.strictObject({
   window: about(z._default(windowSchema, '5m'), 'How far back figures reach.'),
 })
 
-const whole = (max: number): z.ZodMiniType<number> =>
+export const whole = (max: number): z.ZodMiniType<number> =>
   z.pipe(
     z.string().check(z.regex(/^\d{1,15}$/, { error: `expected a whole number, at most ${max}` })),
     z.pipe(z.transform(Number), z.int().check(z.gte(0), z.lte(max))),

@@ -1,5 +1,6 @@
 /** What the API shows and whom it tells orders: composed by `cli`, only read here. */
 
+import type { AuditReader } from '../../core/audit.ts'
 import type { Insight, RecentCall } from '../../insight/views.ts'
 import type { Readiness } from '../admin-app.ts'
 import type { BreakerOrder } from '../breaker-routes.ts'
@@ -35,6 +36,8 @@ export interface ApiViews {
   catalogues(): readonly Shown<CatalogueView>[]
   /** Newest first. */
   drifts(): readonly Shown<DriftView>[]
+  /** Undefined when there is no audit log. */
+  readonly audit: AuditReader | undefined
   /** The effective configuration with secrets masked. */
   config(): object
 }

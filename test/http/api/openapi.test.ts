@@ -42,6 +42,7 @@ describe('the OpenAPI document', () => {
       'listBreakers: get /api/v1/breakers',
       'getBreaker: get /api/v1/breakers/{upstream}',
       'orderBreaker: post /api/v1/breakers/{upstream}',
+      'listAuditRecords: get /api/v1/audit/records',
       'listCatalogues: get /api/v1/catalogue',
       'getCatalogue: get /api/v1/catalogue/{upstream}',
       'listDrifts: get /api/v1/drifts',
