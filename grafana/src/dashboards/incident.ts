@@ -1,11 +1,11 @@
 /** Where an alert leads: what fires, five numbers, what changed, and the way on. */
 
 import { DASHBOARD_UIDS } from '../links.ts'
-import { TO_FAILED_TRACES, TO_LOG, TO_UPSTREAM, runbook } from './links.ts'
+import { TO_FAILED_TRACES, TO_LOG, TO_UPSTREAM, runbook, toSidecar } from './links.ts'
 import type { Dashboard, Panel } from './model.ts'
 import { now, over, stat, timeseries } from './panels.ts'
 import { text } from './word-panels.ts'
-import { quantile, rate, REQUESTS, SIDECAR } from './promql.ts'
+import { quantile, rate, REQUESTS, SIDECAR, sum } from './promql.ts'
 import {
   breakerTimeline,
   callsPerSecond,
@@ -17,6 +17,7 @@ import {
   sidecarsUp,
   UPSTREAM_LINKS,
   upstreamsDown,
+  verdicts,
   warnings,
 } from './shared-panels.ts'
 import { UPSTREAM_ANNOTATIONS, UPSTREAM_VARIABLES } from './variables.ts'
@@ -135,6 +136,32 @@ export const INCIDENT_DASHBOARD: Dashboard = {
           ],
           dataLinks: [TO_LOG],
           empty: 'No sidecar has been heard of',
+        }),
+      ],
+    },
+    {
+      title: 'What the sidecars say themselves',
+      panels: [
+        verdicts(12),
+        timeseries({
+          title: 'Alerts of the sidecars',
+          description:
+            'Alerts that sidecars raise by themselves, without Prometheus: pending and firing. They are sent to the receivers of their configuration.',
+          unit: 'short',
+          width: 12,
+          stacked: true,
+          queries: [
+            over(
+              sum('sidelight_alert_status', SIDECAR, [
+                'sidelight_alert_name',
+                'sidelight_alert_state',
+                'sidelight_upstream_name',
+              ]),
+              '{{sidelight_alert_name}} {{sidelight_alert_state}} {{sidelight_upstream_name}}',
+            ),
+          ],
+          dataLinks: [toSidecar('/', 'The status page of the sidecar'), TO_UPSTREAM, TO_LOG],
+          empty: 'Nothing is wrong',
         }),
       ],
     },

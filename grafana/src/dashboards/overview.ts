@@ -20,6 +20,7 @@ import {
   UP_OR_DOWN,
   UPSTREAM_LINKS,
   upstreamsDown,
+  verdicts,
   warnings,
 } from './shared-panels.ts'
 import { availability, budgetLeft, errorRate, recorded, SLI_LINKS, slowest } from './sli.ts'
@@ -178,8 +179,9 @@ const COURSE: Row = {
     durationHeatmap(12),
     failuresByType(12),
     breakerTimeline(12),
+    verdicts(12),
     rejectionsByReason(12),
-    warnings(24),
+    warnings(12),
   ],
 }
 

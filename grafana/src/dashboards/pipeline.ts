@@ -1,16 +1,15 @@
 /** The way of the telemetry: from the sidecars over the collector to where it is stored and alerts are sent. */
 
 import { DASHBOARD_UIDS } from '../links.ts'
-import { toSidecar, runbook } from './links.ts'
+import { runbook } from './links.ts'
 import type { Dashboard, Row } from './model.ts'
-import { now, over, stat, table, timeseries } from './panels.ts'
-import { rate, SIDECAR } from './promql.ts'
+import { now, over, stat, timeseries } from './panels.ts'
+import { SIDECAR } from './promql.ts'
+import { PIPELINE_LINKS as DASHBOARD_LINKS, STORES } from './pipeline-stores.ts'
 import { SIDECAR_ANNOTATIONS, SIDECAR_VARIABLES } from './variables.ts'
 
 const SIGNALS = ['spans', 'log_records', 'metric_points'] as const
 const SIGNAL_NAMES = { spans: 'spans', log_records: 'log records', metric_points: 'metric points' }
-
-const DASHBOARD_LINKS = [toSidecar('/', 'The admin listener of a sidecar')]
 
 /** A counter of the collector, with and without `_total`: its readers name it either way. */
 const collectorRate = (metric: string, labels: string): string =>
@@ -186,102 +185,6 @@ const COLLECTOR: Row = {
       ],
       dataLinks: DASHBOARD_LINKS,
       empty: 'There is no gateway with tail sampling',
-    }),
-  ],
-}
-
-const STORES: Row = {
-  title: 'Stores',
-  panels: [
-    table({
-      title: 'Scrape targets',
-      description: 'Whether each target answers, how long it takes and how many samples it brings.',
-      unit: 'none',
-      width: 12,
-      columns: [
-        ['job', 'Job'],
-        ['instance', 'Target'],
-      ],
-      queries: [
-        now('min by (job, instance) (up)'),
-        now('max by (job, instance) (scrape_duration_seconds)'),
-        now('max by (job, instance) (scrape_samples_post_metric_relabeling)'),
-      ],
-      values: [
-        {
-          heading: 'Up',
-          unit: 'none',
-          steps: [
-            [null, 'red'],
-            [1, 'green'],
-          ],
-        },
-        { heading: 'Scrape', unit: 's' },
-        { heading: 'Samples', unit: 'short' },
-      ],
-      sortBy: 2,
-      rowLinks: [],
-      dataLinks: DASHBOARD_LINKS,
-      empty: 'Prometheus scrapes nothing',
-    }),
-    timeseries({
-      title: 'Series in Prometheus',
-      description:
-        'Series in memory. A steady climb is a label with too many values; Sidelight’s own are bounded.',
-      unit: 'short',
-      width: 6,
-      min: 0,
-      queries: [over('max by (instance) (prometheus_tsdb_head_series)', '{{instance}}')],
-      dataLinks: DASHBOARD_LINKS,
-      empty: 'Prometheus does not scrape itself',
-    }),
-    timeseries({
-      title: 'Rules, time to evaluate',
-      description: 'The last evaluation of each group; near its interval (30 s) rules come late.',
-      unit: 's',
-      width: 6,
-      min: 0,
-      queries: [
-        over('max by (rule_group) (prometheus_rule_group_last_duration_seconds)', '{{rule_group}}'),
-      ],
-      dataLinks: DASHBOARD_LINKS,
-      empty: 'There are no rules',
-    }),
-    timeseries({
-      title: 'Spans at Tempo',
-      description: 'Spans that Tempo received.',
-      unit: 'ops',
-      width: 8,
-      queries: [over(rate('tempo_distributor_spans_received_total', '', []), 'received')],
-      dataLinks: DASHBOARD_LINKS,
-      empty: 'No Tempo is scraped',
-    }),
-    timeseries({
-      title: 'Lines at Loki',
-      description: 'Log records that Loki received, and those that it threw away, by why.',
-      unit: 'ops',
-      width: 8,
-      queries: [
-        over(rate('loki_distributor_lines_received_total', '', []), 'received'),
-        over(rate('loki_discarded_samples_total', '', ['reason']), 'thrown away: {{reason}}'),
-      ],
-      dataLinks: DASHBOARD_LINKS,
-      empty: 'No Loki is scraped',
-    }),
-    timeseries({
-      title: 'Notifications',
-      description: 'Alerts that Alertmanager sent, and those that failed, by receiver type.',
-      unit: 'ops',
-      width: 8,
-      queries: [
-        over(rate('alertmanager_notifications_total', '', ['integration']), '{{integration}}'),
-        over(
-          rate('alertmanager_notifications_failed_total', '', ['integration', 'reason']),
-          '{{integration}} failed: {{reason}}',
-        ),
-      ],
-      dataLinks: DASHBOARD_LINKS,
-      empty: 'No Alertmanager is scraped',
     }),
   ],
 }

@@ -136,6 +136,47 @@ export const breakerTimeline = (width: number, filter: string = UPSTREAM): Panel
     empty: 'No upstream has a breaker',
   })
 
+/** 0 healthy, 1 unknown, 2 warning, 3 critical; the worst where several sidecars differ. */
+const VERDICTS = [
+  {
+    type: 'value',
+    options: {
+      '0': { text: 'healthy', color: 'green', index: 0 },
+      '1': { text: 'unknown', color: 'text', index: 1 },
+      '2': { text: 'warning', color: 'orange', index: 2 },
+      '3': { text: 'critical', color: 'red', index: 3 },
+    },
+  },
+]
+
+export const verdicts = (width: number): Panel =>
+  timeline({
+    title: 'Verdict of the sidecars',
+    description:
+      'What each sidecar itself makes of the last five minutes of an upstream, without Prometheus; its status page gives the reasons.',
+    unit: 'none',
+    width,
+    queries: [
+      over(
+        `max by (sidelight_upstream_name) (
+          sidelight_health_status{${UPSTREAM}, sidelight_health_level="critical"} * 3
+          or sidelight_health_status{${UPSTREAM}, sidelight_health_level="warning"} * 2
+          or sidelight_health_status{${UPSTREAM}, sidelight_health_level="unknown"}
+          or sidelight_health_status{${UPSTREAM}, sidelight_health_level="healthy"} * 0
+        )`,
+        '{{sidelight_upstream_name}}',
+      ),
+    ],
+    mappings: VERDICTS,
+    steps: [
+      [null, 'green'],
+      [1, 'text'],
+      [2, 'orange'],
+      [3, 'red'],
+    ],
+    dataLinks: [toSidecar('/', 'The status page of the sidecar'), ...UPSTREAM_LINKS],
+  })
+
 export const failuresByType = (width: number, filter: string = REQUESTS): Panel =>
   timeseries({
     title: 'Failed calls by kind',
