@@ -2,7 +2,7 @@
 
 import { createHmac } from 'node:crypto'
 import type { AuditEntry, AuditParty, AuditValue, AuditWho } from '../core/audit.ts'
-import { identityOf, pseudonymOf } from './subject-keys.ts'
+import { identityOf, type Subject } from './subject-keys.ts'
 
 export const RECORD_VERSION = 1
 
@@ -80,7 +80,7 @@ export const NOBODY = identityOf({ issuer: undefined, subject: '' }, false)
 export function openRecord(
   entry: AuditEntry,
   seq: number,
-  keys: ReadonlyMap<string, Buffer>,
+  subjects: ReadonlyMap<string, Subject>,
 ): string {
   const { type, atWallMs, who } = entry
   const record = {
@@ -88,19 +88,19 @@ export function openRecord(
     seq,
     time: new Date(atWallMs).toISOString(),
     type,
-    ...(who === undefined ? {} : { who: showWho(who, keys) }),
-    ...withArguments(entry, keys),
+    ...(who === undefined ? {} : { who: showWho(who, subjects) }),
+    ...withArguments(entry, subjects),
   } satisfies Record<string, AuditValue>
   return printable(JSON.stringify(record)).slice(0, -1)
 }
 
 function withArguments(
   { body, who, argumentsHash }: AuditEntry,
-  keys: ReadonlyMap<string, Buffer>,
+  subjects: ReadonlyMap<string, Subject>,
 ): Readonly<Record<string, AuditValue>> {
   if (argumentsHash === undefined) return body
   const identity = who?.party === undefined ? NOBODY : identityOf(who.party, who.verified)
-  const hash = hashForSubject(keys.get(identity) ?? Buffer.alloc(0), argumentsHash)
+  const hash = hashForSubject(known(subjects, identity).key, argumentsHash)
   return { ...body, argumentsHash: hash }
 }
 
@@ -109,14 +109,11 @@ export function hashForSubject(subjectKey: Buffer, argumentsHash: Buffer): strin
   return createHmac('sha256', subjectKey).update(argumentsHash).digest('base64url')
 }
 
-function showWho(who: AuditWho, keys: ReadonlyMap<string, Buffer>): AuditValue {
+function showWho(who: AuditWho, subjects: ReadonlyMap<string, Subject>): AuditValue {
   const { verified, party, organization, actors, session, tokenSession, address } = who
   const show = (one: AuditParty): { subject: string; issuer: string | undefined } => {
-    const identity = identityOf(one, verified)
-    return {
-      subject: pseudonymOf(keys.get(identity) ?? Buffer.alloc(0), identity),
-      issuer: one.issuer,
-    }
+    const { pseudonym } = known(subjects, identityOf(one, verified))
+    return { subject: pseudonym, issuer: one.issuer }
   }
   return {
     ...(party === undefined ? {} : { ...show(party), verified }),
@@ -126,6 +123,13 @@ function showWho(who: AuditWho, keys: ReadonlyMap<string, Buffer>): AuditValue {
     tokenSession,
     address,
   }
+}
+
+/** All who stand in an entry were asked for before; a record with nobody's key must not be written. */
+function known(subjects: ReadonlyMap<string, Subject>, identity: string): Subject {
+  const found = subjects.get(identity)
+  if (found === undefined) throw new Error('the key of a subject is missing')
+  return found
 }
 
 /** JSON may hold these as they are, and terminals and line readers act on them. */

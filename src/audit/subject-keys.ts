@@ -65,8 +65,13 @@ export async function eraseSubject(
   return true
 }
 
-interface Cached {
+/** What is known of one person. */
+export interface Subject {
   readonly key: Buffer
+  readonly pseudonym: string
+}
+
+interface Cached extends Subject {
   readonly untilMs: number
 }
 
@@ -81,12 +86,15 @@ export class SubjectKeys {
   }
 
   /** The keys of all of them, made and on the disk where there were none. */
-  async resolve(identities: Iterable<string>, nowMs: number): Promise<ReadonlyMap<string, Buffer>> {
-    const found = new Map<string, Buffer>()
+  async resolve(
+    identities: Iterable<string>,
+    nowMs: number,
+  ): Promise<ReadonlyMap<string, Subject>> {
+    const found = new Map<string, Subject>()
     const missing: string[] = []
     for (const identity of new Set(identities)) {
       const cached = this.#cached.get(identity)
-      if (cached !== undefined && cached.untilMs > nowMs) found.set(identity, cached.key)
+      if (cached !== undefined && cached.untilMs > nowMs) found.set(identity, cached)
       else missing.push(identity)
     }
     let made = false
@@ -98,8 +106,9 @@ export class SubjectKeys {
       for (const [index, { key, isNew }] of keys.entries()) {
         const identity = some[index] ?? ''
         made ||= isNew
-        found.set(identity, key)
-        this.#keep(identity, { key, untilMs: nowMs + CACHED_MS })
+        const subject = { key, pseudonym: pseudonymOf(key, identity), untilMs: nowMs + CACHED_MS }
+        found.set(identity, subject)
+        this.#keep(identity, subject)
       }
     }
     if (made) await this.#fs.syncDirectory(this.#keys.subjects)
