@@ -108,10 +108,12 @@ function authorize(exchange: Exchange, current: Current, log: Log): Denial | und
   const refused = decideAll(exchange, policy)
   for (const { call, decision } of refused) note(log, call, decision)
   if (policy.dryRun) return undefined
-  if (!policy.sees(exchange.principal, exchange.upstreamName)) {
+  const [first] = refused
+  // Whoever can get rights by asking for scopes is told so, and of what.
+  const stepsUp = first !== undefined && needsScopes(first, current)
+  if (!stepsUp && !policy.sees(exchange.principal, exchange.upstreamName)) {
     return { rejection: NO_RIGHTS, hidden: true }
   }
-  const [first] = refused
   if (first === undefined) return undefined
   return { rejection: rejectionOf(exchange, first, current), hidden: false }
 }
@@ -177,18 +179,23 @@ function decidePath(
   return decision.kind === 'allow' ? [] : [{ call: undefined, operation, decision }]
 }
 
-function rejectionOf(
-  exchange: Exchange,
-  { operation, decision }: Refused,
-  { config, challenger }: Current,
-): Rejection {
+function needsScopes({ decision }: Refused, { config }: Current): boolean {
+  return decision.scopes.length > 0 && config.policy?.denials === 'challenge'
+}
+
+function rejectionOf(exchange: Exchange, refused: Refused, current: Current): Rejection {
+  const { operation, decision } = refused
   const others = exchange.calls.length > 1 ? '; nothing of this batch was passed on' : ''
   const what = `${describe(operation)}${others}`
-  if (decision.scopes.length > 0 && config.policy?.denials === 'challenge') {
+  if (needsScopes(refused, current)) {
     const error = 'insufficient_scope'
     const description = `more scopes are needed for ${what}`
     const { scopes } = decision
-    const challenges = challenger.insufficientScope(exchange, { error, scopes, description })
+    const challenges = current.challenger.insufficientScope(exchange, {
+      error,
+      scopes,
+      description,
+    })
     return { kind: 'rejected', reason: error, message: description, challenges }
   }
   return decision.reason === 'condition'

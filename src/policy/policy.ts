@@ -6,12 +6,12 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { Decision, DenyReason } from '../core/decision.ts'
+import type { Decision } from '../core/decision.ts'
 import type { Operation } from '../core/operation.ts'
 import type { Principal } from '../core/principal.ts'
 import { compileRoles, type PolicyConfig, type PolicyProblem, type Role } from './compile.ts'
 import { Roles, type Held } from './roles.ts'
-import { UpstreamRules, type Asked } from './upstream-rules.ts'
+import { UpstreamRules, type Asked, type RuleSources } from './upstream-rules.ts'
 
 export interface PolicyOptions {
   readonly config: PolicyConfig
@@ -35,7 +35,7 @@ const REMEMBERED_CHARS_MAX = 128
 /** Sets of roles that are sorted for; one more, and all are sorted anew. */
 const VIEWS_MAX = 1_000
 
-type View = Held & { readonly upstreams: Map<string, UpstreamRules> }
+type View = RuleSources & { readonly upstreams: Map<string, UpstreamRules> }
 
 export class Policy {
   /** Digest of the rules. */
@@ -73,9 +73,8 @@ export class Policy {
       return { kind: 'allow', role: answer.role, rule: answer.rule, policy: this.id }
     }
     const { reason, role, rule } = answer
-    const scopes =
-      reason === 'no_rule' ? this.#scopesFor(principal, upstream, operation) : NO_SCOPES
-    return this.#deny(reason, role, rule, scopes)
+    const scopes = this.#scopesOf(answer.others, principal)
+    return { kind: 'deny', reason, role, rule, scopes, dryRun: this.dryRun, policy: this.id }
   }
 
   /** Whether the principal may call it with some arguments, so that a list shows it. */
@@ -98,15 +97,16 @@ export class Policy {
 
   /** Whether a role by itself would allow it, with some arguments. */
   roleAllows(role: Role, upstream: string, operation: Operation): boolean {
-    return new UpstreamRules(upstream, [role], [], NO_BUDGET).entryOf(operation).kind !== 'deny'
+    const sources = { held: [role], kept: [], others: [] }
+    return new UpstreamRules(upstream, sources, NO_BUDGET).entryOf(operation).kind !== 'deny'
   }
 
   rulesOf(principal: Principal | undefined, upstream: string): UpstreamRules {
-    const { upstreams, held, kept } = this.#viewOf(principal)
+    const { upstreams, ...sources } = this.#viewOf(principal)
     let rules = upstreams.get(upstream)
     if (this.#budget.left <= 0) this.#forget()
     if (rules === undefined) {
-      rules = new UpstreamRules(upstream, held, kept, this.#budget)
+      rules = new UpstreamRules(upstream, sources, this.#budget)
       upstreams.set(upstream, rules)
     }
     return rules
@@ -120,7 +120,9 @@ export class Policy {
     let view = this.#views.get(roles.key)
     if (view === undefined) {
       if (this.#views.size >= VIEWS_MAX) this.#views.clear()
-      view = { ...roles, upstreams: new Map() }
+      const { held, kept } = roles
+      const others = this.roles.filter((role) => role.scopes.length > 0 && !held.includes(role))
+      view = { held, kept, others, upstreams: new Map() }
       this.#views.set(roles.key, view)
     }
     if (principal !== undefined) this.#byPrincipal.set(principal, view)
@@ -134,32 +136,10 @@ export class Policy {
     this.#budget.left = REMEMBERED_MAX
   }
 
-  #deny(
-    reason: DenyReason,
-    role: string | undefined,
-    rule: string | undefined,
-    scopes: readonly string[],
-  ): Decision {
-    return { kind: 'deny', reason, role, rule, scopes, dryRun: this.dryRun, policy: this.id }
-  }
-
-  /** Scopes of the first role that would allow it and that they would give to this principal. */
-  #scopesFor(
-    principal: Principal | undefined,
-    upstream: string,
-    operation: Operation,
-  ): readonly string[] {
+  /** Scopes of the first role that they would give to this principal. */
+  #scopesOf(roles: readonly Role[], principal: Principal | undefined): readonly string[] {
     if (principal === undefined) return NO_SCOPES
-    const { held } = this.#viewOf(principal)
-    for (const role of this.roles) {
-      if (role.scopes.length === 0 || held.includes(role) || !this.#roles.admits(role, principal)) {
-        continue
-      }
-      const rules = new UpstreamRules(upstream, [...held, role], [], NO_BUDGET)
-      const entry = rules.entryOf(operation)
-      if (entry.kind !== 'deny') return role.scopes
-    }
-    return NO_SCOPES
+    return roles.find((role) => this.#roles.admits(role, principal))?.scopes ?? NO_SCOPES
   }
 }
 

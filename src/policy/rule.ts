@@ -5,7 +5,7 @@
  * `weather:tool/forecast` are a tool; `prompt/`, `resource/`, `method/` and `path/` name the other kinds.
  */
 
-import { matchesGlob } from '../core/glob.ts'
+import { compileGlob, matchesGlob } from '../core/glob.ts'
 import { nearest } from '../core/nearest.ts'
 import { OPERATION_KINDS, type Operation, type OperationKind } from '../core/operation.ts'
 
@@ -16,6 +16,10 @@ export interface RuleText {
   readonly kind: OperationKind | 'any'
   /** A glob of names of that kind. */
   readonly target: string
+  /** Whether a name is one of those. */
+  readonly names: (name: string) => boolean
+  /** The same for names that are folded. */
+  readonly foldedNames: (name: string) => boolean
 }
 
 const RULE_CHARS_MAX = 512
@@ -33,18 +37,27 @@ const NAMED_METHODS: Readonly<Record<string, string>> = {
 /** Reads a rule, or says what is wrong with it. */
 export function parseRule(text: string, upstreams: readonly string[]): RuleText | string {
   if (text.length > RULE_CHARS_MAX) return `a rule has at most ${RULE_CHARS_MAX} characters`
-  if (text === '*') return { text, upstream: '*', kind: 'any', target: '*' }
+  if (text === '*') return toRule(text, '*', EVERYTHING)
   const colon = text.indexOf(':')
   if (colon < 0) return 'expected "*", or upstream:tool such as weather:forecast'
   const upstream = text.slice(0, colon)
   const problem = checkUpstream(upstream, upstreams)
   if (problem !== undefined) return problem
   const target = parseTarget(text.slice(colon + 1))
-  return typeof target === 'string' ? target : { text, upstream, ...target }
+  return typeof target === 'string' ? target : toRule(text, upstream, target)
 }
 
-function parseTarget(text: string): Pick<RuleText, 'kind' | 'target'> | string {
-  if (text === '*') return { kind: 'any', target: '*' }
+type Target = Pick<RuleText, 'kind' | 'target'>
+
+const EVERYTHING: Target = { kind: 'any', target: '*' }
+
+function toRule(text: string, upstream: string, { kind, target }: Target): RuleText {
+  const names = compileGlob(target)
+  return { text, upstream, kind, target, names, foldedNames: compileGlob(fold(target)) }
+}
+
+function parseTarget(text: string): Target | string {
+  if (text === '*') return EVERYTHING
   const [, prefix = '', name = ''] = /^([a-z]+)\/(.*)$/s.exec(text) ?? []
   const kind = OPERATION_KINDS.find((one) => one === prefix)
   const target = kind === undefined ? text : name
@@ -81,7 +94,7 @@ function ownRuleFor(target: string): string | undefined {
 export function allows(rule: RuleText, { kind, name }: Operation): boolean {
   if (!isKind(rule, kind)) return false
   if (rule.target === '*') return true
-  return name !== undefined && !isOdd(kind, name) && matchesGlob(rule.target, name)
+  return name !== undefined && rule.names(name) && !isOdd(kind, name)
 }
 
 /**
@@ -92,8 +105,8 @@ export function allows(rule: RuleText, { kind, name }: Operation): boolean {
 export function denies(rule: RuleText, { kind, name }: Operation): boolean {
   if (!isKind(rule, kind)) return false
   if (name === undefined || rule.target === '*' || isOdd(kind, name)) return true
-  const glob = fold(rule.target)
-  return matchesGlob(glob, fold(name)) || matchesGlob(glob, fold(decode(kind, name)))
+  const decoded = decode(kind, name)
+  return rule.foldedNames(fold(name)) || (decoded !== name && rule.foldedNames(fold(decoded)))
 }
 
 function isKind(rule: RuleText, kind: OperationKind): boolean {
@@ -101,11 +114,15 @@ function isKind(rule: RuleText, kind: OperationKind): boolean {
 }
 
 function fold(name: string): string {
+  if (PLAIN.test(name)) return name
   return name
     .normalize('NFKC')
     .toLowerCase()
     .replaceAll(/[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu, '')
 }
+
+/** What folding leaves as it is. */
+const PLAIN = /^[!-@[-~]*$/
 
 function decode(kind: OperationKind, name: string): string {
   if (kind !== 'resource' || !name.includes('%')) return name

@@ -25,6 +25,17 @@ export interface Denied {
   readonly reason: DenyReason
   readonly role: string | undefined
   readonly rule: string | undefined
+  /** Roles that scopes give and that would allow it, if the principal were of their organisation. */
+  readonly others: readonly Role[]
+}
+
+/** Whose rules these are. */
+export interface RuleSources {
+  readonly held: readonly Role[]
+  /** Named by the token, but for other organisations. */
+  readonly kept: readonly Role[]
+  /** Not held, but given by scopes. */
+  readonly others: readonly Role[]
 }
 
 /** What conditions are asked about. */
@@ -52,16 +63,20 @@ export class UpstreamRules {
   readonly #deny: readonly Rule[]
   /** Rules that would allow, of roles that are for other organisations. */
   readonly #kept: readonly Rule[]
+  readonly #others: readonly (Pick<Role, 'allow' | 'deny'> & { readonly role: Role })[]
   readonly #budget: Budget
   readonly #entries: Readonly<Record<OperationKind, Map<string, Entry>>>
   readonly #protocol = new Map<string, Entry>()
 
-  constructor(upstream: string, held: readonly Role[], kept: readonly Role[], budget: Budget) {
+  constructor(upstream: string, { held, kept, others }: RuleSources, budget: Budget) {
     const about = (rules: readonly Rule[]): readonly Rule[] =>
       rules.filter((rule) => matchesGlob(rule.upstream, upstream))
     this.#allow = held.flatMap(({ allow }) => about(allow))
     this.#deny = held.flatMap(({ deny }) => about(deny))
     this.#kept = kept.flatMap(({ allow }) => about(allow))
+    this.#others = others
+      .map((role) => ({ role, allow: about(role.allow), deny: about(role.deny) }))
+      .filter((rules) => rules.allow.length > 0)
     this.#budget = budget
     this.visible = this.#allow.length > 0 && !this.#deny.some((rule) => deniesAll(rule))
     const maps = OPERATION_KINDS.map((kind) => [kind, new Map<string, Entry>()] as const)
@@ -121,13 +136,27 @@ export class UpstreamRules {
       return { kind: 'ask', denies: denying, allow: always, allows: allowing }
     }
     const kept = this.#kept.find((rule) => allows(rule, operation))
-    return denied(kept === undefined ? 'no_rule' : 'organization', kept)
+    if (kept !== undefined) return denied('organization', kept)
+    return { ...denied('no_rule', undefined), others: this.#othersFor(operation) }
+  }
+
+  #othersFor(operation: Operation): readonly Role[] {
+    return this.#others
+      .filter(
+        ({ allow, deny }) =>
+          allow.some((rule) => allows(rule, operation)) &&
+          !deny.some((rule) => rule.condition === undefined && denies(rule, operation)),
+      )
+      .map(({ role }) => role)
   }
 
   /** What the protocol needs is allowed to whoever may do anything, unless a rule denies it by name. */
   #readProtocol(denying: readonly Rule[]): Entry {
     const [first] = this.#allow
-    if (first === undefined || !this.visible) return denied('no_rule', undefined)
+    if (first === undefined || !this.visible) {
+      const others = this.#others.filter(({ deny }) => !deny.some((rule) => deniesAll(rule)))
+      return { ...denied('no_rule', undefined), others: others.map(({ role }) => role) }
+    }
     const rule = { ...first, text: PROTOCOL, condition: undefined }
     return denying.length === 0
       ? allowed(rule)
@@ -144,7 +173,7 @@ function allowed({ role, text }: Rule): Extract<Entry, { kind: 'allow' }> {
 }
 
 function denied(reason: DenyReason, rule: Rule | undefined): Denied {
-  return { kind: 'deny', reason, role: rule?.role, rule: rule?.text }
+  return { kind: 'deny', reason, role: rule?.role, rule: rule?.text, others: NONE }
 }
 
 export function contextOf({
@@ -169,5 +198,7 @@ function principalFacts(principal: Principal | undefined): Readonly<Record<strin
   const { subject, issuer, organization = '', roles, scopes, claims } = principal
   return { subject, issuer, organization, roles, scopes, claims }
 }
+
+const NONE: readonly Role[] = []
 
 const NOBODY = { subject: '', issuer: '', organization: '', roles: [], scopes: [], claims: {} }

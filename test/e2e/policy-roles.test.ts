@@ -117,6 +117,20 @@ test('a bearer who lacks scopes is told all that the call needs, and where to ge
   assert.equal(outcome.kind === 'rejected' ? outcome.reason : outcome.kind, 'insufficient_scope')
 })
 
+test('a bearer without any right at an upstream is told which scopes would give some', async () => {
+  const { send, sidecar } = await scene()
+  const refused = await send({ roles: [] }, 'files', 'write')
+  assert.equal(verdict(refused), '403 insufficient_scope')
+  const token = await tokenOf({ roles: [] })
+  const begin = await requestOnce(sidecar.url('files'), {
+    headers: [...JSON_HEADERS, `Authorization: Bearer ${token}`],
+    body: '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}',
+  })
+  assert.equal(begin.status, 403)
+  assert.match(begin.values('www-authenticate').join(), /scope="files\.read files\.write"/)
+  assert.equal(verdict(await send({ roles: [] }, 'weather', 'forecast')), '200 unknown_upstream')
+})
+
 test('with denials: result a lack of scopes is told to the model', async () => {
   const { send } = await scene({ denials: 'result' })
   const refused = await send({ roles: ['analyst'], scope: 'files.read' }, 'files', 'write')
