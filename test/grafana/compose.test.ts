@@ -192,6 +192,29 @@ describe('docker-compose.yml', () => {
   })
 })
 
+describe('deploy/compose/existing.yml', () => {
+  it('runs the sidecar and the collector as docker-compose.yml does', () => {
+    const other = compose.parse(
+      parse(readFileSync('deploy/compose/existing.yml', 'utf8'), { merge: true }),
+    )
+    assert.deepEqual(Object.keys(other.services), ['sidecar', 'otel-collector'])
+    for (const [name, one] of Object.entries(other.services)) {
+      const same = file.services[name]
+      assert.ok(same !== undefined)
+      const {
+        environment: _a,
+        depends_on: _b,
+        profiles: _c,
+        volumes: _d,
+        build: _e,
+        ...rights
+      } = same
+      const { environment: _f, depends_on: _g, volumes: _h, build: _i, ...others } = one
+      assert.deepEqual(others, rights, name)
+    }
+  })
+})
+
 describe('what docker-compose.yml mounts', () => {
   it('lets Prometheus scrape what is started, under the jobs that rules know', () => {
     const { scrape_configs: jobs } = z
