@@ -6,7 +6,7 @@ import type { Introspection } from '../../src/auth/introspection.ts'
 import { readRevocations } from '../../src/auth/revocations.ts'
 import type { Authenticated } from '../../src/core/authentication.ts'
 import type { Rejection } from '../../src/core/outcome.ts'
-import { makeSigner } from '../support/token-issuer.ts'
+import { makeSigner } from '../support/signer.ts'
 import { createRig, documentOf, DOWN, factsOf, ISSUER, type Rig } from './rig.ts'
 
 /** Whether a token is known, so that no key and no signature is needed for it. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { exportJWK } from 'jose'
 import { readKeyDocument } from '../../src/auth/key-document.ts'
-import { makeSigner } from '../support/token-issuer.ts'
+import { makeSigner } from '../support/signer.ts'
 import { createRig, documentOf, DOWN, type Rig } from './rig.ts'
 
 const MINUTE = 60_000

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { calculateJwkThumbprint, SignJWT, UnsecuredJWT } from 'jose'
-import { makeSigner, type Signer } from '../support/token-issuer.ts'
+import { makeSigner, type Signer } from '../support/signer.ts'
 import { createRig, type Rig, type RigOptions } from './rig.ts'
 
 interface Proved {

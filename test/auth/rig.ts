@@ -15,7 +15,7 @@ import type { Authenticated, AuthRefusal, RequestFacts } from '../../src/core/au
 import type { Rejection } from '../../src/core/outcome.ts'
 import type { Principal } from '../../src/core/principal.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { makeSigner, mint, type Claimed, type Signer } from '../support/token-issuer.ts'
+import { makeSigner, mint, type Claimed, type Signer } from '../support/signer.ts'
 
 export const ISSUER = 'https://idp.example'
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createPublicKey } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { exportSPKI, importJWK } from 'jose'
-import { makeSigner } from '../support/token-issuer.ts'
+import { makeSigner } from '../support/signer.ts'
 import { claimsText, createRig, documentOf, ISSUER, NOW_MS, signHmac, signRaw } from './rig.ts'
 
 const HEADER = '{"alg":"ES256","typ":"at+jwt","kid":"first"}'

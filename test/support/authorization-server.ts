@@ -10,7 +10,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import { closeAfterTest } from './scope.ts'
-import { makeSigner, mint, type Signer } from './token-issuer.ts'
+import { makeSigner, mint, type Signer } from './signer.ts'
 
 interface Grant {
   readonly clientId: string

@@ -1,59 +1,9 @@
 /** An issuer of tokens on a port of its own: keys that it publishes, metadata, and tokens. */
 
-import { generateKeyPair, exportJWK, SignJWT, type CryptoKey, type JWK } from 'jose'
+import type { JWK } from 'jose'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { closeAfterTest } from './scope.ts'
-
-export interface Signer {
-  readonly kid: string | undefined
-  readonly algorithm: string
-  readonly privateKey: CryptoKey
-  readonly jwk: JWK
-}
-
-export async function makeSigner(algorithm: string, kid: string | undefined): Promise<Signer> {
-  const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
-  const jwk = await exportJWK(publicKey)
-  return {
-    kid,
-    algorithm,
-    privateKey,
-    jwk: { ...jwk, ...(kid === undefined ? {} : { kid }), alg: algorithm, use: 'sig' },
-  }
-}
-
-export interface Claimed {
-  /** In place of, or besides, the usual claims; undefined leaves one out. */
-  readonly claims?: Readonly<Record<string, unknown>>
-  readonly header?: Readonly<Record<string, unknown>>
-}
-
-/** A token with what every token has: ten minutes for `alice`, for the audience `sidelight-test`. */
-export function mint(
-  signer: Signer,
-  issuer: string,
-  nowMs: number,
-  { claims = {}, header = {} }: Claimed = {},
-): Promise<string> {
-  const now = Math.floor(nowMs / 1_000)
-  const payload = {
-    iss: issuer,
-    aud: 'sidelight-test',
-    sub: 'alice',
-    iat: now,
-    exp: now + 600,
-    roles: ['analyst'],
-    ...claims,
-  }
-  return new SignJWT(payload)
-    .setProtectedHeader({
-      alg: signer.algorithm,
-      typ: 'at+jwt',
-      ...(signer.kid === undefined ? {} : { kid: signer.kid }),
-      ...header,
-    })
-    .sign(signer.privateKey)
-}
+import { makeSigner, mint, type Claimed, type Signer } from './signer.ts'
 
 export interface TokenIssuer {
   /** Its name and its address. */
