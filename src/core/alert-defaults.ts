@@ -52,7 +52,7 @@ export const ALERT_DEFAULTS = {
     callsMin: 20,
     badCallsMin: 0,
   },
-  /** Fires below the threshold; only `unavailable` calls count against it. */
+  /** Fires below the threshold, while it is below it over five minutes too; only `unavailable` calls count against it. */
   availability: {
     name: 'SidelightAvailabilityLow',
     severity: 'critical',
@@ -60,7 +60,7 @@ export const ALERT_DEFAULTS = {
     threshold: 0.99,
     windowMs: 30 * MINUTE_MS,
     forMs: 5 * MINUTE_MS,
-    keepFiringForMs: 10 * MINUTE_MS,
+    keepFiringForMs: 5 * MINUTE_MS,
     callsMin: 0,
     badCallsMin: 5,
   },
@@ -71,7 +71,8 @@ export const ALERT_DEFAULTS = {
     severity: 'critical',
     category: 'upstream',
     forMs: MINUTE_MS,
-    keepFiringForMs: 2 * MINUTE_MS,
+    // Longer than what follows from it: that is not to be heard of when all is over.
+    keepFiringForMs: 11 * MINUTE_MS,
   },
   upstreamDown: {
     ...STATE,

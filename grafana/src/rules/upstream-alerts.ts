@@ -52,9 +52,10 @@ function breakerAlerts({ scale, thresholds }: RuleSettings): readonly AlertRule[
     },
     {
       alert: 'SidelightBreakerFlapping',
+      // Openings of a closed breaker: while an upstream is down, every trial that fails opens it anew.
       expr: `max by (${GROUP}) (
   sum by (${INSTANCE_GROUP}) (
-    increase(sidelight_breaker_transitions_total{sidelight_breaker_state="open", gen_ai_tool_name=""}[${scale.time('30m')}])
+    increase(sidelight_breaker_transitions_total{sidelight_breaker_state="open", sidelight_breaker_cause=~"failures_in_row|failure_rate|slow_rate", gen_ai_tool_name=""}[${scale.time('30m')}])
   )
 ) > ${thresholds.fixed.breakerOpensIn30m - 0.5}`,
       keepFiringFor: scale.time('15m'),

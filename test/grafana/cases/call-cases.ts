@@ -250,7 +250,7 @@ export const CALL_CASES: readonly AlertCase[] = [
       '40m': [
         'category="calls", job="sidelight", severity="critical", sidelight_upstream_name="fires"',
       ],
-      '120m': [],
+      '75m': [],
     },
   },
   {

@@ -30,22 +30,22 @@ export const UPSTREAM_CASES: readonly AlertCase[] = [
     alert: 'SidelightBreakerOpen',
     interval: '30s',
     series: {
-      [closed('fires')]: gauge([20, 1], [10, 0], [20, 1]),
+      [closed('fires')]: gauge([20, 1], [10, 0], [40, 1]),
       // A single opening that its first trials end.
-      [closed('below')]: gauge([20, 1], [1, 0], [30, 1]),
+      [closed('below')]: gauge([20, 1], [1, 0], [50, 1]),
       // The breaker of a tool is another alert's.
-      [closed('quiet')]: gauge([50, 1]),
-      [closed('quiet', TOOL)]: gauge([20, 1], [30, 0]),
+      [closed('quiet')]: gauge([70, 1]),
+      [closed('quiet', TOOL)]: gauge([20, 1], [50, 0]),
     },
-    firing: { '10m': [], '11m': [upstreamAlert('critical')], '20m': [] },
+    firing: { '10m': [], '11m': [upstreamAlert('critical')], '28m': [] },
   },
   {
     alert: 'SidelightToolBreakerOpen',
     interval: '30s',
     series: {
-      [closed('fires', TOOL)]: gauge([20, 1], [10, 0], [20, 1]),
-      [closed('below', TOOL)]: gauge([20, 1], [1, 0], [30, 1]),
-      [closed('quiet')]: gauge([20, 1], [30, 0]),
+      [closed('fires', TOOL)]: gauge([20, 1], [10, 0], [40, 1]),
+      [closed('below', TOOL)]: gauge([20, 1], [1, 0], [50, 1]),
+      [closed('quiet')]: gauge([20, 1], [50, 0]),
     },
     firing: { '10m': [], '11m': [upstreamAlert('warning', 'fires', TOOL)], '20m': [] },
   },
@@ -57,6 +57,8 @@ export const UPSTREAM_CASES: readonly AlertCase[] = [
       // Two sidecars that open it twice each have not seen it flap.
       [opened('quiet', 'a')]: every5m(2),
       [opened('quiet', 'b')]: every5m(2),
+      // Down all the time: each trial that fails opens it anew.
+      [opened('down', 'a').replace('failures_in_row', 'trial_failed')]: counter([100, 1]),
     },
     firing: { '14m': [], '21m': [upstreamAlert('warning')], '80m': [] },
   },
