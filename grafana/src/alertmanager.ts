@@ -89,6 +89,11 @@ const INHIBIT = [
     equal: SAME_UPSTREAM,
   },
   {
+    source_matchers: [one('alertname', 'SidelightForgedTokens')],
+    target_matchers: [one('alertname', 'SidelightAuthFailureSpike')],
+    equal: ['cluster', 'namespace', 'job'],
+  },
+  {
     source_matchers: [one('severity', 'critical')],
     target_matchers: [one('severity', 'warning')],
     equal: ['alertname', ...SAME_UPSTREAM],
@@ -183,7 +188,7 @@ export function alertmanagerFiles(): readonly GeneratedFile[] {
 }
 
 /** What Alertmanager reads, with these receivers. */
-export function alertmanagerConfig(receiver: (name: Receiver) => object): object {
+export function alertmanagerConfig(receiver: (name: Receiver) => object) {
   return {
     global: { resolve_timeout: '5m' },
     templates: ['templates/*.tmpl'],

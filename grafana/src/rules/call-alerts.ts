@@ -190,6 +190,7 @@ const SLO_TEXTS = {
   },
 } as const
 
+/** The short window of half an hour would page somebody about an outage that is over: it has to go on. */
 function burnAlert(burn: Burn, settings: RuleSettings): AlertRule {
   const { scale } = settings
   const { alert, part, what, impact } = SLO_TEXTS[burn.slo]
@@ -199,7 +200,7 @@ function burnAlert(burn: Burn, settings: RuleSettings): AlertRule {
   return {
     alert,
     expr: `${speed(burn.long)}
-and ${speed(burn.short)}
+and ${speed(burn.short)}${burn.short === '30m' ? `\nand ${part}:ratio_rate5m > 0` : ''}
 and ${callsIn(part, burn.long, settings)} >= ${burn.callsMin}`,
     for: scale.time(burn.for),
     keepFiringFor: scale.time('5m'),

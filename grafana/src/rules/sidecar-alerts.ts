@@ -5,9 +5,8 @@ import { DURATION, SHARE, SIDECAR, VALUE } from './text.ts'
 
 const SIDECAR_GROUP = 'cluster, namespace, job, instance'
 
-/** Limits that a client meets; the others are of what is kept in mind. */
-const LIMITS_OF_CALLS =
-  'bodies|connections|streams|suspended_calls|sessions|processes|queue|scrapes'
+/** Limits that a client meets; the queue is SidelightPoolExhausted's, others are of what is kept in mind. */
+const LIMITS_OF_CALLS = 'bodies|connections|streams|suspended_calls|sessions|processes|scrapes'
 
 const LIMITS_OF_SERIES = 'label_values|metric_series|metric_series_upstream|metric_series_total'
 
