@@ -10,12 +10,14 @@ import { alertmanagerFiles } from './alertmanager.ts'
 import { dashboardFiles } from './dashboards/all.ts'
 import type { GeneratedFile } from './generated-file.ts'
 import { ruleFiles } from './rules/files.ts'
+import { runbookFiles } from './runbooks.ts'
 
 /** What makes files; each is a list of whole files. */
 const MAKERS: readonly (() => readonly GeneratedFile[])[] = [
   () => ruleFiles(),
   alertmanagerFiles,
   dashboardFiles,
+  runbookFiles,
 ]
 
 /** Where every file is a generated one, so that one which no source makes is left over. */

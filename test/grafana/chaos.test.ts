@@ -184,7 +184,7 @@ async function quiet(prometheus: Prometheus): Promise<boolean> {
 }
 
 interface Upstreams {
-  readonly urls: Readonly<Record<Upstream, string>>
+  readonly urls: ReadonlyMap<Upstream, string>
   break(): Promise<void>
   mend(): Promise<void>
 }
@@ -220,10 +220,7 @@ async function startUpstreams(): Promise<Upstreams> {
   for (const name of names) servers.set(name, await startRawUpstream(answer(name)))
   const port = servers.get('killed')?.port ?? 0
   return {
-    urls: Object.fromEntries([...servers].map(([name, { url }]) => [name, url])) as Record<
-      Upstream,
-      string
-    >,
+    urls: new Map([...servers].map(([name, { url }]) => [name, url])),
     break: async () => {
       broken = true
       await servers.get('killed')?.close()
@@ -248,7 +245,7 @@ function configuration({ urls }: Upstreams): string {
     auth: { mode: 'dev-hs256', dev: { secret: SECRET } },
     limits: { headers: '16KiB' },
     upstreams: Object.fromEntries(
-      Object.entries(urls).map(([name, url]) => [
+      [...urls].map(([name, url]) => [
         name,
         {
           url,

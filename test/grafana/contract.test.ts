@@ -45,6 +45,7 @@ const ofRules: readonly Placed[] = [...groups.recording, ...groups.alerts].flatM
 
 const runbooks = globSync('grafana/runbooks/*.md')
   .toSorted()
+  .filter((file) => !file.endsWith('README.md'))
   .map((file) => ({ file, name: path.basename(file, '.md'), text: readFileSync(file, 'utf8') }))
 
 const blocks = (text: string, language: string): readonly string[] =>
