@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { runTool, skipWithout } from '../support/monitoring-tools.ts'
 
 const dependency = z.strictObject({
   condition: z.enum(['service_healthy', 'service_started']),
@@ -241,6 +242,16 @@ describe('what docker-compose.yml mounts', () => {
     for (const host of hosts.filter((name) => name !== '127.0.0.1')) {
       assert.ok(host in file.services, host)
     }
+  })
+
+  it('is what Prometheus can read', { skip: skipWithout('promtool') }, () => {
+    // Rules lie elsewhere here, and are checked where they are made.
+    const { ok, text } = runTool('promtool', [
+      'check',
+      'config',
+      'grafana/prometheus/prometheus.yml',
+    ])
+    assert.ok(ok, text)
   })
 
   it('leads from an exemplar to its trace, from a span to its log and metrics, and back', () => {

@@ -2,6 +2,7 @@
 
 import { DASHBOARD_UIDS } from '../links.ts'
 import { TO_FAILED_TRACES, TO_LOG, TO_UPSTREAM, runbook, toSidecar } from './links.ts'
+import { LATENCY_STEPS, WORDS } from './limits.ts'
 import type { Dashboard, Panel } from './model.ts'
 import { now, over, stat, timeseries } from './panels.ts'
 import { text } from './word-panels.ts'
@@ -65,15 +66,12 @@ export const INCIDENT_DASHBOARD: Dashboard = {
         callsPerSecond(4),
         stat({
           title: 'p95',
-          description: 'Nineteen of twenty requests took no longer. An alert fires above 5 s.',
+          description: `Nineteen of twenty requests took no longer. An alert fires above ${WORDS.latency}.`,
           unit: 's',
           width: 4,
           sparkline: true,
           queries: [over(quantile(0.95, DURATION, REQUESTS, []), 'p95', { exemplars: true })],
-          steps: [
-            [null, 'green'],
-            [5, 'red'],
-          ],
+          steps: LATENCY_STEPS,
           links: [runbook('SidelightLatencyP95High')],
           dataLinks: UPSTREAM_LINKS.slice(1),
         }),

@@ -41,7 +41,7 @@ export const TO_TRACES: Link = {
     refId: 'A',
     queryType: 'traceql',
     limit: 50,
-    query: '{ kind = server && span.sidelight.upstream.name =~ "${upstream:regex}" }',
+    query: '{ kind = server && span.sidelight.upstream.name =~ "${upstream:pipe}" }',
   }),
 }
 
@@ -52,7 +52,7 @@ export const TO_FAILED_TRACES: Link = {
     queryType: 'traceql',
     limit: 50,
     query:
-      '{ kind = server && status = error && span.sidelight.upstream.name =~ "${upstream:regex}" }',
+      '{ kind = server && status = error && span.sidelight.upstream.name =~ "${upstream:pipe}" }',
   }),
 }
 
@@ -61,7 +61,7 @@ export const TO_LOG: Link = {
   url: explore('loki', {
     refId: 'A',
     queryType: 'range',
-    expr: '{service_name="sidelight"} | sidelight_upstream_name=~"${upstream:regex}"',
+    expr: '{service_name="sidelight"} | sidelight_upstream_name=~"${upstream:pipe}"',
   }),
 }
 

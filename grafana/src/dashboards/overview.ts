@@ -2,6 +2,7 @@
 
 import { DASHBOARD_UIDS } from '../links.ts'
 import { ROW_TO_UPSTREAM, runbook, TO_TRACES } from './links.ts'
+import { AVAILABILITY_STEPS, ERROR_STEPS, LATENCY_STEPS } from './limits.ts'
 import type { Dashboard, Row } from './model.ts'
 import { now, over, table, timeseries } from './panels.ts'
 import { alertList } from './word-panels.ts'
@@ -77,30 +78,19 @@ const UPSTREAMS: Row = {
           heading: 'Failed',
           unit: 'percentunit',
           decimals: 1,
-          steps: [
-            [null, 'green'],
-            [0.05, 'orange'],
-            [0.25, 'red'],
-          ],
+          steps: ERROR_STEPS,
         },
         {
           heading: 'Availability, 30 min',
           unit: 'percentunit',
           decimals: 2,
-          steps: [
-            [null, 'red'],
-            [0.99, 'orange'],
-            [0.999, 'green'],
-          ],
+          steps: AVAILABILITY_STEPS,
         },
         { heading: 'p50', unit: 's' },
         {
           heading: 'p95',
           unit: 's',
-          steps: [
-            [null, 'green'],
-            [5, 'red'],
-          ],
+          steps: LATENCY_STEPS,
         },
         { heading: 'p99', unit: 's' },
         { heading: 'Breaker', unit: 'none', mappings: BREAKER_MAPPINGS },
@@ -146,10 +136,7 @@ const COURSE: Row = {
           '{{sidelight_upstream_name}}',
         ),
       ],
-      steps: [
-        [null, 'green'],
-        [0.05, 'red'],
-      ],
+      steps: ERROR_STEPS,
       showSteps: true,
       dataLinks: SLI_LINKS,
       links: [runbook('SidelightErrorRateHigh')],
@@ -167,10 +154,7 @@ const COURSE: Row = {
           '{{sidelight_upstream_name}}',
         ),
       ],
-      steps: [
-        [null, 'green'],
-        [5, 'red'],
-      ],
+      steps: LATENCY_STEPS,
       showSteps: true,
       dataLinks: UPSTREAM_LINKS,
       links: [runbook('SidelightLatencyP95High')],

@@ -2,6 +2,7 @@
 
 import { DASHBOARD_UIDS } from '../links.ts'
 import { runbook } from './links.ts'
+import { QUEUE_STEPS } from './limits.ts'
 import type { Dashboard, Row } from './model.ts'
 import { now, over, stat, timeseries } from './panels.ts'
 import { SIDECAR } from './promql.ts'
@@ -145,10 +146,7 @@ const COLLECTOR: Row = {
           '{{exporter}} {{data_type}}',
         ),
       ],
-      steps: [
-        [null, 'green'],
-        [0.8, 'red'],
-      ],
+      steps: QUEUE_STEPS,
       showSteps: true,
       links: [runbook('SidelightCollectorQueueFilling')],
       dataLinks: DASHBOARD_LINKS,

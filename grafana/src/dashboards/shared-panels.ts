@@ -251,7 +251,7 @@ export const warnings = (width: number): Panel =>
       'Log records of the chosen sidecars about upstreams, with their trace ids. The fields of a record lead to its trace.',
     width,
     height: 10,
-    expr: '{service_name="sidelight"} | severity_text=~"WARN|ERROR" | sidelight_upstream_name=~"${upstream:regex}|"',
+    expr: '{service_name="sidelight"} | severity_text=~"WARN|ERROR" | sidelight_upstream_name=~"${upstream:pipe}|"',
     dataLinks: [TO_LOG],
   })
 
@@ -261,7 +261,7 @@ export const failedTraces = (width: number): Panel =>
     description: 'The latest failed calls that were sampled; each opens in Tempo.',
     width,
     height: 10,
-    expr: '{ kind = server && status = error && span.sidelight.upstream.name =~ "${upstream:regex}" } | select(span.gen_ai.tool.name, span.error.type)',
+    expr: '{ kind = server && status = error && span.sidelight.upstream.name =~ "${upstream:pipe}" } | select(span.gen_ai.tool.name, span.error.type)',
     dataLinks: [],
   })
 

@@ -2,6 +2,7 @@
 
 import { DASHBOARD_UIDS } from '../links.ts'
 import { TO_TRACES, runbook } from './links.ts'
+import { LOOP_DELAY_STEPS, LOOP_USE_STEPS, WORDS } from './limits.ts'
 import type { Dashboard, Row } from './model.ts'
 import { now, over, stat, table, timeseries } from './panels.ts'
 import { max, quantile, SIDECAR, sum } from './promql.ts'
@@ -66,16 +67,12 @@ const NOW: Row = {
     }),
     stat({
       title: 'Event loop, p99',
-      description: 'The worst sidecar. Over 0.2 s every call of it is slow.',
+      description: `The worst sidecar. Over ${WORDS.loopDelay} every call of it is slow.`,
       unit: 's',
       width: 4,
       sparkline: true,
       queries: [over(max('nodejs_eventloop_delay_p99_seconds', SIDECAR, []), 'p99')],
-      steps: [
-        [null, 'green'],
-        [0.05, 'yellow'],
-        [0.2, 'red'],
-      ],
+      steps: LOOP_DELAY_STEPS,
       links: [runbook('SidelightEventLoopSlow')],
       dataLinks: LINKS,
       empty: 'No sidecar has been heard of',
@@ -113,11 +110,7 @@ const NOW: Row = {
           heading: 'Event loop in use',
           unit: 'percentunit',
           decimals: 1,
-          steps: [
-            [null, 'green'],
-            [0.7, 'orange'],
-            [0.9, 'red'],
-          ],
+          steps: LOOP_USE_STEPS,
         },
         { heading: 'Exchanges', unit: 'short' },
         { heading: 'Sessions', unit: 'short' },
@@ -193,10 +186,7 @@ const PROCESS: Row = {
       queries: [
         over(max('nodejs_eventloop_utilization_ratio', SIDECAR, BY_INSTANCE), '{{instance}}'),
       ],
-      steps: [
-        [null, 'green'],
-        [0.9, 'red'],
-      ],
+      steps: LOOP_USE_STEPS,
       showSteps: true,
       links: [runbook('SidelightOverloaded')],
       dataLinks: LINKS,

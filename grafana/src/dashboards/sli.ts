@@ -1,5 +1,6 @@
 /** The indicators and budgets that the recording rules keep; alerts go by the same series. */
 
+import { AVAILABILITY_STEPS, ERROR_STEPS, LATENCY_STEPS, WORDS } from './limits.ts'
 import type { Link, Panel } from './model.ts'
 import { runbook, TO_FAILED_TRACES, TO_LOG, TO_TRACES, TO_UPSTREAM } from './links.ts'
 import { now, over, stat } from './panels.ts'
@@ -27,18 +28,13 @@ const NO_RULES = 'No traffic yet, or no rules'
 export const availability = (width: number): Panel =>
   stat({
     title: 'Availability',
-    description:
-      'Share of calls over 30 minutes that found a working server. Failed tools, mistakes of callers and refusals by policy do not count against it. An alert fires below 99 %.',
+    description: `Share of calls over 30 minutes that found a working server. Failed tools, mistakes of callers and refusals by policy do not count against it. An alert fires below ${WORDS.availability}.`,
     unit: 'percentunit',
     width,
     decimals: 2,
     sparkline: true,
     queries: [over(`1 - ${shareOf('calls_unavailable', '30m')}`, 'availability')],
-    steps: [
-      [null, 'red'],
-      [0.99, 'orange'],
-      [0.999, 'green'],
-    ],
+    steps: AVAILABILITY_STEPS,
     dataLinks: LINKS,
     links: [runbook('SidelightAvailabilityLow')],
     empty: NO_RULES,
@@ -47,18 +43,13 @@ export const availability = (width: number): Panel =>
 export const errorRate = (width: number): Panel =>
   stat({
     title: 'Error rate',
-    description:
-      'Share of calls over 5 minutes that failed, failed tools included; mistakes of callers and refusals by policy are not. An alert fires above 5 %.',
+    description: `Share of calls over 5 minutes that failed, failed tools included; mistakes of callers and refusals by policy are not. An alert fires above ${WORDS.errorRate}.`,
     unit: 'percentunit',
     width,
     decimals: 2,
     sparkline: true,
     queries: [over(shareOf('calls_failed', '5m'), 'failed')],
-    steps: [
-      [null, 'green'],
-      [0.05, 'orange'],
-      [0.25, 'red'],
-    ],
+    steps: ERROR_STEPS,
     dataLinks: LINKS,
     links: [runbook('SidelightErrorRateHigh')],
     empty: NO_RULES,
@@ -67,17 +58,12 @@ export const errorRate = (width: number): Panel =>
 export const slowest = (width: number): Panel =>
   stat({
     title: 'p95 of the slowest',
-    description:
-      'The 95th percentile over 5 minutes of the upstream where it is largest. Calls that Sidelight refused are not in it. An alert fires above 5 s.',
+    description: `The 95th percentile over 5 minutes of the upstream where it is largest. Calls that Sidelight refused are not in it. An alert fires above ${WORDS.latency}.`,
     unit: 's',
     width,
     sparkline: true,
     queries: [over(`max(${recorded('call_duration_seconds:p95_5m')})`, 'p95')],
-    steps: [
-      [null, 'green'],
-      [3, 'orange'],
-      [5, 'red'],
-    ],
+    steps: LATENCY_STEPS,
     dataLinks: [TO_TRACES, TO_LOG],
     links: [runbook('SidelightLatencyP95High')],
     empty: NO_RULES,

@@ -2,6 +2,7 @@
 
 import { DASHBOARD_UIDS } from '../links.ts'
 import { ROW_TO_UPSTREAM, runbook, TO_FAILED_TRACES, TO_TRACES } from './links.ts'
+import { WORDS } from './limits.ts'
 import type { Dashboard, Panel, Row } from './model.ts'
 import { now, over, table, timeseries } from './panels.ts'
 import { availability, budgetLeft, recorded, SLI_LINKS, slowest } from './sli.ts'
@@ -129,7 +130,7 @@ const CALLS: Row = {
       empty: NO_RULES,
     }),
     timeseries({
-      title: 'Calls slower than 5 s',
+      title: `Calls slower than ${WORDS.slow}`,
       description: 'Share of calls over 5 minutes, by upstream: what counts against latency.',
       unit: 'percentunit',
       width: 8,

@@ -2,6 +2,7 @@
 
 import { DASHBOARD_UIDS } from '../links.ts'
 import { TO_FAILED_TRACES, TO_LOG, TO_TRACES, toSidecar, runbook } from './links.ts'
+import { ERROR_STEPS } from './limits.ts'
 import type { Dashboard, Link, Row } from './model.ts'
 import { now, over, stat, timeseries } from './panels.ts'
 import { traces } from './word-panels.ts'
@@ -50,11 +51,7 @@ const NOW: Row = {
           ),
         ),
       ],
-      steps: [
-        [null, 'green'],
-        [0.05, 'orange'],
-        [0.25, 'red'],
-      ],
+      steps: ERROR_STEPS,
       dataLinks: [TO_FAILED_TRACES],
     }),
     stat({
@@ -213,7 +210,7 @@ export const TOOL_DASHBOARD: Dashboard = {
           description: 'The latest sampled calls of this tool; each opens in Tempo.',
           width: 12,
           height: 10,
-          expr: '{ kind = server && span.sidelight.upstream.name =~ "${upstream:regex}" && span.gen_ai.tool.name =~ "${tool:regex}" } | select(span.error.type)',
+          expr: '{ kind = server && span.sidelight.upstream.name =~ "${upstream:pipe}" && span.gen_ai.tool.name =~ "${tool:pipe}" } | select(span.error.type)',
         }),
         warnings(12),
       ],

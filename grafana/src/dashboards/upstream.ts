@@ -10,6 +10,7 @@ import {
   toSidecar,
   runbook,
 } from './links.ts'
+import { ERROR_STEPS, LATENCY_STEPS } from './limits.ts'
 import type { Dashboard, Row } from './model.ts'
 import { now, over, stat, table, timeseries } from './panels.ts'
 import {
@@ -91,10 +92,7 @@ const NOW: Row = {
       width: 4,
       sparkline: true,
       queries: [over(quantile(0.95, DURATION, REQUESTS, []), 'p95', { exemplars: true })],
-      steps: [
-        [null, 'green'],
-        [5, 'red'],
-      ],
+      steps: LATENCY_STEPS,
       links: [runbook('SidelightLatencyP95High')],
       dataLinks: [TO_TRACES],
     }),
@@ -227,19 +225,12 @@ const CALLS: Row = {
           heading: 'Failed',
           unit: 'percentunit',
           decimals: 1,
-          steps: [
-            [null, 'green'],
-            [0.05, 'orange'],
-            [0.25, 'red'],
-          ],
+          steps: ERROR_STEPS,
         },
         {
           heading: 'p95',
           unit: 's',
-          steps: [
-            [null, 'green'],
-            [5, 'red'],
-          ],
+          steps: LATENCY_STEPS,
         },
         { heading: 'Tokens of results', unit: 'short', decimals: 0 },
       ],
