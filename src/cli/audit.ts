@@ -92,7 +92,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit | StartFai
 }
 
 /** A permit is settled by whoever does not pass it on. */
-function attemptStage(calls: CallAudit): Stages['recordAttempt'] {
+export function attemptStage(calls: Pick<CallAudit, 'attempt'>): Stages['recordAttempt'] {
   return (exchange, permit) => {
     const wait = calls.attempt(exchange)
     if (wait === undefined) return permit
