@@ -105,6 +105,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const { wrapCommand } = await import('./cli/wrap.ts')
     return wrapCommand(flags, positionals, context)
   }
+  if (name === 'doctor') {
+    const { doctorCommand } = await import('./cli/doctor.ts')
+    return doctorCommand(flags, context)
+  }
   if (name === 'audit') {
     const { auditCommand } = await import('./cli/audit-command.ts')
     return auditCommand(flags, positionals, context)

@@ -129,6 +129,26 @@ export const COMMANDS = {
       },
     },
   },
+  doctor: {
+    about: 'Look at everything that a sidecar needs, and say what to do where it is not well.',
+    usage: '(--upstream URL | --config FILE) [flags]',
+    positionals: 0,
+    flags: {
+      upstream: UPSTREAM,
+      config: CONFIG,
+      listen: {
+        type: 'string',
+        value: 'ADDRESS',
+        about: 'Where clients are to connect (listen.data). Default 127.0.0.1:8420.',
+      },
+      admin: {
+        type: 'string',
+        value: 'ADDRESS',
+        about: 'Where the admin plane is to listen (listen.admin). Default 127.0.0.1:9464.',
+      },
+      json: { type: 'boolean', about: 'Print what was found as JSON.' },
+    },
+  },
   audit: AUDIT,
   policy: {
     about: 'Say what the policy of a configuration allows, and why.',
@@ -209,6 +229,7 @@ export const COMMAND_NAMES: readonly CommandName[] = [
   'run',
   'wrap',
   'check',
+  'doctor',
   'audit',
   'policy',
   'token',

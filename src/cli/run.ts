@@ -1,6 +1,6 @@
 /** `sidelight run`: the sidecar itself. */
 
-import { formatProblems, parseConfig, validateConfig, type ConfigResult } from '../config/load.ts'
+import { formatProblems, type ConfigResult } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../core/log.ts'
@@ -9,14 +9,13 @@ import { ConfigWatch } from './config-watch.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
 import type { StartFailure } from './parts.ts'
-import { policyProblems } from './policy.ts'
-import { readConfigFile } from './read-config-file.ts'
 import { startSidecar, type Sidecar } from './sidecar.ts'
+import { readSource, type ConfigFile } from './source.ts'
 import { readTelemetrySettings } from './telemetry-settings.ts'
 
 /** Runs until it is told to stop. Resolves to the exit code. */
 export async function runCommand(flags: FlagValues, context: CommandContext): Promise<number> {
-  const source = await readSource(flags, context)
+  const source = await readSource('run', flags, context)
   if (typeof source === 'string') {
     context.err(`${source}\n`)
     return EXIT.usage
@@ -34,10 +33,7 @@ export async function runCommand(flags: FlagValues, context: CommandContext): Pr
 }
 
 /** The file that the configuration came from, and the flags that win over it. */
-interface Origin {
-  readonly path: string
-  /** Its content as it was read. */
-  readonly text: string
+interface Origin extends ConfigFile {
   readonly flags: FlagValues
 }
 
@@ -84,7 +80,7 @@ async function serve(
 /** Follows the file: what it says anew is put in force, or refused. */
 function follow(origin: Origin, sidecar: Sidecar, context: CommandContext): ConfigWatch {
   const watch = new ConfigWatch(origin.path, async () => {
-    const source = await readSource(origin.flags, context)
+    const source = await readSource('run', origin.flags, context)
     const result: ConfigResult =
       typeof source === 'string'
         ? { kind: 'invalid', problems: [{ path: '', line: undefined, message: source }] }
@@ -126,59 +122,4 @@ const LISTEN_FAILURES: Readonly<Record<string, string>> = {
   EACCES: 'needs more rights than this process has',
   EADDRNOTAVAIL: 'is no address of this machine',
   ENOTFOUND: 'names no known host',
-}
-
-interface Source {
-  /** What problems are said to be in: the file, or the flags. */
-  readonly name: string
-  readonly result: ConfigResult
-  readonly file: Pick<Origin, 'path' | 'text'> | undefined
-}
-
-async function readSource(flags: FlagValues, context: CommandContext): Promise<Source | string> {
-  const { config: file, upstream } = flags
-  if ((file === undefined) === (upstream === undefined)) {
-    return 'sidelight run: give either --upstream URL or --config FILE'
-  }
-  if (typeof file === 'string') {
-    const text = await readConfigFile(file)
-    if ('kind' in text) return `sidelight: ${text.message}`
-    const parsed = parseConfig(text.source, context.env, policyProblems)
-    return {
-      name: file,
-      result: parsed.kind === 'config' ? override(parsed.config, flags) : parsed,
-      file: { path: file, text: text.source },
-    }
-  }
-  const upstreams = toUpstreams(Array.isArray(upstream) ? upstream : [])
-  if (typeof upstreams === 'string') return upstreams
-  return { name: 'flags', result: override({ upstreams }, flags), file: undefined }
-}
-
-/** `URL` alone is the upstream `default`; several need names. */
-function toUpstreams(values: readonly string[]): Record<string, { url: string }> | string {
-  const upstreams: Record<string, { url: string }> = {}
-  for (const value of values) {
-    const match = /^([a-z0-9][a-z0-9_-]*)=(.+)$/.exec(value)
-    const name = match?.[1] ?? 'default'
-    if (Object.hasOwn(upstreams, name)) {
-      return `sidelight run: two upstreams are named "${name}"; give each its own: --upstream NAME=URL`
-    }
-    upstreams[name] = { url: match?.[2] ?? value }
-  }
-  return upstreams
-}
-
-/** Flags win over the file. */
-function override(config: object, flags: FlagValues): ConfigResult {
-  const { listen, log } = config as Partial<Config>
-  return validateConfig({
-    ...config,
-    listen: { ...listen, ...given('data', flags['listen']), ...given('admin', flags['admin']) },
-    log: { ...log, ...given('level', flags['log-level']), ...given('format', flags['log-format']) },
-  })
-}
-
-function given(key: string, value: unknown): Record<string, unknown> {
-  return value === undefined ? {} : { [key]: value }
 }

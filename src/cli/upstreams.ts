@@ -172,9 +172,12 @@ function httpParts(
     health:
       check === undefined
         ? undefined
-        : healthOf(upstream, (signal) =>
-            sse ? checkSse(link, signal) : check.run(new HttpLink(link, signal)),
-          ),
+        : {
+            ...healthOf(upstream, (signal) =>
+              sse ? checkSse(link, signal) : check.run(new HttpLink(link, signal)),
+            ),
+            era: () => check.era,
+          },
     guard: createGuard(name, upstream, check !== undefined, options),
   }
 }

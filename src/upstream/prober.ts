@@ -17,6 +17,8 @@ export type Check = (signal: AbortSignal) => Promise<Verdict>
 /** How the health of one upstream is checked. */
 export interface HealthPlan {
   readonly check: Check
+  /** What kind of server a check has found; undefined when that cannot be told. */
+  readonly era?: () => 'modern' | 'legacy' | undefined
   readonly intervalMs: number
   readonly timeoutMs: number
   /** Whether the sidecar is not ready while this upstream is not up. */

@@ -48,6 +48,15 @@ describe('The command line', () => {
       ],
       ['check', 1, 'print-config boolean', 'print-schema boolean'],
       [
+        'doctor',
+        0,
+        'upstream string multiple [NAME=]URL',
+        'config string c FILE',
+        'listen string ADDRESS',
+        'admin string ADDRESS',
+        'json boolean',
+      ],
+      [
         'audit',
         1,
         'dir string DIR',

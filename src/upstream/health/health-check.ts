@@ -28,6 +28,11 @@ export class HealthCheck {
     this.#method = method
   }
 
+  /** Which kind of server it is; undefined while that is not known. */
+  get era(): 'modern' | 'legacy' | undefined {
+    return this.#era
+  }
+
   async run(link: ProbeLink): Promise<Verdict> {
     if (this.#method === 'discover') return this.#judge(await this.#askModern(link))
     if (this.#method === 'ping' || this.#era === 'legacy') return this.#handshake(link)
