@@ -160,7 +160,7 @@ describe('The command line', () => {
       ['rn', 'sidelight: unknown command "rn"; did you mean run?'],
       [
         'serve',
-        'sidelight: unknown command "serve"; commands: run, wrap, check, audit, policy, token, demo',
+        'sidelight: unknown command "serve"; commands: run, wrap, check, doctor, audit, policy, token, demo',
       ],
       ['run --upsteam x', 'sidelight run: unknown flag --upsteam; did you mean --upstream?'],
       ['run -x', 'sidelight run: unknown flag -x; see sidelight run --help'],
