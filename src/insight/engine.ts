@@ -141,7 +141,7 @@ export class InsightEngine implements Insight {
     return this.#recent.lastSeq + this.#changes
   }
 
-  overview(): Overview {
+  overview(windows: readonly WindowName[] = WINDOW_NAMES): Overview {
     const alerts = this.alerts()
     const count = (state: AlertView['state']): number =>
       alerts.filter((alert) => alert.state === state).length
@@ -150,7 +150,7 @@ export class InsightEngine implements Insight {
       startedAtMs: this.#startedAtMs,
       health: this.health(),
       inFlight: this.#statistics.all().reduce((sum, { inFlight }) => sum + inFlight, 0),
-      windows: WINDOW_NAMES.map((window) => this.#statistics.totalStats(window)),
+      windows: windows.map((window) => this.#statistics.totalStats(window)),
       alerts: {
         pending: count('pending'),
         firing: count('firing'),
@@ -159,16 +159,16 @@ export class InsightEngine implements Insight {
     }
   }
 
-  upstreams(): readonly UpstreamStats[] {
+  upstreams(windows: readonly WindowName[] = WINDOW_NAMES): readonly UpstreamStats[] {
     return this.#statistics
       .all()
       .filter(({ upstream, history }) => upstream !== OTHER || !history.empty)
-      .map((series) => this.#upstreamStats(series))
+      .map((series) => this.#upstreamStats(series, windows))
   }
 
   upstream(name: string): UpstreamStats | undefined {
     const series = this.#statistics.find(name)
-    return series === undefined ? undefined : this.#upstreamStats(series)
+    return series === undefined ? undefined : this.#upstreamStats(series, WINDOW_NAMES)
   }
 
   tools(query: {
@@ -254,7 +254,7 @@ export class InsightEngine implements Insight {
     return this.#statistics.all().filter(({ upstream }) => upstream !== OTHER)
   }
 
-  #upstreamStats(series: UpstreamSeries): UpstreamStats {
+  #upstreamStats(series: UpstreamSeries, windows: readonly WindowName[]): UpstreamStats {
     const { upstream, inFlight } = series
     const { breakerOf, isUp, clock } = this.#options
     return {
@@ -263,7 +263,7 @@ export class InsightEngine implements Insight {
       breaker: breakerOf(upstream),
       up: isUp(upstream),
       health: this.#judge.verdict(upstream, clock.wallMs()),
-      windows: WINDOW_NAMES.map((window) => this.#statistics.upstreamStats(series, window)),
+      windows: windows.map((window) => this.#statistics.upstreamStats(series, window)),
       lastErrors: this.#recent.lastErrors(upstream),
     }
   }

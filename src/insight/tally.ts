@@ -32,8 +32,13 @@ export class Timing {
   sumUs = 0
   minUs = Infinity
   maxUs = 0
+  /** As long as it has to be: there are many of them. */
+  #bins: number[] = []
+
   /** Bins and counts in turn, ordered by bin. */
-  readonly bins: number[] = []
+  get bins(): readonly number[] {
+    return this.#bins
+  }
 
   record(us: number, bin: number): void {
     this.calls += 1
@@ -44,7 +49,7 @@ export class Timing {
   }
 
   #count(bin: number): void {
-    const { bins } = this
+    const bins = this.#bins
     let low = 0
     let high = bins.length / 2
     while (low < high) {
@@ -53,20 +58,14 @@ export class Timing {
       else high = middle
     }
     const at = low * 2
-    if (bins[at] === bin) {
-      bins[at + 1] = (bins[at + 1] ?? 0) + 1
-      return
-    }
-    bins.push(0, 0)
-    for (let i = bins.length - 1; i > at + 1; i -= 1) bins[i] = bins[i - 2] ?? 0
-    bins[at] = bin
-    bins[at + 1] = 1
+    if (bins[at] === bin) bins[at + 1] = (bins[at + 1] ?? 0) + 1
+    else this.#bins = bins.toSpliced(at, 0, bin, 1)
   }
 }
 
 export class Tally {
   /** Places in `ENDINGS` and counts in turn, in no order: few endings come up. */
-  readonly endings: number[] = []
+  endings: number[] = []
   requestBytes = 0
   responseBytes = 0
   resultTokens = 0
@@ -99,7 +98,7 @@ export class Tally {
       endings[i + 1] = (endings[i + 1] ?? 0) + 1
       return
     }
-    endings.push(ending, 1)
+    this.endings = [...endings, ending, 1]
   }
 }
 

@@ -267,9 +267,10 @@ export interface Overview {
 export interface Insight {
   /** Grows whenever an answer may have changed: for entity tags. */
   readonly version: number
-  overview(): Overview
+  /** With these windows, or with all of them: each takes its time to sum up. */
+  overview(windows?: readonly WindowName[]): Overview
   /** In the order of the configuration. `_OTHER`, for calls that named none of them, comes last if there were any. */
-  upstreams(): readonly UpstreamStats[]
+  upstreams(windows?: readonly WindowName[]): readonly UpstreamStats[]
   upstream(name: string): UpstreamStats | undefined
   /** Tools that were called in the last 24 hours. */
   tools(query: {
