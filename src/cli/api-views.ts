@@ -68,7 +68,7 @@ function snapshotOf(
   build: Snapshot['build'],
 ): Shown<Snapshot> {
   const { parts, insight, clock, dataUrl } = options
-  const overview = insight.overview()
+  const overview = insight.overview([window])
   return {
     atMs: clock.wallMs(),
     window,
@@ -120,6 +120,7 @@ type Identity = Omit<Shown<UpstreamGlance>, 'stats' | 'timeline'>
 /** Those of the configuration: calls that named no upstream belong to none. */
 function* configured(
   options: ApiViewsOptions,
+  windows?: readonly Window[],
 ): Generator<{ readonly stats: UpstreamStats; readonly identity: Identity }> {
   const { parts, insight } = options
   const config = parts.config()
@@ -127,7 +128,7 @@ function* configured(
   const errors = new Map(
     parts.prober?.health().map(({ upstream, errorType }) => [upstream, errorType]),
   )
-  for (const stats of insight.upstreams()) {
+  for (const stats of insight.upstreams(windows)) {
     const its = config.upstreams[stats.upstream]
     if (its === undefined) continue
     const upError = errors.get(stats.upstream)
@@ -167,7 +168,7 @@ function targetOf({ url, command }: Config['upstreams'][string]): string {
 }
 
 function glancesOf(window: Window, options: ApiViewsOptions): readonly Shown<UpstreamGlance>[] {
-  return [...configured(options)].map(({ stats, identity }) => ({
+  return [...configured(options, [window])].map(({ stats, identity }) => ({
     ...identity,
     stats: windowOf(stats.windows, window),
     timeline: options.insight.timeline(identity.name, SPANS[window]) ?? [],
