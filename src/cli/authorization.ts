@@ -49,9 +49,7 @@ export function createAuthorization(first: Config, log: Log): Authorization {
     current.policy?.dryRun === true ? undefined : current.policy
   return {
     readEnvelope: (headers, body) =>
-      current.policy === undefined
-        ? readers.usual(headers, body)
-        : readers.unambiguous(headers, body),
+      enforced() === undefined ? readers.usual(headers, body) : readers.unambiguous(headers, body),
     authorize: (exchange) => authorize(exchange, current, log),
     replyFilter: (exchange) => {
       const policy = enforced()
