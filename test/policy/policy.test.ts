@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import type { Decision } from '../../src/core/decision.ts'
 import type { PolicyConfig, RuleConfig } from '../../src/policy/compile.ts'
+import { filterList } from '../../src/mcp/filter-list.ts'
 import { compilePolicy } from '../../src/policy/policy.ts'
 import { noArguments, operation, policyOf, principal, roles, tool, UPSTREAMS } from './fakes.ts'
 
@@ -458,6 +459,28 @@ describe('Decisions', () => {
         const who = principal({ roles: names })
         const called = policy.decide(who, up, tool(toolName), noArguments).kind === 'allow'
         assert.equal(policy.shows(who, up, tool(toolName)), called)
+      }),
+    )
+  })
+
+  it('leave in a list, byte by byte, exactly the tools that may be called', () => {
+    const listed = fc.array(fc.oneof(name, fc.string({ maxLength: 8 })), { maxLength: 12 })
+    fc.assert(
+      fc.property(config, held, upstream, listed, (of, names, up, tools) => {
+        const policy = policyOf(of)
+        const who = principal({ roles: names })
+        const entries = tools.map((one) => ({ inputSchema: {}, name: one, x: 1 }))
+        const body = Buffer.from(JSON.stringify({ id: 1, result: { tools: entries } }))
+        const filtered = filterList(body, (kind, one) =>
+          policy.shows(who, up, { kind, name: one, protocol: false }),
+        )
+        assert.notEqual(filtered.kind, 'unreadable')
+        const left = filtered.kind === 'changed' ? filtered.bytes : body
+        const allowed = entries.filter(
+          (one) => policy.decide(who, up, tool(one.name), noArguments).kind === 'allow',
+        )
+        const expected = JSON.stringify({ id: 1, result: { tools: allowed } })
+        assert.equal(left.toString('utf8'), expected)
       }),
     )
   })
