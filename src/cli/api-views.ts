@@ -15,6 +15,7 @@ import type { ApiViews, Shown } from '../http/api/views.ts'
 import type { Insight, RecentCall, UpstreamStats, WindowStats } from '../insight/views.ts'
 import { readinessOf } from './health.ts'
 import type { Parts } from './parts.ts'
+import { withSilenceRecords } from './silence-records.ts'
 
 export interface ApiViewsOptions {
   readonly parts: Parts
@@ -30,7 +31,8 @@ export interface ApiViewsOptions {
 const SPANS = { '1m': '5m', '5m': '5m', '1h': '1h', '24h': '24h' } as const
 
 export function createApiViews(options: ApiViewsOptions): ApiViews {
-  const { parts, insight } = options
+  const { parts, clock } = options
+  const insight = withSilenceRecords(options.insight, parts.audit.trail, clock)
   const startedAtMs = options.clock.wallMs()
   const build = {
     version: options.version,
