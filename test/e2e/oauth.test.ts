@@ -84,7 +84,7 @@ interface Scene {
   readonly sidecar: TestSidecar
 }
 
-async function startScene(more: object = {}): Promise<Scene> {
+async function startScene(more: object = {}, policy?: object): Promise<Scene> {
   const [as, server] = await Promise.all([startAuthorizationServer(), startV2Server()])
   const sidecar = await startTestSidecar({
     upstreams: { a: server.url, b: server.url },
@@ -94,6 +94,7 @@ async function startScene(more: object = {}): Promise<Scene> {
         scopes: ['tools:call'],
         issuers: [{ issuer: as.url, audience: 'the-first', ...more }],
       },
+      ...(policy === undefined ? {} : { policy }),
     },
   })
   as.audiences.set(sidecar.url('a'), 'the-first')
@@ -171,5 +172,40 @@ describe('The official client', () => {
       const head = await thief.until('\r\n\r\n')
       assert.match(head.toString('latin1'), /^HTTP\/1\.1 401 [^]*error="invalid_dpop_proof"/)
     }
+  })
+
+  it('asks its user for more scopes when a call needs them, and then makes the call', async () => {
+    const policy = {
+      roles: {
+        caller: { allow: ['a:echo'], scopes: ['tools:call'] },
+        tester: { allow: ['a:*'], scopes: ['tools:call', 'tools:test'] },
+      },
+    }
+    const { as, sidecar, server } = await startScene({}, policy)
+    const person = new Person()
+    const client = await connect(sidecar, person)
+    assert.deepEqual(await echo(client, 'hello'), [{ type: 'text', text: 'hello' }])
+    const { tools } = await client.listTools()
+    assert.deepEqual(
+      tools.map(({ name }) => name),
+      ['echo'],
+    )
+    person.back = undefined
+    await assert.rejects(
+      client.callTool({ name: 'fail' }),
+      (error) => error instanceof UnauthorizedError,
+    )
+    assert.equal(server.runs.get('fail'), undefined)
+    const again = new StreamableHTTPClientTransport(new URL(sidecar.url('a')), {
+      authProvider: person,
+    })
+    await again.finishAuth(person.back ?? new URLSearchParams())
+    const stronger = new Client({ name: 'test', version: '1' })
+    closeAfterTest(() => stronger.close())
+    await stronger.connect(again)
+    const { isError } = await stronger.callTool({ name: 'fail' })
+    assert.equal(isError, true)
+    assert.deepEqual(person.tokens()?.scope?.split(' ').toSorted(), ['tools:call', 'tools:test'])
+    assert.equal(as.events.filter((event) => event.startsWith('authorize')).length, 2)
   })
 })
