@@ -83,6 +83,15 @@ function questions(prometheus: Prometheus): readonly Asked[] {
 }
 
 test(
+  'every query of every dashboard is answered, though there is nothing yet',
+  { skip: skipWithout('prometheus') },
+  async () => {
+    const prometheus = await startPrometheus({ jobs: {} })
+    for (const one of questions(prometheus)) await one.hasData()
+  },
+)
+
+test(
   'every query of every dashboard finds data under the traffic of the demo',
   { skip: skipWithout('prometheus') },
   async () => {
