@@ -26,6 +26,8 @@ import {
   sourcesPart,
   spanAttributesPart,
 } from './telemetry-docs.ts'
+import { alertsTable, thresholdsTable } from '../grafana/src/runbooks.ts'
+import { chaosTable } from './chaos-table.ts'
 import { readFaultTable } from './fault-table.ts'
 
 const PARTS: Readonly<Record<string, () => string>> = {
@@ -40,6 +42,9 @@ const PARTS: Readonly<Record<string, () => string>> = {
   sources: sourcesPart,
   numbers: numbersPart,
   faults: faultsPart,
+  alerts: alertsTable,
+  thresholds: thresholdsTable,
+  chaos: () => chaosTable('bench/results/2026-11-30-chaos.json'),
   api: apiPart,
 }
 

@@ -113,16 +113,16 @@ describe('faults of a live sidecar', () => {
           within: 120_000,
           what: () => `the end of ${webhook.firing().join(', ')}`,
         })
-        record(t, webhook, brokenAt, mendedAt)
         assert.deepEqual(heard(), expected(), 'nothing is heard when all is over')
 
         traffic.stop()
+        const killedAt = performance.now()
         await sidecar.kill()
         await waitFor(() => webhook.firing().includes('SidelightGone'), {
           within: 60_000,
           what: () => `the sidecar to be missed; so far ${webhook.firing().join(', ')}`,
         })
-        record(t, webhook, brokenAt, mendedAt)
+        record(t, webhook.history(), { brokenAt, mendedAt, killedAt })
       })
     },
   )
@@ -136,24 +136,23 @@ const expected = (): readonly string[] =>
 /** Seconds from the fault to the webhook, and from its end to the news of that. */
 function record(
   t: { diagnostic(text: string): void },
-  webhook: Webhook,
-  brokenAt: number,
-  mendedAt: number,
+  history: readonly Seen[],
+  { brokenAt, mendedAt, killedAt }: Readonly<Record<'brokenAt' | 'mendedAt' | 'killedAt', number>>,
 ): void {
-  const rows = webhook.history().map(({ alert, firedAt, resolvedAt }) => ({
-    alert,
-    firedAfterSeconds: Math.round((firedAt - brokenAt) / 1000),
-    resolvedAfterSeconds: Math.round((resolvedAt - mendedAt) / 1000),
-  }))
-  for (const { alert, firedAfterSeconds, resolvedAfterSeconds } of rows) {
-    t.diagnostic(
-      `${alert}: ${firedAfterSeconds} s to the webhook, ${resolvedAfterSeconds} s to its end`,
-    )
-  }
+  const seconds = (ms: number): number => Math.round(ms / 1000)
+  const alerts = history.map(({ alert, firedAt, resolvedAt }) =>
+    resolvedAt === undefined
+      ? { alert, firedAfter: seconds(firedAt - killedAt) }
+      : {
+          alert,
+          firedAfter: seconds(firedAt - brokenAt),
+          resolvedAfter: seconds(resolvedAt - mendedAt),
+        },
+  )
+  for (const one of alerts) t.diagnostic(JSON.stringify(one))
   const file = process.env['SIDELIGHT_RECORD_CHAOS']
-  if (file !== undefined) {
-    writeFileSync(file, `${JSON.stringify({ divisor: DIVISOR, alerts: rows }, null, 2)}\n`)
-  }
+  if (file === undefined) return
+  writeFileSync(file, `${JSON.stringify({ divisor: DIVISOR, alerts }, null, 2)}\n`)
 }
 
 function shortRules(): Record<string, string> {
@@ -314,7 +313,8 @@ async function startCollector(): Promise<Collector> {
 interface Seen {
   readonly alert: string
   readonly firedAt: number
-  resolvedAt: number
+  /** When the last of its instances had ended; undefined while one fires. */
+  resolvedAt: number | undefined
 }
 
 interface Webhook {
@@ -341,15 +341,19 @@ async function startWebhook(): Promise<Webhook> {
       const { alertname = '', sidelight_upstream_name: upstream = '' } = labels
       if (alertname === 'SidelightWatchdog') continue
       assert.match(annotations['runbook_url'] ?? '', new RegExp(`/${alertname}\\.md$`))
+      assert.doesNotMatch(JSON.stringify(annotations), /<error|<no value|%!/, alertname)
       const alert = `${alertname} ${upstream}`.trim()
       const one = JSON.stringify(labels)
       const same = firing.get(alert) ?? new Set()
       firing.set(alert, same)
       if (status === 'firing') same.add(one)
       else same.delete(one)
-      if (!seen.has(alert)) seen.set(alert, { alert, firedAt: performance.now(), resolvedAt: 0 })
+      if (!seen.has(alert))
+        seen.set(alert, { alert, firedAt: performance.now(), resolvedAt: undefined })
       const about = seen.get(alert)
-      if (about !== undefined && same.size === 0) about.resolvedAt = performance.now()
+      if (about !== undefined) {
+        about.resolvedAt = same.size === 0 ? performance.now() : undefined
+      }
     }
   }
   const { url } = await startHttpUpstream((request, response) => {
