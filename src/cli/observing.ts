@@ -1,7 +1,8 @@
 /** Starts what is told of calls: telemetry, the audit log, and the sidecar's own statistics. */
 
 import { randomUUID } from 'node:crypto'
-import { combineObservers, type CallObserver } from '../core/observer.ts'
+import { combineObservers } from '../core/combine-observers.ts'
+import type { CallObserver } from '../core/observer.ts'
 import { isLongLived, KNOWN_METHODS } from '../mcp/methods.ts'
 import { KNOWN_REVISIONS } from '../mcp/revisions.ts'
 import type { InFlight } from '../pipeline/in-flight.ts'

@@ -60,6 +60,8 @@ export interface Exchange {
   readonly clientPort: number | undefined
   /** Monotonic instant at which the request's head was read. */
   readonly receivedAtMs: number
+  /** How long it took to find out who sends it, in milliseconds, before the body was read. */
+  readonly authMs?: number
   /** Monotonic instant at which its last byte was read. */
   readonly readAtMs: number
   /** How long it waited for its turn at a busy upstream, in milliseconds. */

@@ -67,6 +67,7 @@ export function receive(
     route,
     receivedAtMs: stages.clock.monotonicMs(),
     principal: undefined,
+    authMs: 0,
   }
   if (authenticator === undefined) {
     read(arrived, options)
@@ -79,7 +80,10 @@ export function receive(
       outgoing,
       facts,
       stages,
-      onPrincipal: (principal) => read({ ...arrived, principal }, options),
+      onPrincipal: (principal) => {
+        const authMs = stages.clock.monotonicMs() - arrived.receivedAtMs
+        read({ ...arrived, principal, authMs }, options)
+      },
       onEnd: (outcome) => {
         const exchange = toExchange(arrived, EMPTY, options)
         if (outcome.kind === 'cancelled') stages.observer.exchangeEnded(exchange, outcome)
@@ -103,6 +107,7 @@ interface Arrived {
   readonly route: Route
   readonly receivedAtMs: number
   readonly principal: Principal | undefined
+  readonly authMs: number
 }
 
 function read(arrived: Arrived, options: ReceiveOptions): void {
@@ -163,7 +168,7 @@ function describe(
 /** An exchange whose body is not read. */
 export function unread(incoming: IncomingMessage, options: ReceiveOptions): Exchange {
   const receivedAtMs = options.stages.clock.monotonicMs()
-  const nobody = { route: NOWHERE, receivedAtMs, principal: undefined }
+  const nobody = { route: NOWHERE, receivedAtMs, principal: undefined, authMs: 0 }
   return toExchange({ incoming, ...nobody }, EMPTY, options)
 }
 
@@ -203,7 +208,7 @@ function factsOf(incoming: IncomingMessage, { upstream }: Route): RequestFacts {
 }
 
 function toExchange(
-  { incoming, route, receivedAtMs, principal }: Omit<Arrived, 'outgoing'>,
+  { incoming, route, receivedAtMs, principal, authMs }: Omit<Arrived, 'outgoing'>,
   body: Buffer,
   options: ReceiveOptions,
 ): Exchange {
@@ -226,6 +231,7 @@ function toExchange(
     clientAddress: incoming.socket.remoteAddress,
     clientPort: incoming.socket.remotePort,
     receivedAtMs,
+    authMs,
     readAtMs: options.stages.clock.monotonicMs(),
     sessionId: sessionIdOf(incoming, endpoint, query, options),
     ownerKey: options.authenticator === undefined ? options.identify(incoming) : principal?.key,

@@ -132,11 +132,12 @@ function firstEventUs(attempt: AttemptFacts | undefined): number {
 
 /** Where the time went; what the phases of the last attempt do not explain is `otherMs`. */
 export function phasesOf(
-  exchange: Pick<Call['exchange'], 'receivedAtMs' | 'readAtMs' | 'turnMs'>,
+  exchange: Pick<Call['exchange'], 'receivedAtMs' | 'authMs' | 'readAtMs' | 'turnMs'>,
   attempt: AttemptFacts | undefined,
   endedMs: number,
 ): CallPhases {
-  const readMs = Math.max(0, exchange.readAtMs - exchange.receivedAtMs)
+  const { authMs = 0 } = exchange
+  const readMs = Math.max(0, exchange.readAtMs - exchange.receivedAtMs - authMs)
   const queueMs = exchange.turnMs + (attempt?.queuedMs ?? 0)
   const connectMs = Math.max(0, attempt?.connectMs ?? 0)
   const handedMs = attempt?.handedMs ?? 0
@@ -144,7 +145,7 @@ export function phasesOf(
   const waitedUntilMs = heardMs === 0 ? endedMs : Math.min(heardMs, endedMs)
   const waitMs = handedMs === 0 ? 0 : Math.max(0, waitedUntilMs - handedMs)
   const bodyMs = heardMs === 0 ? 0 : Math.max(0, endedMs - heardMs)
-  const known = readMs + queueMs + connectMs + waitMs + bodyMs
+  const known = readMs + authMs + queueMs + connectMs + waitMs + bodyMs
   const otherMs = Math.max(0, endedMs - exchange.receivedAtMs - known)
-  return { readMs, authMs: 0, queueMs, connectMs, waitMs, bodyMs, otherMs }
+  return { readMs, authMs, queueMs, connectMs, waitMs, bodyMs, otherMs }
 }

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  combineObservers,
-  type AttemptTarget,
-  type CallFollower,
-  type CallObserver,
-} from '../../src/core/observer.ts'
+import { combineObservers } from '../../src/core/combine-observers.ts'
+import type { AttemptTarget, CallFollower, CallObserver } from '../../src/core/observer.ts'
 import type { Call, Exchange } from '../../src/core/exchange.ts'
 import { headerOf } from '../../src/core/exchange.ts'
 import { readMessages } from '../mcp/messages.ts'

@@ -166,7 +166,7 @@ describe('Recent calls', () => {
       startMs,
       durationMs: 200,
       outcome: OK,
-      exchange: { readAtMs: startMs + 2, turnMs: 10 },
+      exchange: { authMs: 1.5, readAtMs: startMs + 3.5, turnMs: 10 },
       attempt: {
         queuedMs: 5,
         connectMs: 3,
@@ -199,12 +199,12 @@ describe('Recent calls', () => {
         attempts: 1,
         phases: {
           readMs: 2,
-          authMs: 0,
+          authMs: 1.5,
           queueMs: 15,
           connectMs: 3,
           waitMs: 75,
           bodyMs: 100,
-          otherMs: 5,
+          otherMs: 3.5,
         },
         requestBytes: 120,
         responseBytes: 4_000,
