@@ -9,6 +9,9 @@ export const RECORD_VERSION = 1
 /** Longest line that is read; none that is written is so long. */
 export const LINE_BYTES_MAX = 1024 * 1024
 
+/** No entry is so long; one that were would be recorded without what it says. */
+const TEXT_CHARS_MAX = LINE_BYTES_MAX / 4
+
 export interface RecordedParty {
   /** A pseudonym; see docs/audit.md. */
   readonly subject: string
@@ -91,7 +94,10 @@ export function openRecord(
     ...(who === undefined ? {} : { who: showWho(who, subjects) }),
     ...withArguments(entry, subjects),
   } satisfies Record<string, AuditValue>
-  return printable(JSON.stringify(record)).slice(0, -1)
+  const text = printable(JSON.stringify(record))
+  if (text.length <= TEXT_CHARS_MAX) return text.slice(0, -1)
+  const { v, time } = record
+  return JSON.stringify({ v, seq, time, type, omittedChars: text.length }).slice(0, -1)
 }
 
 function withArguments(

@@ -5,7 +5,7 @@ import { CHAIN_START, follow, isChained, type ChainState } from './chain.ts'
 import { checkpointsIn } from './checkpoints.ts'
 import type { AuditFs } from './audit-fs.ts'
 import type { AuditKeys } from './keys.ts'
-import { parseRecord } from './record.ts'
+import { LINE_BYTES_MAX, parseRecord } from './record.ts'
 import {
   checkpointPath,
   readHead,
@@ -86,14 +86,19 @@ async function lastChained(
 async function scanSegment(path: string, key: Buffer): Promise<Scan | 'empty' | 'no_head'> {
   let scan: Scan | undefined
   for await (const { bytes, offset, whole } of readLines(path)) {
-    if (!whole) {
-      return scan === undefined ? 'empty' : { ...scan, tail: 'torn', tornBytes: bytes.length }
-    }
+    if (!whole) return endAt(scan, bytes)
     const next = step(scan, bytes, offset, key)
     if (next === undefined) return scan === undefined ? 'no_head' : { ...scan, tail: 'damaged' }
     scan = next
   }
   return scan ?? 'empty'
+}
+
+/** What stands behind the last line feed is the beginning of a line, unless none is so long. */
+function endAt(scan: Scan | undefined, rest: Buffer): Scan | 'empty' | 'no_head' {
+  const isLine = rest.length <= LINE_BYTES_MAX
+  if (scan === undefined) return isLine ? 'empty' : 'no_head'
+  return isLine ? { ...scan, tail: 'torn', tornBytes: rest.length } : { ...scan, tail: 'damaged' }
 }
 
 /** Undefined when a line does not follow on those before it. */

@@ -10,7 +10,6 @@ import { rootOf } from './merkle.ts'
 import { parseRecord, type AuditRecord } from './record.ts'
 import {
   checkpointPath,
-  readFirst,
   readFirstLine,
   readHead,
   readLines,
@@ -38,11 +37,15 @@ interface LinesEnd {
 const FAULTS_MAX = 100
 
 export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
-  const numbers = segmentsIn(await readdir(options.directory))
+  const numbers: number[] = []
   const heads = new Map<number, SegmentHead | undefined>()
-  for (const number of numbers) {
+  for (const number of segmentsIn(await readdir(options.directory))) {
     // oxlint-disable-next-line no-await-in-loop
-    heads.set(number, readHead(await readFirst(segmentPath(options.directory, number))))
+    const first = await readFirstLine(segmentPath(options.directory, number))
+    // What could not be begun is left empty.
+    if (first === undefined) continue
+    numbers.push(number)
+    heads.set(number, first.whole ? readHead(parseRecord(first.bytes)) : undefined)
   }
   const check = new LogCheck(options)
   await check.loadCheckpoints(numbers)
@@ -247,6 +250,7 @@ class LogCheck {
       this.#notes.push(note)
       return
     }
+    this.#broken = true
     const problem = 'it does not begin with a segment.opened record'
     this.#fault({ segment: number, offset: 0, problem })
   }

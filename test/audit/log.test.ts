@@ -230,6 +230,20 @@ describe('A log that was tampered with', () => {
     assert.match(faults[0]?.problem ?? '', /not those that a signed checkpoint counts \(11\)$/)
   })
 
+  it('is told by a segment whose first record is another, or that was emptied', async () => {
+    for (const content of ['{"v":1}\n', '']) {
+      const { directory } = await makeLog()
+      const { store } = await openStore(directory)
+      await store.close()
+      await writeFile(segmentPath(directory, 1), content)
+      const { faults } = await verify(directory)
+      assert.match(
+        faults[0]?.problem ?? '',
+        content === '' ? /no record says/ : /does not begin with a segment\.opened record/,
+      )
+    }
+  })
+
   it('is told by a segment that is gone', async () => {
     const directory = await makeDirectory()
     for (let i = 0; i < 3; i += 1) {

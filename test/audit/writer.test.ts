@@ -178,6 +178,18 @@ describe('The audit writer', () => {
     assert.equal(await durably(writer), true)
   })
 
+  it('goes on when a checkpoint cannot be kept, and says so', async () => {
+    const { writer, failures } = await openWriter({
+      checkpointRecords: 1,
+      storeSettings: { checkpointFile: '/dev/null/no/such/place' },
+    })
+    assert.equal(await durably(writer), true)
+    await waitFor(() => failures.length > 0, IN_TIME)
+    assert.match(failures[0] ?? '', /^checkpoint E/)
+    assert.equal(writer.view.failing, false)
+    assert.equal(await durably(writer), true)
+  })
+
   it('does not fill the last of a disk', async () => {
     const faulty = faultyFs()
     let free = 1_000

@@ -47,6 +47,7 @@ describe('what a new configuration changes', () => {
         ui: { traceUrl: 'http://t.example/{traceId}' },
         listen: { data: '127.0.0.1:9000', allowedHosts: ['x.internal'] },
         limits: { sessions: 3 },
+        audit: { dir: '/a' },
       }),
     )
     assert.deepEqual(change.live, [
@@ -60,6 +61,7 @@ describe('what a new configuration changes', () => {
       'listen.allowedHosts',
       'limits.sessions',
       'insight.health.minimumCalls',
+      'audit',
     ])
   })
 })
