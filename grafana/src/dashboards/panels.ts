@@ -157,7 +157,9 @@ export function table(text: TableText): Panel {
           displayName: heading,
           unit,
           ...(decimals === undefined ? {} : { decimals }),
-          ...(mappings === undefined ? {} : { mappings }),
+          ...(mappings === undefined
+            ? {}
+            : { mappings, 'custom.cellOptions': { type: 'color-text' } }),
           ...(steps === undefined
             ? {}
             : {
