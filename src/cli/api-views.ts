@@ -12,14 +12,13 @@ import type {
   UpstreamView,
 } from '../http/api/upstream-schema.ts'
 import type { ApiViews, Shown } from '../http/api/views.ts'
-import type { Insight, RecentCall, UpstreamStats, WindowStats } from '../insight/views.ts'
+import type { RecentCall, UpstreamStats, WindowStats } from '../insight/views.ts'
 import { readinessOf } from './health.ts'
 import type { Parts } from './parts.ts'
 import { withSilenceRecords } from './silence-records.ts'
 
 export interface ApiViewsOptions {
   readonly parts: Parts
-  readonly insight: Insight
   readonly version: string
   readonly clock: Clock
   /** Where clients reach upstreams; undefined with `wrap`. */
@@ -32,7 +31,7 @@ const SPANS = { '1m': '5m', '5m': '5m', '1h': '1h', '24h': '24h' } as const
 
 export function createApiViews(options: ApiViewsOptions): ApiViews {
   const { parts, clock } = options
-  const insight = withSilenceRecords(options.insight, parts.audit.trail, clock)
+  const insight = withSilenceRecords(parts.insight, parts.audit.trail, clock)
   const startedAtMs = options.clock.wallMs()
   const build = {
     version: options.version,
@@ -69,7 +68,8 @@ function snapshotOf(
   options: ApiViewsOptions,
   build: Snapshot['build'],
 ): Shown<Snapshot> {
-  const { parts, insight, clock, dataUrl } = options
+  const { parts, clock, dataUrl } = options
+  const { insight } = parts
   const overview = insight.overview([window])
   return {
     atMs: clock.wallMs(),
@@ -124,13 +124,13 @@ function* configured(
   options: ApiViewsOptions,
   windows?: readonly Window[],
 ): Generator<{ readonly stats: UpstreamStats; readonly identity: Identity }> {
-  const { parts, insight } = options
+  const { parts } = options
   const config = parts.config()
   const guards = new Map(parts.breakers.list().map((guard) => [guard.upstream, guard]))
   const errors = new Map(
     parts.prober?.health().map(({ upstream, errorType }) => [upstream, errorType]),
   )
-  for (const stats of insight.upstreams(windows)) {
+  for (const stats of parts.insight.upstreams(windows)) {
     const its = config.upstreams[stats.upstream]
     if (its === undefined) continue
     const upError = errors.get(stats.upstream)
@@ -173,7 +173,7 @@ function glancesOf(window: Window, options: ApiViewsOptions): readonly Shown<Ups
   return [...configured(options, [window])].map(({ stats, identity }) => ({
     ...identity,
     stats: windowOf(stats.windows, window),
-    timeline: options.insight.timeline(identity.name, SPANS[window]) ?? [],
+    timeline: options.parts.insight.timeline(identity.name, SPANS[window]) ?? [],
   }))
 }
 
@@ -192,11 +192,11 @@ function upstreamsOf(
 function toolsOf(
   window: Window,
   upstream: string | undefined,
-  { parts, insight }: ApiViewsOptions,
+  { parts }: ApiViewsOptions,
 ): readonly Shown<ToolView>[] {
   const tools = new Map<string, Shown<ToolView>>()
   const keyOf = (name: string, tool: string): string => `${name} ${tool}`
-  for (const stats of insight.tools({ window, upstream })) {
+  for (const stats of parts.insight.tools({ window, upstream })) {
     tools.set(keyOf(stats.upstream, stats.tool), stats)
   }
   for (const view of parts.telemetry.catalogue.views()) {

@@ -6,7 +6,9 @@ import type { ListenAddress } from '../config/units.ts'
 import { createAdminApp } from '../http/admin-app.ts'
 import { isLoopbackName, type PeerRules } from '../http/guard.ts'
 import { listen, type Listener, type ListenerOptions } from '../http/listener.ts'
+import { createPageFiles } from '../ui/page-files.ts'
 import { createAdminGate } from './admin-gate.ts'
+import { createApiViews } from './api-views.ts'
 import { readinessOf } from './health.ts'
 import type { Parts, SidecarOptions, StartFailure } from './parts.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
@@ -16,12 +18,14 @@ const TICK_MS = 1_000
 
 /**
  * The admin plane's listener; undefined when it is off. `authenticator` finds out whose a token is;
- * undefined when nobody is authenticated on the data plane.
+ * undefined when nobody is authenticated on the data plane. `dataUrl` is where clients reach upstreams;
+ * undefined for a wrapped program.
  */
 export async function startAdmin(
-  { config, log, clock }: SidecarOptions,
+  { config, log, clock, version }: SidecarOptions,
   parts: Parts,
   authenticator: Authenticator | undefined,
+  dataUrl: string | undefined,
 ): Promise<Listener | StartFailure | undefined> {
   if (config.listen.admin === 'off') return undefined
   const address = addressOf(config.listen.admin)
@@ -36,7 +40,17 @@ export async function startAdmin(
     renderMetrics: (format) => parts.telemetry.renderMetrics(format),
     onLimit: (limit) => parts.stages.observer.limitHit(limit),
     breakers: parts.breakers,
-    api: undefined,
+    api: {
+      views: createApiViews({
+        parts,
+        version,
+        clock,
+        dataUrl,
+        takesOrders: made.gate.takesOrders,
+      }),
+      clock,
+      page: createPageFiles(),
+    },
   })
   const listener = await listen(app, { ...address, ...listenerLimits(config, parts) })
   if ('kind' in listener) {

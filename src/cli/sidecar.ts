@@ -66,7 +66,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     await parts.close()
     return { kind: 'failed', what: 'data', address: config.listen.data, code: data.code }
   }
-  const admin = await startAdmin(options, parts, auth?.authenticator)
+  const admin = await startAdmin(options, parts, auth?.authenticator, urlOf(data))
   if (admin !== undefined && 'kind' in admin) {
     await data.destroy()
     auth?.close()

@@ -105,7 +105,7 @@ class Wrap {
         }),
     })
     if ('what' in parts) return this.#failed(describeStartFailure(parts))
-    const admin = await startAdmin(options, parts, undefined)
+    const admin = await startAdmin(options, parts, undefined, undefined)
     if (admin !== undefined && 'kind' in admin) {
       await parts.close()
       return this.#failed(describeStartFailure(admin))

@@ -21,6 +21,7 @@ export interface TestSidecarOptions {
   /** `OTEL_*` variables; without any, all is exported to the collector that checks it. */
   readonly otel?: Readonly<Record<string, string>>
   readonly clock?: Clock
+  readonly version?: string
 }
 
 export interface LogRecord {
@@ -67,7 +68,7 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
     startSidecar({
       config: result.config,
       telemetry: telemetry.settings,
-      version: '0.0.0-test',
+      version: options.version ?? '0.0.0-test',
       env: process.env,
       clock: options.clock ?? systemClock,
       log: recordingLog(logs),

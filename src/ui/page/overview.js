@@ -9,7 +9,6 @@
 import { html, nothing, svg } from '/ui/lib/lit-html.js'
 import { repeat } from '/ui/lib/directives/repeat.js'
 import { ago, count, duration, percent, rate } from './format.js'
-import { WINDOW_WORDS } from './header.js'
 import { toneIcon } from './icons.js'
 
 /** @type {Readonly<Record<string, readonly [Tone, string]>>} */
@@ -59,7 +58,7 @@ export function overview(snapshot) {
       </figure>
       <figure class="card chart">
         <header>
-          <h2>Duration of successful calls</h2>
+          <h2>Duration of calls</h2>
           ${legend([
             ['warn-bar', 'p95'],
             ['accent', 'p50'],
@@ -67,7 +66,7 @@ export function overview(snapshot) {
         </header>
         <sl-latency
           role="img"
-          aria-label=${`Durations over time; p95 is ${duration(snapshot.totals.answered?.p95Ms)}`}
+          aria-label=${`Durations over time; p95 is ${duration(snapshot.totals.all?.p95Ms)}`}
           .points=${snapshot.timeline}
         ></sl-latency>
       </figure>
@@ -75,13 +74,16 @@ export function overview(snapshot) {
   </section>`
 }
 
-/** What is wrong, and where. @param {Snapshot} snapshot @returns {string[]} */
+/** What is wrong, and where; the worst first. @param {Snapshot} snapshot @returns {string[]} */
 function reasonsOf({ health, upstreams }) {
-  return health.upstreams
-    .filter(({ level }) => level === 'CRITICAL' || level === 'WARNING')
-    .flatMap(({ upstream, reasons }) =>
-      reasons.slice(0, 1).map(({ text }) => (upstreams.length > 1 ? `${upstream}: ${text}` : text)),
-    )
+  /** @param {string} wanted */
+  const reasons = (wanted) =>
+    health.upstreams
+      .filter(({ level }) => level === wanted)
+      .flatMap(({ upstream, reasons: all }) =>
+        all.slice(0, 1).map(({ text }) => (upstreams.length > 1 ? `${upstream}: ${text}` : text)),
+      )
+  return [...reasons('CRITICAL'), ...reasons('WARNING')]
 }
 
 /** @param {Snapshot} snapshot */
@@ -94,7 +96,7 @@ function calmWords({ upstreams, health, totals }) {
 }
 
 /** @param {Snapshot} snapshot */
-function figures({ totals, alerts, window, inFlight }) {
+function figures({ totals, alerts, inFlight }) {
   const firing = alerts.filter(
     ({ state, silencedBy }) => state === 'firing' && silencedBy === undefined,
   ).length
@@ -103,7 +105,7 @@ function figures({ totals, alerts, window, inFlight }) {
     kpi(
       'Calls',
       html`${rate(totals.ratePerSecond)}<small>/s</small>`,
-      `${count(totals.calls)} in the ${WINDOW_WORDS[window]}`,
+      `${count(totals.calls)} in all`,
     ),
     kpi(
       'Errors',
@@ -114,10 +116,10 @@ function figures({ totals, alerts, window, inFlight }) {
     kpi(
       'Availability',
       percent(totals.availability),
-      'caller faults left out',
+      'of the upstreams',
       unavailable ? 'crit' : undefined,
     ),
-    kpi('p95', duration(totals.answered?.p95Ms), `median ${duration(totals.answered?.p50Ms)}`),
+    kpi('p95', duration(totals.all?.p95Ms), `median ${duration(totals.all?.p50Ms)}`),
     kpi('In flight', count(inFlight), 'under way now'),
     kpi(
       'Alerts',
@@ -185,21 +187,20 @@ export function alertList(store, { alerts, takesOrders, atMs }, silence) {
  * @param {(alert: AlertView) => void} silence
  */
 function alertRow(alert, nowMs, takesOrders, silence) {
-  const silenced = alert.silencedBy !== undefined
-  const tone =
-    silenced || alert.state === 'resolved' ? 'calm' : alert.state === 'pending' ? 'warn' : 'crit'
+  const { state, silencedBy, resolvedAtMs } = alert
+  const over = silencedBy !== undefined || state === 'resolved'
+  const tone = over ? 'calm' : state === 'pending' ? 'warn' : 'crit'
+  const since =
+    resolvedAtMs === undefined
+      ? `${alert.severity}, since ${ago(alert.activeAtMs, nowMs)}`
+      : `resolved ${ago(resolvedAtMs, nowMs)}`
   return html`<li class="alert">
     <span class="pill" data-tone=${tone}
-      >${toneIcon(tone)} ${silenced ? 'silenced' : alert.state}</span
+      >${toneIcon(tone)} ${silencedBy === undefined ? state : 'silenced'}</span
     >
-    <div class="what">
-      <p>
-        <span class="name">${alert.name}</span
-        ><span class="muted">${alert.severity}, since ${ago(alert.activeAtMs, nowMs)}</span>
-      </p>
-      <p>${summaryOf(alert)}</p>
-    </div>
-    ${takesOrders && !silenced ? html`<button type="button" class="button small" @click=${() => silence(alert)}>Silence<span class="sr"> ${alert.name}</span></button>` : nothing}
+    <p class="what"><span class="name">${alert.name}</span>${summaryOf(alert)}</p>
+    <span class="since">${since}</span>
+    ${takesOrders && !over ? html`<button type="button" class="button small" @click=${() => silence(alert)}>Silence<span class="sr"> ${alert.name}</span></button>` : nothing}
   </li>`
 }
 

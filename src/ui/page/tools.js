@@ -40,8 +40,8 @@ const SORT_VALUES = {
   calls: ({ stats }) => stats.calls,
   rate: ({ stats }) => stats.ratePerSecond,
   errors: ({ stats }) => stats.errorRate ?? -1,
-  p50: ({ stats }) => stats.answered?.p50Ms ?? -1,
-  p95: ({ stats }) => stats.answered?.p95Ms ?? -1,
+  p50: ({ stats }) => stats.all?.p50Ms ?? -1,
+  p95: ({ stats }) => stats.all?.p95Ms ?? -1,
   tokens: ({ contextTokens }) => contextTokens ?? -1,
 }
 
@@ -259,8 +259,8 @@ function row(tool, index) {
         >
       </div>
     </td>
-    <td class="num wide">${duration(stats.answered?.p50Ms)}</td>
-    <td class="num">${duration(stats.answered?.p95Ms)}</td>
+    <td class="num wide">${duration(stats.all?.p50Ms)}</td>
+    <td class="num">${duration(stats.all?.p95Ms)}</td>
     <td class="num wide">${count(contextTokens)}</td>
   </tr>`
 }

@@ -83,11 +83,11 @@ function figures(stats) {
     </div>
     <div>
       <dt>p50</dt>
-      <dd>${duration(stats.answered?.p50Ms)}</dd>
+      <dd>${duration(stats.all?.p50Ms)}</dd>
     </div>
     <div>
       <dt>p95</dt>
-      <dd>${duration(stats.answered?.p95Ms)}</dd>
+      <dd>${duration(stats.all?.p95Ms)}</dd>
     </div>
   </dl>`
 }
