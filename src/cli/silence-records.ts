@@ -12,8 +12,8 @@ export function withSilenceRecords(insight: Insight, trail: AuditTrail, clock: C
     get version() {
       return insight.version
     },
-    overview: () => insight.overview(),
-    upstreams: () => insight.upstreams(),
+    overview: (windows) => insight.overview(windows),
+    upstreams: (windows) => insight.upstreams(windows),
     upstream: (name) => insight.upstream(name),
     tools: (query) => insight.tools(query),
     tool: (upstream, tool) => insight.tool(upstream, tool),
