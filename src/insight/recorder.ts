@@ -136,16 +136,22 @@ export function phasesOf(
   attempt: AttemptFacts | undefined,
   endedMs: number,
 ): CallPhases {
-  const { authMs = 0 } = exchange
-  const readMs = Math.max(0, exchange.readAtMs - exchange.receivedAtMs - authMs)
-  const queueMs = exchange.turnMs + (attempt?.queuedMs ?? 0)
+  const { receivedAtMs, authMs = 0, readAtMs, turnMs } = exchange
+  const readMs = Math.max(0, readAtMs - receivedAtMs - authMs)
+  const queueMs = turnMs + (attempt?.queuedMs ?? 0)
   const connectMs = Math.max(0, attempt?.connectMs ?? 0)
-  const handedMs = attempt?.handedMs ?? 0
-  const heardMs = attempt === undefined ? 0 : attempt.firstEventMs || attempt.headMs
-  const waitedUntilMs = heardMs === 0 ? endedMs : Math.min(heardMs, endedMs)
-  const waitMs = handedMs === 0 ? 0 : Math.max(0, waitedUntilMs - handedMs)
-  const bodyMs = heardMs === 0 ? 0 : Math.max(0, endedMs - heardMs)
+  const { waitMs, bodyMs } = replyPhases(attempt, endedMs)
   const known = readMs + authMs + queueMs + connectMs + waitMs + bodyMs
-  const otherMs = Math.max(0, endedMs - exchange.receivedAtMs - known)
+  const otherMs = Math.max(0, endedMs - receivedAtMs - known)
   return { readMs, authMs, queueMs, connectMs, waitMs, bodyMs, otherMs }
+}
+
+/** From when the request was handed over; nothing before that. */
+function replyPhases(
+  attempt: AttemptFacts | undefined,
+  endedMs: number,
+): Pick<CallPhases, 'waitMs' | 'bodyMs'> {
+  if (attempt === undefined || attempt.handedMs === 0) return { waitMs: 0, bodyMs: 0 }
+  const heardMs = Math.min(endedMs, attempt.firstEventMs || attempt.headMs || endedMs)
+  return { waitMs: Math.max(0, heardMs - attempt.handedMs), bodyMs: endedMs - heardMs }
 }

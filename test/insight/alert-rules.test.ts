@@ -84,7 +84,7 @@ describe('SidelightAvailabilityLow', () => {
     assert.deepEqual(test.names('firing'), ['SidelightAvailabilityLow weather'])
     test.calls(2, ok)
     await test.run(6)
-    // 5 of 501 are less than 1 %; it keeps firing for 10 minutes.
+    // 5 of 501 are less than 1 %; it keeps firing for 5 minutes.
     await test.run(11 * MINUTE)
     assert.deepEqual(test.names('resolved'), ['SidelightAvailabilityLow weather'])
   })
@@ -105,7 +105,7 @@ describe('SidelightBreakerOpen', () => {
     }
     assert.deepEqual(test.names('firing'), ['SidelightBreakerOpen weather'])
     test.breakers.set('weather', 'closed')
-    await test.run(5 * MINUTE)
+    await test.run(14 * MINUTE)
     assert.deepEqual(test.names('resolved'), ['SidelightBreakerOpen weather'])
   })
 })
