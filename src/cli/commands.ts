@@ -59,6 +59,10 @@ export const COMMANDS = {
         about:
           'Where health and metrics are served (listen.admin), or off. Default 127.0.0.1:9464.',
       },
+      'allow-unauthenticated': {
+        type: 'boolean',
+        about: 'Listen off loopback with auth.mode: off (auth.allowUnauthenticated).',
+      },
       'log-level': {
         type: 'string',
         value: 'LEVEL',

@@ -64,10 +64,14 @@ function toUpstreams(
 
 /** Flags win over the file. */
 function override(config: object, flags: FlagValues): ConfigResult {
-  const { listen, log } = config as Partial<Config>
+  const { listen, log, auth } = config as Partial<Config>
   return validateConfig({
     ...config,
     listen: { ...listen, ...given('data', flags['listen']), ...given('admin', flags['admin']) },
+    auth: {
+      ...auth,
+      ...given('allowUnauthenticated', flags['allow-unauthenticated']),
+    },
     log: { ...log, ...given('level', flags['log-level']), ...given('format', flags['log-format']) },
   })
 }

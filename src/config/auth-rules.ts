@@ -21,7 +21,7 @@ function findMode({ auth, listen }: Config): Found | undefined {
   const loopback = LOOPBACK.test(host)
   if (auth.mode === 'off' && !loopback && !auth.allowUnauthenticated) {
     const message =
-      'this is no loopback address, and nobody is authenticated: set auth.mode: required and auth.issuers; or, if something else keeps strangers away, auth.allowUnauthenticated: true'
+      'this is no loopback address, and nobody is authenticated: set auth.mode: required and auth.issuers; or, if something else keeps strangers away, auth.allowUnauthenticated: true (--allow-unauthenticated)'
     return [['listen', 'data'], message]
   }
   if (auth.mode === 'dev-hs256' && !loopback) {

@@ -16,7 +16,7 @@ describe('Without authentication', () => {
   it('a listener off loopback is refused unless that is said in so many words', () => {
     for (const address of ['0.0.0.0:8420', '10.0.0.5:8420', ':8420', '"[::]:8420"', 'host:8420']) {
       assert.deepEqual(problems(`listen:\n  data: ${address}\n`), [
-        'f:5: listen.data: this is no loopback address, and nobody is authenticated: set auth.mode: required and auth.issuers; or, if something else keeps strangers away, auth.allowUnauthenticated: true',
+        'f:5: listen.data: this is no loopback address, and nobody is authenticated: set auth.mode: required and auth.issuers; or, if something else keeps strangers away, auth.allowUnauthenticated: true (--allow-unauthenticated)',
       ])
       const allowed = `listen:\n  data: ${address}\nauth: { allowUnauthenticated: true }\n`
       assert.deepEqual(problems(allowed), [])

@@ -48,6 +48,7 @@ describe('what a new configuration changes', () => {
         listen: { data: '127.0.0.1:9000', allowedHosts: ['x.internal'] },
         limits: { sessions: 3 },
         audit: { dir: '/a' },
+        auth: { cache: 3, scopes: ['x'] },
       }),
     )
     assert.deepEqual(change.live, [
@@ -59,6 +60,8 @@ describe('what a new configuration changes', () => {
     assert.deepEqual(change.needRestart, [
       'listen.data',
       'listen.allowedHosts',
+      'auth.scopes',
+      'auth.cache',
       'limits.sessions',
       'insight.health.minimumCalls',
       'audit',

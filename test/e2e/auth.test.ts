@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Client, SSEClientTransport } from '@modelcontextprotocol/client'
 import { mintDevToken } from '../../src/auth/shared-secret.ts'
 import { startOtlpSink } from '../support/otlp-sink.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { startSseServer } from '../support/mcp-server-sse.ts'
+import { closeAfterTest } from '../support/scope.ts'
+import { runSidelight } from '../support/sidecar-process.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { makeSigner } from '../support/signer.ts'
@@ -450,5 +454,44 @@ describe('dev-hs256', () => {
       ['warn'],
     )
     assert.doesNotMatch(JSON.stringify(sidecar.logs), /canary/)
+  })
+})
+
+describe('A listener off loopback', () => {
+  it('does not come up without authentication, unless the operator says that it may', async () => {
+    const args = ['--upstream', 'http://127.0.0.1:1/mcp', '--admin', 'off']
+    const refused = await runSidelight(['run', ...args, '--listen', '0.0.0.0:0'])
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, /listen\.data: this is no loopback address, and nobody is auth/)
+    const checked = [...args, '--listen', '0.0.0.0:0', '--print-config']
+    const allowed = await runSidelight(['run', ...checked, '--allow-unauthenticated'])
+    assert.equal(allowed.code, 0)
+    assert.match(allowed.stdout, /allowUnauthenticated: true/)
+  })
+})
+
+describe('A stream', () => {
+  it('needs a token as every request does: GET, and HTTP+SSE with its messages', async () => {
+    const issuer = await startTokenIssuer()
+    const server = await startSseServer()
+    const sidecar = await startTestSidecar({
+      upstreams: { a: { url: server.url, transport: 'sse' } },
+      config: authOf(issuer),
+    })
+    const url = new URL(`${sidecar.dataUrl}/a/sse`)
+    const connect = async (headers: Readonly<Record<string, string>>): Promise<Client> => {
+      const client = new Client({ name: 'test', version: '1' })
+      await client.connect(
+        new SSEClientTransport(url, { requestInit: { headers: { ...headers } } }),
+      )
+      closeAfterTest(() => client.close())
+      return client
+    }
+    await assert.rejects(connect({}))
+    await assert.rejects(connect({ Authorization: 'Bearer x' }))
+    assert.equal(server.sessions, 0)
+    const client = await connect({ Authorization: `Bearer ${await issuer.token()}` })
+    assert.ok((await client.listTools()).tools.length > 0)
+    assert.deepEqual(new Set(server.credentials), new Set([undefined]))
   })
 })

@@ -32,6 +32,7 @@ describe('The command line', () => {
         'config string c FILE',
         'listen string ADDRESS',
         'admin string ADDRESS',
+        'allow-unauthenticated boolean',
         'log-level string LEVEL',
         'log-format string FORMAT',
         'print-config boolean',
