@@ -52,7 +52,10 @@ export const ALERT_DEFAULTS = {
     callsMin: 20,
     badCallsMin: 0,
   },
-  /** Fires below the threshold, while it is below it over five minutes too; only `unavailable` calls count against it. */
+  /**
+   * Fires below the threshold; only `unavailable` calls count against it. It ends when the calls of the last
+   * five minutes were well, so that nobody is called for an outage that is over.
+   */
   availability: {
     name: 'SidelightAvailabilityLow',
     severity: 'critical',

@@ -15,8 +15,8 @@ export const UPSTREAM_LABEL = 'sidelight_upstream_name'
 /** That of `sidelight.telemetry.signal`. */
 export const SIGNAL_LABEL = 'sidelight_telemetry_signal'
 
-/** A breaker that tries single calls between two openings has not recovered. */
-const BREAKER_LOOKBACK_MS = 120_000
+/** Calls that were well for so long end an alert about a longer time. */
+const RECOVERY_MS = 300_000
 
 /** One health check that fails is no outage. */
 const UP_LOOKBACK_MS = 60_000
@@ -70,7 +70,6 @@ export interface Condition {
 export class AlertRules {
   readonly #sources: AlertSources
   #find: FindRule
-  readonly #openMs = new Map<string, number>()
   readonly #upMs = new Map<string, number>()
   readonly #increases = new Map<string, Increase>()
 
@@ -96,13 +95,10 @@ export class AlertRules {
 
   #look(upstreams: readonly string[], nowMs: number): void {
     for (const name of upstreams) {
-      if (this.#sources.breakerOf(name) === 'open') this.#openMs.set(name, nowMs)
       if (this.#sources.isUp(name) === true) this.#upMs.set(name, nowMs)
     }
     const names = new Set(upstreams)
-    for (const seen of [this.#openMs, this.#upMs]) {
-      for (const name of seen.keys()) if (!names.has(name)) seen.delete(name)
-    }
+    for (const name of this.#upMs.keys()) if (!names.has(name)) this.#upMs.delete(name)
   }
 
   #ofUpstream(series: UpstreamSeries, nowMs: number): Condition[] {
@@ -110,7 +106,7 @@ export class AlertRules {
       this.#errorRate(series),
       this.#availability(series),
       this.#latency(series),
-      this.#breakerOpen(series, nowMs),
+      this.#breakerOpen(series),
       this.#upstreamDown(series, nowMs),
     ]
   }
@@ -129,7 +125,10 @@ export class AlertRules {
     const { eligible, unavailable } = this.#sources.statistics.lately(series, settings.windowMs)
     const value = eligible === 0 ? undefined : 1 - unavailable / eligible
     const enough = eligible >= settings.callsMin && unavailable >= settings.badCallsMin
-    const holds = enough && value !== undefined && value < settings.threshold
+    const recent = this.#sources.statistics.lately(series, RECOVERY_MS)
+    const recovered =
+      recent.eligible > 0 && 1 - recent.unavailable / recent.eligible >= settings.threshold
+    const holds = enough && !recovered && value !== undefined && value < settings.threshold
     return this.#condition('availability', series.upstream, settings, holds, value)
   }
 
@@ -141,10 +140,11 @@ export class AlertRules {
     return this.#condition('latency', series.upstream, settings, holds, value)
   }
 
-  #breakerOpen({ upstream }: UpstreamSeries, nowMs: number): Condition {
+  #breakerOpen({ upstream }: UpstreamSeries): Condition {
     const settings = this.#find('breakerOpen', upstream)
-    const openMs = this.#openMs.get(upstream)
-    const holds = openMs !== undefined && nowMs - openMs <= BREAKER_LOOKBACK_MS
+    const state = this.#sources.breakerOf(upstream)
+    // One that tries single calls between two openings has not recovered.
+    const holds = state !== undefined && state !== 'closed'
     return this.#condition('breakerOpen', upstream, settings, holds, holds ? 1 : 0)
   }
 

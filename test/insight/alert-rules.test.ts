@@ -105,8 +105,19 @@ describe('SidelightBreakerOpen', () => {
     }
     assert.deepEqual(test.names('firing'), ['SidelightBreakerOpen weather'])
     test.breakers.set('weather', 'closed')
-    await test.run(14 * MINUTE)
+    await test.run(10 * MINUTE)
+    assert.deepEqual(test.names('firing'), ['SidelightBreakerOpen weather'])
+    await test.run(2 * MINUTE)
     assert.deepEqual(test.names('resolved'), ['SidelightBreakerOpen weather'])
+  })
+
+  it('does not fire for a breaker that opened once and closed again', async () => {
+    const test = startEngine()
+    test.breakers.set('weather', 'open')
+    await test.run(30)
+    test.breakers.set('weather', 'closed')
+    await test.run(5 * MINUTE)
+    assert.deepEqual(test.names('firing'), [])
   })
 })
 

@@ -79,8 +79,8 @@ function availabilityAlert(settings: RuleSettings): AlertRule {
   return {
     alert: availability.name,
     expr: `1 - sidelight:calls_unavailable:ratio_rate30m < sidelight:threshold:availability_ratio
-and 1 - sidelight:calls_unavailable:ratio_rate5m < sidelight:threshold:availability_ratio
-and ${callsIn('sidelight:calls_unavailable', '30m', settings)} >= ${thresholds.fixed.unavailableCallsMin}`,
+and ${callsIn('sidelight:calls_unavailable', '30m', settings)} >= ${thresholds.fixed.unavailableCallsMin}
+unless 1 - sidelight:calls_unavailable:ratio_rate5m >= sidelight:threshold:availability_ratio`,
     for: scale.time(durationText(availability.forMs)),
     keepFiringFor: scale.time(durationText(availability.keepFiringForMs)),
     severity: availability.severity,

@@ -255,6 +255,21 @@ export const CALL_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'SidelightAvailabilityLow',
+    about: 'goes on while nobody calls, and ends when calls succeed again',
+    series: {
+      [calls('idle', 'ok')]: counter([60, 0]),
+      [calls('idle', 'upstream_failed', 'connect')]: counter([10, 2], [50, 0]),
+      [calls('back', 'ok')]: counter([12, 0], [48, 1]),
+      [calls('back', 'upstream_failed', 'connect')]: counter([10, 2], [50, 0]),
+    },
+    firing: {
+      '25m': [
+        'category="calls", job="sidelight", severity="critical", sidelight_upstream_name="idle"',
+      ],
+    },
+  },
+  {
+    alert: 'SidelightAvailabilityLow',
     about: 'does not count tools that failed, nor errors of servers but for the internal one',
     series: {
       [calls('tools', 'ok')]: counter([60, 10]),
