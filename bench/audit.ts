@@ -110,15 +110,29 @@ async function batch(log: OpenLog): Promise<object> {
     seconds: round(took),
     dropped: log.dropped(),
     backlogMax: backlog,
-    // The resolution of the measurement is a millisecond of it.
-    loopDelayMs: {
-      p50: round(delay.percentile(50) / 1e6),
-      p99: round(delay.percentile(99) / 1e6),
-      max: round(delay.max / 1e6),
-    },
+    loopDelayMs: delaysOf(delay),
     cpuUsPerEvent: round((user + system) / added),
     syncMs: { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), count: sorted.length },
   }
+}
+
+/** The resolution of the measurement is a millisecond of it. */
+function delaysOf(delay: ReturnType<typeof monitorEventLoopDelay>): object {
+  return {
+    p50: round(delay.percentile(50) / 1e6),
+    p99: round(delay.percentile(99) / 1e6),
+    max: round(delay.max / 1e6),
+  }
+}
+
+/** The same loop without a log: what the machine itself adds at that moment. */
+async function control(): Promise<object> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const untilMs = performance.now() + seconds * 1_000
+  while (performance.now() < untilMs) await pause(TICK_MS)
+  delay.disable()
+  return { loopDelayMs: delaysOf(delay) }
 }
 
 async function strict({ writer }: OpenLog, callers: number): Promise<object> {
@@ -146,6 +160,7 @@ async function strict({ writer }: OpenLog, callers: number): Promise<object> {
 }
 
 const report = {
+  withoutLog: await control(),
   batch: await withLog(batch),
   strict: [
     await withLog((log) => strict(log, 1)),
