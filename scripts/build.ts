@@ -44,7 +44,8 @@ async function bundle(): Promise<Metafile> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    external: ['@modelcontextprotocol/*'],
+    // Sketches would need protobufjs to be written as protocol buffers, which they are not here.
+    external: ['@modelcontextprotocol/*', 'protobufjs/*'],
     // As in Node's own copy of undici: without the experimental second parser.
     define: { esbuildDetection: 'true' },
     plugins: [onlyUsedOfUndici],

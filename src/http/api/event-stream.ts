@@ -15,7 +15,9 @@ export const SUBSCRIBERS_MAX = 32
 const CALLS_MAX = 50
 
 export interface EventStreamOptions {
-  readonly views: ApiViews
+  readonly views: Pick<ApiViews, 'call'> & {
+    readonly insight: Pick<ApiViews['insight'], 'version' | 'recentCalls'>
+  }
   /** The text of a snapshot; shared with those who ask without a stream. */
   snapshotText(window: Window): string
   readonly everyMs?: number
