@@ -139,9 +139,9 @@ describe('dashboards', () => {
     }
   })
 
-  it('let one choose the job and the sidecar, many of each, and renew the choice with the time', () => {
+  it('let one choose namespace, job and sidecar, many of each, and renew the choice with the time', () => {
     for (const file of dashboards) {
-      for (const name of ['job', 'instance']) {
+      for (const name of ['namespace', 'job', 'instance']) {
         const found = file.templating.list.find((one) => one.name === name)
         assert.deepEqual(
           [found?.type, found?.multi, found?.allValue, found?.refresh],
@@ -346,18 +346,19 @@ describe('queries of dashboards', () => {
     assert.deepEqual(problems, [])
   })
 
-  it('look at the chosen job and sidecar', () => {
+  it('look at the chosen namespace, job and sidecar', () => {
     // What other programs measure has no sidecar.
     assert.deepEqual(
       eachSelector(({ metric = '', matchers }, { where }) => {
-        if (external.has(metric) || where.includes('variable job')) return undefined
+        if (external.has(metric) || /variable (job|namespace)$/.test(where)) return undefined
         const values = matchers.map(({ label, value }) => `${label}=${value}`)
         // Rules add up the sidecars of a job.
         const instance =
           values.includes('instance=$instance') ||
           recorded.has(metric) ||
           where.includes('variable instance')
-        return values.includes('job=$job') && instance ? undefined : `${metric} of any job`
+        const job = values.includes('namespace=$namespace') && values.includes('job=$job')
+        return job && instance ? undefined : `${metric} of any job`
       }),
       [],
     )

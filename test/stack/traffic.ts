@@ -144,18 +144,19 @@ function busyConfig(issuer: string, throttling: string, auditDir: string): objec
   }
 }
 
-/** Does it again and again, one at a time, until the test has ended. */
+/** Does it again and again, one at a time, until the test has ended; the last one is waited for. */
 function repeat(work: () => Promise<void>): void {
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
+  const stop = new AbortController()
   const again = async (): Promise<void> => {
-    // A sidecar that is being closed takes no more calls.
-    await work().catch(() => {})
-    if (!stopped) timer = setTimeout(() => void again(), CALL_EVERY_MS)
+    while (!stop.signal.aborted) {
+      // A sidecar that is being closed takes no more calls.
+      await work().catch(() => {})
+      await sleep(CALL_EVERY_MS)
+    }
   }
-  void again()
+  const done = again()
   closeAfterTest(async () => {
-    stopped = true
-    clearTimeout(timer)
+    stop.abort()
+    await done
   })
 }

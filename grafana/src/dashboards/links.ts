@@ -9,7 +9,7 @@ import type { Link } from './model.ts'
 const UPSTREAM = '${__field.labels.sidelight_upstream_name}'
 const TOOL = '${__field.labels.gen_ai_tool_name}'
 const KEPT =
-  '${__url_time_range}&${datasource:queryparam}&${loki:queryparam}&${tempo:queryparam}&${job:queryparam}'
+  '${__url_time_range}&${datasource:queryparam}&${loki:queryparam}&${tempo:queryparam}&${namespace:queryparam}&${job:queryparam}'
 
 /** To the dashboard of the upstream that a series is about. */
 export const TO_UPSTREAM: Link = {

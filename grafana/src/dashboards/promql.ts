@@ -5,8 +5,11 @@ import { REQUESTS as JUDGED } from '../rules/calls.ts'
 /** On one line: what is written over several lines is easier to review than to read in a box. */
 export const code = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ').trim()
 
+/** Of the chosen namespaces and jobs; `.*` also fits what is in no namespace. */
+export const JOB = 'namespace=~"$namespace", job=~"$job"'
+
 /** Of the chosen sidecars. */
-export const SIDECAR = 'job=~"$job", instance=~"$instance"'
+export const SIDECAR = `${JOB}, instance=~"$instance"`
 
 /** Of the chosen upstreams. */
 export const UPSTREAM = `${SIDECAR}, sidelight_upstream_name=~"$upstream"`

@@ -4,9 +4,10 @@ import { AVAILABILITY_STEPS, ERROR_STEPS, LATENCY_STEPS, WORDS } from './limits.
 import type { Link, Panel } from './model.ts'
 import { runbook, TO_FAILED_TRACES, TO_LOG, TO_TRACES, TO_UPSTREAM } from './links.ts'
 import { now, over, stat } from './panels.ts'
+import { JOB } from './promql.ts'
 
 /** Rules add up all sidecars of a job. */
-export const RECORDED = 'job=~"$job", sidelight_upstream_name=~"$upstream"'
+export const RECORDED = `${JOB}, sidelight_upstream_name=~"$upstream"`
 
 export const recorded = (series: string): string => `sidelight:${series}{${RECORDED}}`
 

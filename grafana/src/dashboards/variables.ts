@@ -1,6 +1,6 @@
 /** The variables and annotations that dashboards share. */
 
-import { SIDECAR, UPSTREAM } from './promql.ts'
+import { JOB, SIDECAR, UPSTREAM } from './promql.ts'
 import type { Annotation, Variable } from './model.ts'
 
 const DATASOURCES: readonly Variable[] = [
@@ -21,17 +21,24 @@ export const SIDECAR_VARIABLES: readonly Variable[] = [
   ...DATASOURCES,
   {
     kind: 'query',
+    name: 'namespace',
+    label: 'Namespace',
+    description: 'Of Kubernetes, where the scrape says it.',
+    query: 'label_values(sidelight_build_info, namespace)',
+  },
+  {
+    kind: 'query',
     name: 'job',
     label: 'Job',
     description: 'The scrape job of the sidecars, or the service name of those that push.',
-    query: 'label_values(sidelight_build_info, job)',
+    query: 'label_values(sidelight_build_info{namespace=~"$namespace"}, job)',
   },
   {
     kind: 'query',
     name: 'instance',
     label: 'Sidecar',
     description: 'One sidecar among many.',
-    query: 'label_values(sidelight_build_info{job=~"$job"}, instance)',
+    query: `label_values(sidelight_build_info{${JOB}}, instance)`,
   },
   ADMIN,
 ]
