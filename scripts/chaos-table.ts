@@ -28,6 +28,7 @@ const FAULTS: readonly (readonly [upstream: string, fault: string])[] = [
 const OTHERS: Readonly<Record<string, string>> = {
   SidelightForgedTokens: 'tokens with a wrong signature',
   SidelightAuthFailureSpike: 'tokens with a wrong signature',
+  SidelightAuditFailing: 'the disk of the audit log is full',
   SidelightTelemetryFailing: 'the collector answers 400',
   SidelightGone: 'the sidecar is killed',
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { parse } from 'yaml'
 import { EXTERNAL_METRICS } from '../../grafana/src/dashboards/external.ts'
 import { staleFiles } from '../../grafana/src/generate.ts'
 import { DASHBOARD_UIDS } from '../../grafana/src/links.ts'
@@ -101,6 +102,18 @@ describe('what is made from the source', () => {
 })
 
 describe('rules', () => {
+  it('are the same ones for Prometheus and for its operator', () => {
+    const groupsIn = (file: string): unknown[] => parse(readFileSync(file, 'utf8')).groups
+    const { kind, spec }: { kind: string; spec: { groups: unknown[] } } = parse(
+      readFileSync('grafana/rules/kubernetes/prometheus-rule.yaml', 'utf8'),
+    )
+    assert.equal(kind, 'PrometheusRule')
+    assert.deepEqual(spec.groups, [
+      ...groupsIn('grafana/rules/recording.yaml'),
+      ...groupsIn('grafana/rules/alerts.yaml'),
+    ])
+  })
+
   it('read metrics, labels and values that /metrics has', () => {
     assert.ok(ofRules.length > 80, 'the rules were found')
     assert.deepEqual(problemsOf(ofRules), [])
