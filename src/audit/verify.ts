@@ -133,7 +133,7 @@ class LogCheck {
       this.#fault({ record: last + 1, problem })
     }
     if (this.#clockWentBack > 0) {
-      this.#notes.push(`the clock went back ${this.#clockWentBack} times; the order is that of seq`)
+      this.#notes.push(`the clock went back (${this.#clockWentBack}x); the order is that of seq`)
     }
     const first = this.#firstRecord ?? 1
     if (first > 1) this.#checkStart(first)

@@ -8,7 +8,7 @@ export function describeReport(
 ): string {
   const { segments, records, firstRecord, lastRecord, faults, notes, checkpoints } = report
   const lines = [
-    `${segments} segments, ${records} records (${firstRecord} to ${lastRecord})`,
+    `${plural(segments, 'segment')}, ${plural(records, 'record')} (${firstRecord} to ${lastRecord})`,
     used.chain
       ? 'chain: each record was checked against the one before'
       : 'chain: not checked, its key is not here; checkpoints tell of changes before the last of them',
@@ -20,9 +20,13 @@ export function describeReport(
       : []),
     ...notes.map((note) => `note: ${note}`),
     ...faults.map((fault) => `FAULT: ${placeOf(fault)}${fault.problem}`),
-    faults.length === 0 ? 'in order' : `${faults.length} faults`,
+    faults.length === 0 ? 'in order' : plural(faults.length, 'fault'),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function placeOf({ segment, record, offset }: Fault): string {

@@ -245,7 +245,7 @@ test('a strict call is refused with 503, and never sent, while nothing can be wr
   )
 })
 
-test('orders, breakers and reloads are recorded too', async () => {
+test('orders and changes of breakers are recorded too', async () => {
   const { directory, sidecar } = await scene()
   const order = await fetch(`${sidecar.adminUrl}/breakers/main`, {
     method: 'POST',
@@ -265,6 +265,41 @@ test('orders, breakers and reloads are recorded too', async () => {
   assert.deepEqual([changed?.['from'], changed?.['to']], ['closed', 'open'])
   const [refused] = typed(records, 'call.refused')
   assert.deepEqual([refused?.tool, refused?.reason], ['weather', 'breaker_open'])
+})
+
+test('the log is read a page at a time on the admin plane, which is recorded, and silences are too', async () => {
+  const { directory, sidecar } = await scene({ flushInterval: '1ms' })
+  for (const tool of ['a', 'b', 'c']) await (await callTool(sidecar, tool)).text()
+  const api = `${sidecar.adminUrl}/api/v1`
+  const ask = async (query: string): Promise<{ records: AuditRecord[]; next?: number }> => {
+    const reply = await fetch(`${api}/audit/records?${query}`)
+    assert.equal(reply.status, 200)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is read is asserted on
+    return (await reply.json()) as { records: AuditRecord[]; next?: number }
+  }
+  const first = await ask('type=call.ended&limit=2')
+  assert.deepEqual(
+    first.records.map(({ tool }) => tool),
+    ['a', 'b'],
+  )
+  const second = await ask(`type=call.ended&limit=2&after=${first.next}`)
+  assert.deepEqual(
+    second.records.map(({ tool }) => tool),
+    ['c'],
+  )
+  assert.equal((await fetch(`${api}/audit/records?limit=1001`)).status, 400)
+  const silence = await fetch(`${api}/silences`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: '{"matchers":{"alertname":"x"},"reason":"maintenance","actor":"sre","ttlSeconds":60}',
+  })
+  const text = await silence.text()
+  await sidecar.close()
+  const records = await recordsIn(directory)
+  assert.equal(typed(records, 'audit.read').length, 2)
+  assert.equal(one(records, 'audit.read')['actor'], 'local')
+  assert.equal(silence.status, 200, text)
+  assert.equal(one(records, 'admin.action')['action'], 'silence.create')
 })
 
 test('a start without a directory that can be written to is refused, and says why', async () => {
