@@ -98,7 +98,7 @@ describe('the live view', () => {
   it('is this at 80x24', () => {
     assert.deepEqual(screenOf(80, 24), [
       'Sidelight 0.1.0 demo: real MCP servers and clients, up 1:23. Ctrl-C ends it.',
-      'sidecar http://127.0.0.1:8420  metrics http://127.0.0.1:9464/metrics',
+      'sidecar http://127.0.0.1:8420  status page http://127.0.0.1:9464/',
       'durations in ms       calls    /s open   p50   p95   p99  errors',
       'everything               30   3.0    1   3.1    20  1235',
       '  echo                   20   2.0    1   3.1    20  1235',

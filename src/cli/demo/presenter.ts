@@ -47,7 +47,9 @@ function startLines(children: readonly Child[], view: ViewOptions): readonly str
     `Sidelight ${view.version} demo: real MCP servers and clients`,
     ...children.map(({ name, pid }) => `process ${name}: pid ${pid ?? 'unknown'}`),
     `sidecar: ${view.dataUrl}`,
-    ...(view.adminUrl === undefined ? [] : [`metrics: ${view.adminUrl}/metrics`]),
+    ...(view.adminUrl === undefined
+      ? []
+      : [`status page: ${view.adminUrl}/`, `metrics: ${view.adminUrl}/metrics`]),
     ...view.hints.flatMap(({ about, text }) => [about, `  ${text}`]),
   ]
 }

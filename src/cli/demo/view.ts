@@ -81,9 +81,7 @@ function titleLines({ uptimeMs }: Snapshot, options: ViewOptions): Line[] {
     line(
       piece('sidecar '),
       piece(dataUrl, 'link'),
-      ...(adminUrl === undefined
-        ? []
-        : [piece('  metrics '), piece(`${adminUrl}/metrics`, 'link')]),
+      ...(adminUrl === undefined ? [] : [piece('  status page '), piece(`${adminUrl}/`, 'link')]),
     ),
   ]
 }
