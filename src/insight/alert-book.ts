@@ -50,18 +50,16 @@ export class AlertBook {
     const changes: AlertChange[] = []
     const seen = new Set<string>()
     for (const condition of conditions) {
-      const labels = { ...this.#labels, ...condition.labels }
-      const fingerprint = fingerprintOf(labels)
-      seen.add(fingerprint)
-      const entry = this.#entries.get(fingerprint)
-      if (condition.holds) this.#hold(entry, { condition, labels, fingerprint }, moment, changes)
-      else if (entry !== undefined) this.#lapse(entry, condition, moment, changes)
+      const key = keyOf(condition)
+      seen.add(key)
+      if (condition.holds) this.#hold(key, condition, moment, changes)
+      else this.#lapse(key, condition, moment, changes)
     }
-    for (const [fingerprint, entry] of this.#entries) {
-      if (!seen.has(fingerprint)) this.#end(entry, moment, changes)
+    for (const [key, entry] of this.#entries) {
+      if (!seen.has(key)) this.#end(key, entry, moment, changes)
       const { state, resolvedMs } = entry
       const over = state === 'resolved' && moment.nowMs - resolvedMs >= RESOLVED_KEPT_MS
-      if (over) this.#entries.delete(fingerprint)
+      if (over) this.#entries.delete(key)
     }
     return changes
   }
@@ -76,52 +74,65 @@ export class AlertBook {
       )
   }
 
-  #hold(
-    known: Entry | undefined,
-    found: Pick<Entry, 'condition' | 'labels' | 'fingerprint'>,
-    { nowMs, wallMs }: Moment,
-    changes: AlertChange[],
-  ): void {
-    let entry = known
-    if (entry === undefined || entry.state === 'resolved') {
-      const from = entry?.state
-      entry = {
-        ...found,
-        state: 'pending',
-        activeMs: nowMs,
-        heldMs: nowMs,
-        resolvedMs: 0,
-        activeAtMs: wallMs,
-        firedAtMs: undefined,
-        resolvedAtMs: undefined,
-      }
-      this.#entries.set(found.fingerprint, entry)
-      if (found.condition.settings.forMs > 0) changes.push({ alert: viewOf(entry), from })
+  #hold(key: string, condition: Condition, moment: Moment, changes: AlertChange[]): void {
+    const { nowMs, wallMs } = moment
+    const known = this.#entries.get(key)
+    const entry =
+      known === undefined || known.state === 'resolved'
+        ? this.#begin(key, condition, moment)
+        : known
+    if (entry !== known && condition.settings.forMs > 0) {
+      changes.push({ alert: viewOf(entry), from: known?.state })
     }
-    entry.condition = found.condition
+    entry.condition = condition
     entry.heldMs = nowMs
-    if (entry.state === 'firing' || nowMs - entry.activeMs < found.condition.settings.forMs) return
+    if (entry.state === 'firing' || nowMs - entry.activeMs < condition.settings.forMs) return
     entry.state = 'firing'
     entry.firedAtMs = wallMs
     changes.push({ alert: viewOf(entry), from: 'pending' })
   }
 
-  #lapse(entry: Entry, condition: Condition, moment: Moment, changes: AlertChange[]): void {
-    const { keepFiringForMs } = condition.settings
-    if (entry.state === 'firing' && moment.nowMs - entry.heldMs < keepFiringForMs) return
-    this.#end(entry, moment, changes)
+  #begin(key: string, condition: Condition, { nowMs, wallMs }: Moment): Entry {
+    const labels = { ...this.#labels, ...condition.labels }
+    const entry: Entry = {
+      condition,
+      labels,
+      fingerprint: fingerprintOf(labels),
+      state: 'pending',
+      activeMs: nowMs,
+      heldMs: nowMs,
+      resolvedMs: 0,
+      activeAtMs: wallMs,
+      firedAtMs: undefined,
+      resolvedAtMs: undefined,
+    }
+    this.#entries.set(key, entry)
+    return entry
   }
 
-  #end(entry: Entry, { nowMs, wallMs }: Moment, changes: AlertChange[]): void {
+  #lapse(key: string, { settings }: Condition, moment: Moment, changes: AlertChange[]): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    const { keepFiringForMs } = settings
+    if (entry.state === 'firing' && moment.nowMs - entry.heldMs < keepFiringForMs) return
+    this.#end(key, entry, moment, changes)
+  }
+
+  #end(key: string, entry: Entry, { nowMs, wallMs }: Moment, changes: AlertChange[]): void {
     if (entry.state === 'resolved') return
     const from = entry.state
     // Nobody was told of what never fired.
-    if (from === 'pending') this.#entries.delete(entry.fingerprint)
+    if (from === 'pending') this.#entries.delete(key)
     entry.state = 'resolved'
     entry.resolvedMs = nowMs
     entry.resolvedAtMs = wallMs
     changes.push({ alert: viewOf(entry), from })
   }
+}
+
+/** The same for the same rule about the same thing; a fingerprint takes longer. */
+function keyOf({ rule, labels }: Condition): string {
+  return `${rule} ${Object.values(labels).join(' ')}`
 }
 
 function viewOf(entry: Entry): AlertView {

@@ -46,6 +46,7 @@ const BACKOFF_MAX_MS = 60_000
 
 export class Delivery {
   readonly #options: DeliveryOptions
+  #settings: ReceiverSettings
   readonly #told = new Map<string, Told>()
   readonly #closing = new AbortController()
   #busy: Promise<void> | undefined
@@ -57,6 +58,15 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options
+    this.#settings = options.settings
+  }
+
+  /** Goes on under newer settings of the same receiver; false when it is another one. */
+  follow(settings: ReceiverSettings): boolean {
+    const { name, type, url } = this.#settings
+    if (settings.name !== name || settings.type !== type || settings.url !== url) return false
+    this.#settings = settings
+    return true
   }
 
   /** Sends what there is to tell, unless a request is under way or one has just failed. */
@@ -73,7 +83,7 @@ export class Delivery {
   }
 
   view(): ReceiverView {
-    const { name, type } = this.#options.settings
+    const { name, type } = this.#settings
     return {
       name,
       type,
@@ -91,7 +101,8 @@ export class Delivery {
   }
 
   #plan(alerts: readonly AlertView[], nowMs: number): Post[] {
-    const { settings, externalUrl, clock } = this.#options
+    const { externalUrl, clock } = this.#options
+    const settings = this.#settings
     const wallMs = clock.wallMs()
     const plan: Plan = {
       alerts: this.#withGone(alerts, wallMs),
@@ -128,7 +139,8 @@ export class Delivery {
   }
 
   async #send({ body, tells }: Post): Promise<boolean> {
-    const { settings, send, clock, onAttempt } = this.#options
+    const { send, clock, onAttempt } = this.#options
+    const settings = this.#settings
     const url = settings.type === 'webhook' ? settings.url : apiUrl(settings.url)
     const result = await send(url, settings.headers(), JSON.stringify(body), this.#closing.signal)
     if (this.#closing.signal.aborted) return false

@@ -110,8 +110,6 @@ export class InsightEngine implements Insight {
     this.#judge.configure(health)
     this.#judge.keepOnly(names)
     this.#rules.configure(findRule)
-    // Receivers that are made anew are told of what fires once more, which does no harm.
-    for (const delivery of this.#deliveries) void delivery.close()
     this.#deliveries = this.#makeDeliveries(receivers)
     this.#changes += 1
   }
@@ -281,14 +279,20 @@ export class InsightEngine implements Insight {
     if (verdict.level !== before) this.#alertLog.healthChanged(upstream, before, verdict)
   }
 
+  /** Receivers that stay know what they were told; those that are gone are told nothing more. */
   #makeDeliveries(receivers: readonly ReceiverSettings[]): readonly Delivery[] {
     const { externalUrl, clock, send, random, delivered } = this.#options
-    return receivers.map((settings) => {
+    const before = new Set(this.#deliveries)
+    const deliveries = receivers.map((settings) => {
+      const kept = [...before].find((delivery) => delivery.follow(settings))
+      if (kept !== undefined) before.delete(kept)
       const onAttempt = (name: string, error: string | undefined, failuresBefore: number): void => {
         delivered(name, error === undefined)
         this.#alertLog.delivered(name, error, failuresBefore)
       }
-      return new Delivery({ settings, externalUrl, clock, send, random, onAttempt })
+      return kept ?? new Delivery({ settings, externalUrl, clock, send, random, onAttempt })
     })
+    for (const gone of before) void gone.close()
+    return deliveries
   }
 }

@@ -192,6 +192,28 @@ describe('A webhook', () => {
   })
 })
 
+describe('A receiver', () => {
+  it('that stays in a newer configuration keeps what it was told, and one that goes is told no more', async () => {
+    const test = startEngine({ alerts: AT_ONCE, receivers: [HOOK, { ...HOOK, name: 'gone' }] })
+    fail(test, 'weather')
+    await test.run(6)
+    assert.equal(test.sent.length, 2)
+    const rules = test.rules({ alerts: AT_ONCE })
+    const headers = (): Record<string, string> => ({ authorization: 'Bearer y' })
+    test.engine.configure({ ...rules, receivers: [{ ...HOOK, headers }] })
+    await test.run(10)
+    assert.equal(test.sent.length, 2)
+    recover(test, 'weather')
+    await test.run(10)
+    assert.deepEqual(told(test).slice(2), ['resolved: weather resolved'])
+    assert.deepEqual(test.sent[2]?.headers, { authorization: 'Bearer y' })
+    assert.deepEqual(
+      test.engine.receivers().map(({ name }) => name),
+      ['hook'],
+    )
+  })
+})
+
 describe('Alertmanager', () => {
   interface Posted {
     readonly startsAt: string
