@@ -2,7 +2,7 @@
  * Builds what is published: `dist/` is an npm package of its own, with the program and all it needs in
  * a few files, so that an install brings one package. Building twice gives the same bytes.
  *
- * The demo's servers and agents are no part of it: they use the official SDKs, which stay optional.
+ * The official SDKs that the demo's servers and agents use are no part of it: they stay optional.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -13,6 +13,7 @@ import { pageSources } from '../src/ui/page-files.ts'
 import { licencesOf } from './build/licences.ts'
 import { publishedManifest } from './build/manifest.ts'
 import { billOfMaterials } from './build/sbom.ts'
+import { smallerValidator } from './build/mcp-server.ts'
 import { onlyUsedOfUndici } from './build/undici.ts'
 
 const OUT = 'dist'
@@ -25,6 +26,14 @@ const ENTRIES: Readonly<Record<string, string>> = {
   'demo/everything-server': 'src/cli/demo/everything-server.ts',
   'demo/library-server': 'src/cli/demo/library-server.ts',
 }
+
+/** What is installed beside it, for the demo alone. */
+const DEMO: readonly string[] = [
+  '@modelcontextprotocol/client',
+  '@modelcontextprotocol/node',
+  '@modelcontextprotocol/sdk',
+  '@modelcontextprotocol/server-everything',
+]
 
 /** Packages from before ECMAScript modules call `require`, which such modules do not have. */
 const REQUIRE = `import { createRequire as sidelightRequire } from 'node:module'
@@ -45,10 +54,10 @@ async function bundle(): Promise<Metafile> {
     minifyWhitespace: true,
     legalComments: 'none',
     // Sketches would need protobufjs to be written as protocol buffers, which they are not here.
-    external: ['@modelcontextprotocol/*', 'protobufjs/*'],
+    external: [...DEMO, 'protobufjs/*'],
     // As in Node's own copy of undici: without the experimental second parser.
     define: { esbuildDetection: 'true' },
-    plugins: [onlyUsedOfUndici],
+    plugins: [onlyUsedOfUndici, smallerValidator],
     banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'warning',

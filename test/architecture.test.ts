@@ -55,7 +55,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@datadog/sketches-js': ['insight'],
   '@opentelemetry': ['telemetry'],
   '@marcbachmann/cel-js': ['policy'],
-  '@modelcontextprotocol': ['cli'],
+  '@modelcontextprotocol': ['cli', 'http'],
 }
 
 /** Files outside the layers, which may import anything. */

@@ -50,6 +50,7 @@ export async function startAdmin(
       }),
       clock,
       page: createPageFiles(),
+      mcp: () => parts.config().mcp,
     },
   })
   const listener = await listen(app, { ...address, ...listenerLimits(config, parts) })

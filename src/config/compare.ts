@@ -16,7 +16,7 @@ export interface ConfigChange {
 }
 
 /** Keys outside `upstreams` that a running sidecar follows. */
-const LIVE_KEYS: ReadonlySet<string> = new Set(['rejections', 'policy', 'alerts', 'ui'])
+const LIVE_KEYS: ReadonlySet<string> = new Set(['rejections', 'policy', 'alerts', 'mcp', 'ui'])
 
 export function compareConfigs(before: Config, after: Config): ConfigChange {
   const names = Object.keys(after.upstreams)

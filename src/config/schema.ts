@@ -9,6 +9,7 @@ import { auth } from './auth-schema.ts'
 import { about, address, count, descriptions, duration, size, text, wait } from './scalars.ts'
 import { UPSTREAM_NAME } from './names.ts'
 import { audit } from './audit-schema.ts'
+import { mcp } from './mcp-schema.ts'
 import { policy } from './policy-schema.ts'
 import { alerts, insight } from './insight-schema.ts'
 import { telemetry } from './telemetry-schema.ts'
@@ -149,6 +150,10 @@ export const configSchema = z.strictObject({
   alerts: about(
     z.prefault(alerts, {}),
     'Alerts of the sidecar itself, and who is told of them (docs/insight.md).',
+  ),
+  mcp: about(
+    z.prefault(mcp, {}),
+    "Sidelight's own MCP endpoint, `/mcp` on the admin listener (docs/mcp.md).",
   ),
   ui: about(z.prefault(ui, {}), 'The status page on the admin listener.'),
   shutdown: about(z.prefault(shutdown, {}), 'How it ends.'),

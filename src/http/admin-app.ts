@@ -8,6 +8,7 @@ import { needs, type AdminEnv, type AdminGate } from './admin-gate.ts'
 import { addApi, type ApiOptions } from './api/api-app.ts'
 import { addBreakerRoutes, type BreakerAdmin } from './breaker-routes.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
+import { addMcp, type McpEndpointOptions } from './mcp/endpoint.ts'
 import { MetricsEndpoint, type MetricsEndpointOptions } from './metrics-endpoint.ts'
 import { addStatusPage, type PageFiles } from './status-page.ts'
 
@@ -31,7 +32,14 @@ export interface AdminAppOptions extends MetricsEndpointOptions {
   readonly breakers: BreakerAdmin
   readonly catalogue: CatalogueViews
   /** Undefined where nothing keeps statistics. */
-  readonly api: (Pick<ApiOptions, 'views' | 'clock'> & { readonly page: PageFiles }) | undefined
+  readonly api: AdminViews | undefined
+}
+
+/** Statistics and all that shows them. */
+export interface AdminViews extends Pick<ApiOptions, 'views' | 'clock'> {
+  readonly page: PageFiles
+  /** Of Sidelight's own MCP endpoint. */
+  readonly mcp: McpEndpointOptions['settings']
 }
 
 /** The tools of upstreams as JSON values: names, digests and sizes, no texts. */
@@ -50,6 +58,7 @@ const INDEX = `Sidelight admin
 /livez    200 while the process lives, as /healthz
 /readyz   200 while calls are accepted, 503 otherwise; ?verbose for people
 /metrics  metrics for Prometheus, or in OpenMetrics if asked
+/mcp      the same for agents, as an MCP server
 /breakers circuit breakers; POST /breakers/<upstream> orders one by hand
 /catalogue             the tools of every upstream: digests and sizes
 /catalogue/<upstream>  of one; with ?format=pins as a pin file
@@ -96,7 +105,9 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   })
   addBreakerRoutes(app, { breakers: options.breakers, gate })
   if (options.api !== undefined) {
+    const { views, mcp } = options.api
     addApi(app, { ...options.api, gate, onLimit: (limit) => options.onLimit(limit) })
+    addMcp(app, { views, gate, settings: mcp })
   }
   app.notFound((c) => c.text(INDEX, 404))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })

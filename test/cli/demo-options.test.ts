@@ -101,7 +101,7 @@ describe('the packages of the demo', () => {
     })
     assert.equal(
       describeMissing(missing),
-      `sidelight demo: the demo needs packages that are not installed: @modelcontextprotocol/sdk, @modelcontextprotocol/server, @modelcontextprotocol/server-everything
+      `sidelight demo: the demo needs packages that are not installed: @modelcontextprotocol/sdk, @modelcontextprotocol/server-everything
 They are optional dependencies of Sidelight; install them with: npm install --include=optional`,
     )
   })

@@ -44,6 +44,7 @@ describe('what a new configuration changes', () => {
         policy: { roles: { analyst: { allow: ['a:*'] } } },
         alerts: { rules: { latency: { threshold: 3 } } },
         insight: { health: { minimumCalls: 3 } },
+        mcp: { control: true },
         ui: { traceUrl: 'http://t.example/{traceId}' },
         listen: { data: '127.0.0.1:9000', allowedHosts: ['x.internal'] },
         limits: { sessions: 3 },
@@ -54,6 +55,7 @@ describe('what a new configuration changes', () => {
     assert.deepEqual(change.live, [
       'rejections',
       'alerts.rules.latency.threshold',
+      'mcp.control',
       'ui.traceUrl',
       'policy',
     ])

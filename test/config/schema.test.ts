@@ -166,6 +166,7 @@ describe('The configuration', () => {
         receivers: {},
         labels: {},
       },
+      mcp: { enabled: true, control: false },
       ui: {},
       shutdown: { drainTimeout: '10s', flushTimeout: '3s' },
       log: { level: 'info', format: 'json' },

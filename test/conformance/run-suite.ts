@@ -32,6 +32,8 @@ export interface SuiteOptions {
   readonly url: string
   /** The revision of the protocol whose scenarios are run, such as `2025-11-25`. */
   readonly revision: string
+  /** Only this scenario; all of the revision when undefined. */
+  readonly scenario?: string
   /** Milliseconds after which a scenario fails. */
   readonly scenarioTimeout?: number
   /** Milliseconds after which the suite is ended; what it did until then counts. */
@@ -59,9 +61,11 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
     const output = await runToEnd(options, directory)
     const durationMs = Math.round(performance.now() - started)
     const saved = await readSaved(directory)
-    const names = [...output.matchAll(/^=== Running scenario: (\S+) ===$/gm)]
+    const all = [...output.matchAll(/^=== Running scenario: (\S+) ===$/gm)]
+    const names =
+      options.scenario === undefined ? all.map(([, name = '']) => name) : [options.scenario]
     const scenarios = new Map(
-      names.map(([, name = '']) => [name, saved.get(name) ?? [neverFinished(name)]] as const),
+      names.map((name) => [name, saved.get(name) ?? [neverFinished(name)]] as const),
     )
     if (scenarios.size === 0) throw new Error(`the conformance suite did not start: ${output}`)
     const checks = [...scenarios.values()].flat()
@@ -105,7 +109,8 @@ async function runToEnd(options: SuiteOptions, directory: string): Promise<strin
   const child = spawn(
     process.execPath,
     [SUITE, 'server'].concat(
-      ['--url', url, '--suite', 'all', '--spec-version', revision],
+      ['--url', url, '--spec-version', revision],
+      options.scenario === undefined ? ['--suite', 'all'] : ['--scenario', options.scenario],
       ['--output-dir', directory, '--timeout', String(scenarioTimeout)],
     ),
     { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'pipe'] },

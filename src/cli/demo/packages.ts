@@ -5,7 +5,6 @@ const NEEDED: Readonly<Record<string, string>> = {
   '@modelcontextprotocol/client': '@modelcontextprotocol/client',
   '@modelcontextprotocol/node': '@modelcontextprotocol/node',
   '@modelcontextprotocol/sdk': '@modelcontextprotocol/sdk/client/index.js',
-  '@modelcontextprotocol/server': '@modelcontextprotocol/server',
   '@modelcontextprotocol/server-everything':
     '@modelcontextprotocol/server-everything/dist/transports/streamableHttp.js',
 }
