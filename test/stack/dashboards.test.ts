@@ -24,7 +24,6 @@ const EMPTY: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     readDashboards().map(({ uid }) => [`${uid}: variable namespace`, 'a scrape on Kubernetes']),
   ),
-  'sidelight-pipeline: Alerts of the sidecars, A': 'a receiver of alerts in the configuration',
   'sidelight-security: Refused for a pin, A': 'a tool that is not as it is pinned',
   'sidelight-slo: Objectives by upstream, F': 'calls that take longer than 5 s',
 }

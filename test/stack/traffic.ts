@@ -63,9 +63,13 @@ export async function startBusySidecar(): Promise<string> {
     if (asked % 5 > 0) return reply.result({ content: [] })
     reply.send({ status: '429 Too Many Requests', headers: ['Retry-After: 1'], body: '{}' })
   })
+  const receiver = await startRawUpstream((_, reply) => reply.send({ body: '{}' }))
   const directory = await temporaryDirectory()
   const file = join(directory, 'sidelight.yaml')
-  const config = busyConfig(issuer.url, throttling.url, join(directory, 'audit'))
+  const config = {
+    ...busyConfig(issuer.url, throttling.url, join(directory, 'audit')),
+    alerts: { receivers: { hook: { type: 'webhook', url: receiver.url } } },
+  }
   await writeFile(file, stringify(config))
   const sidecar = await startSidecarProcess({
     args: ['--config', file],
