@@ -69,6 +69,10 @@ export class Rig {
     this.authenticator = this.#make(options)
   }
 
+  forget(): void {
+    this.principal = undefined
+  }
+
   token(claimed?: Claimed, signer = this.signer): Promise<string> {
     return mint(signer, ISSUER, this.clock.wallMs(), claimed)
   }
