@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
 import { closeAfterTest } from '../support/scope.ts'
 import { startSidecarProcess, type SidecarProcess } from '../support/sidecar-process.ts'
@@ -234,4 +235,38 @@ it('a changed policy is in force as a whole, and a wrong one changes nothing', a
   await counted(sidecar, 'invalid', 1)
   assert.match(sidecar.stderr, /policy\.roles\.anonymous\.allow\.0: there is no upstream/)
   assert.match(await answer(), /called/)
+})
+
+it('a receiver of alerts that a newer file brings is told of what fires', async () => {
+  const failing = await startRawUpstream((_request, reply) => reply.result({ isError: true }))
+  const hook = await startRawUpstream((_request, reply) => reply.send({}))
+  const at = await place()
+  await at.write({ main: failing.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', at.file] })
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'break', arguments: {} },
+  })
+  for (let i = 0; i < 6; i += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await requestOnce(sidecar.url('main'), { body })
+  }
+  await at.write(
+    { main: failing.url },
+    [
+      'alerts:',
+      '  rules: { errorRate: { for: 0s } }',
+      `  receivers: { hook: { type: webhook, url: ${hook.url} } }`,
+      '',
+    ].join('\n'),
+  )
+  // The file is looked at now and then, and alerts are judged every few seconds.
+  const told = await waitFor(() => hook.requests[0], {
+    within: 2 * NOTICED_WITHIN,
+    what: () => `a notification; the log: ${sidecar.stderr}`,
+  })
+  assert.equal(told.json()['status'], 'firing')
+  assert.equal(await reloads(sidecar, 'applied'), 1)
 })
