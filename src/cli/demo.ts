@@ -116,6 +116,9 @@ function demoConfig(options: DemoOptions, everythingPort: number, libraryPort: n
       everything: { url: `http://127.0.0.1:${everythingPort}/mcp` },
       library: { url: `http://127.0.0.1:${libraryPort}/mcp` },
     },
+    // Some of its calls fail on purpose, to be seen; that is no reason for a warning or an alert.
+    insight: { health: { warning: { errorRate: 0.6 }, critical: { errorRate: 0.8 } } },
+    alerts: { rules: { errorRate: { threshold: 0.6 } } },
     // Whoever ends a demo does not want to wait.
     shutdown: { drainTimeout: '1s', flushTimeout: '1s' },
     log: { level: 'warn', format: 'text' },
