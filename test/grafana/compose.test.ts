@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { parseConfig } from '../../src/config/load.ts'
 import { runTool, skipWithout } from '../support/monitoring-tools.ts'
 
 const dependency = z.strictObject({
@@ -242,6 +243,11 @@ describe('what docker-compose.yml mounts', () => {
     for (const host of hosts.filter((name) => name !== '127.0.0.1')) {
       assert.ok(host in file.services, host)
     }
+  })
+
+  it('gives the sidecar a configuration that is valid', () => {
+    const read = parseConfig(readFileSync('deploy/compose/sidelight.yaml', 'utf8'), {})
+    assert.equal(read.kind, 'config')
   })
 
   it('is what Prometheus can read', { skip: skipWithout('promtool') }, () => {
