@@ -94,6 +94,9 @@ describe('faults of a live sidecar', () => {
         })
         assert.deepEqual(webhook.firing(), [], 'nothing fires while all is well')
 
+        const budgets = await prometheus.query('sidelight:availability_budget_left:ratio30d')
+        assert.deepEqual(new Set(budgets.map(({ value }) => value)), new Set([1]))
+
         const brokenAt = performance.now()
         limitFiles(sidecar.pid, '1:')
         await upstreams.break()
@@ -111,6 +114,7 @@ describe('faults of a live sidecar', () => {
         // What comes late is not expected either.
         await sleep(5_000)
         assert.deepEqual(heard(), expected())
+        assert.deepEqual(await prometheus.failedRules(), [])
 
         const mendedAt = performance.now()
         limitFiles(sidecar.pid, 'unlimited:')
@@ -198,7 +202,9 @@ function fast(url: string): object {
 async function quiet(prometheus: Prometheus): Promise<boolean> {
   const rates = await prometheus.query('sidelight:calls:rate5m > 0')
   const pending = await prometheus.query('ALERTS{alertname!="SidelightWatchdog"}')
-  return rates.length === Object.keys(EXPECTED).length - 1 && pending.length === 0
+  const budgets = await prometheus.query('sidelight:availability_budget_left:ratio30d')
+  const upstreams = Object.keys(EXPECTED).length - 1
+  return rates.length === upstreams && budgets.length === upstreams && pending.length === 0
 }
 
 interface Upstreams {

@@ -10,11 +10,25 @@ export interface Prometheus {
   readonly url: string
   /** Samples of an instant query: labels and value. */
   query(expr: string): Promise<readonly Sample[]>
+  /** What is wrong with rules, as it says itself: their names with the errors. */
+  failedRules(): Promise<readonly string[]>
 }
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
+}
+
+interface RulesReply {
+  readonly data: {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly name: string
+        readonly health: string
+        readonly lastError?: string
+      }[]
+    }[]
+  }
 }
 
 interface QueryReply {
@@ -65,6 +79,13 @@ export async function startPrometheus(options: {
   )
   return {
     url,
+    failedRules: async () => {
+      const { data }: RulesReply = JSON.parse(await (await fetch(`${url}/api/v1/rules`)).text())
+      return data.groups
+        .flatMap(({ rules }) => rules)
+        .filter(({ health }) => health !== 'ok')
+        .map(({ name, health, lastError }) => `${name}: ${lastError ?? health}`)
+    },
     query: async (expr) => {
       const address = `${url}/api/v1/query?query=${encodeURIComponent(expr)}`
       const reply: QueryReply = JSON.parse(await (await fetch(address)).text())
