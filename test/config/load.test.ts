@@ -62,7 +62,7 @@ describe('A configuration file', () => {
       'f:4: upstreams.a.urll: unknown key; did you mean "url"?',
     ])
     assert.deepEqual(problems(`${UP}colour: red\n`), [
-      'f:4: colour: unknown key; known keys here: listen, upstreams, auth, audit, policy, limits, rejections, telemetry, insight, alerts, ui, shutdown, log',
+      'f:4: colour: unknown key; known keys here: listen, upstreams, auth, audit, policy, limits, rejections, telemetry, insight, alerts, mcp, ui, shutdown, log',
     ])
   })
 
