@@ -62,6 +62,9 @@ function askOnce(
     request.on('error', (error: NodeJS.ErrnoException) => {
       fail(error.name === 'TimeoutError' || error.name === 'AbortError' ? 'timeout' : codeOf(error))
     })
+    // Whoever switches protocols says nothing that is read, and Node then tells of no error.
+    request.on('upgrade', (_, socket) => socket.destroy())
+    request.on('close', () => fail('closed'))
     request.on('response', (response) => {
       const chunks: Buffer[] = []
       let bytes = 0

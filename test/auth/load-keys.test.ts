@@ -49,6 +49,15 @@ describe('A key set over HTTP', () => {
     assert.equal(asked, 0)
   })
 
+  it('is not there when the server switches protocols in place of an answer', async () => {
+    const loaded = await load((_, reply) => {
+      reply.socket?.write(
+        'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n',
+      )
+    })
+    assert.deepEqual(loaded, failed('closed'))
+  })
+
   it('is given up when it is too large, before all of it has come', async () => {
     let sent = 0
     const loaded = await load((_, reply) => {
