@@ -15,6 +15,7 @@ import { checkPeer, type PeerRules } from './guard.ts'
 import { discardBody } from './read-body.ts'
 import {
   checkMethod,
+  checkSession,
   countUnread,
   receive,
   unread,
@@ -61,7 +62,8 @@ export function createDataApp(options: DataAppOptions): RequestListener {
     errorHandler: () => new Response('This is no path of Sidelight.\n', { status: 400 }),
   })
   return (incoming, outgoing) => {
-    const rejection = checkPeer(incoming, options.peers) ?? checkMethod(incoming)
+    const rejection =
+      checkPeer(incoming, options.peers) ?? checkMethod(incoming) ?? checkSession(incoming)
     if (rejection === undefined) {
       if (serveDocument(incoming, outgoing, options)) return
       return void listener(incoming, outgoing)

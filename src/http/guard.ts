@@ -39,7 +39,8 @@ export function checkPeer(
   return reject('forbidden_origin', 'this Origin is not allowed; add it to listen.allowedOrigins')
 }
 
-function isRepeated(rawHeaders: readonly string[], name: string): boolean {
+/** True when a header stands there more than once. */
+export function isRepeated(rawHeaders: readonly string[], name: string): boolean {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const key = rawHeaders[i] ?? ''

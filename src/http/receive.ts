@@ -11,6 +11,7 @@ import type { Principal } from '../core/principal.ts'
 import { handle, refuseUnread } from '../pipeline/handle.ts'
 import type { Stages } from '../pipeline/stages.ts'
 import { authenticate } from './authenticate.ts'
+import { isRepeated } from './guard.ts'
 import { discardBody, readBody, type BodyBudget, type BodyEnd } from './read-body.ts'
 import { ServerClient } from './server-client.ts'
 
@@ -53,6 +54,13 @@ export function checkMethod(incoming: IncomingMessage): Rejection | undefined {
   return Object.hasOwn(KINDS, incoming.method ?? '')
     ? undefined
     : reject('unsupported_method', 'use POST, GET or DELETE')
+}
+
+/** Of several ids the upstream may take another one than we do, and so the session of somebody else. */
+export function checkSession({ rawHeaders }: IncomingMessage): Rejection | undefined {
+  return isRepeated(rawHeaders, 'mcp-session-id')
+    ? reject('invalid_request', 'send Mcp-Session-Id once')
+    : undefined
 }
 
 export function receive(
@@ -184,6 +192,10 @@ export function countUnread(
 /** Runs the pipeline; a defect in it costs this exchange and nothing else. */
 function pass(exchange: Exchange, outgoing: ServerResponse, stages: Stages): void {
   const client = new ServerClient(outgoing)
+  const { kind, endpoint, body } = exchange
+  if (kind !== 'message' && endpoint !== 'pass' && body.length > 0) {
+    return refuseUnread(exchange, client, UNREAD_BODY, stages)
+  }
   try {
     handle(exchange, client, stages)
   } catch (error) {
@@ -191,6 +203,9 @@ function pass(exchange: Exchange, outgoing: ServerResponse, stages: Stages): voi
     refuseUnread(exchange, client, { kind: 'internal' }, stages)
   }
 }
+
+/** Some servers take a body for a message whatever the method is, and nobody has read this one. */
+const UNREAD_BODY = reject('invalid_request', 'send messages with POST; nothing else has a body')
 
 const NOWHERE: Route = { upstream: '', endpoint: 'mcp' }
 

@@ -2,7 +2,7 @@
 
 import type { Message } from '../core/message.ts'
 import type { Operation } from '../core/operation.ts'
-import { readUnambiguous } from '../core/unambiguous-json.ts'
+import { foldMember, readUnambiguous } from '../core/unambiguous-json.ts'
 import { member } from './json-member.ts'
 import { namesAPrompt, namesAResource, namesATool } from './methods.ts'
 
@@ -54,7 +54,7 @@ export function operationsOf(
   if (namesAPrompt(method)) return [{ kind: 'prompt', name: target, protocol: false }]
   if (namesAResource(method)) return [{ kind: 'resource', name: resourceUri, protocol: false }]
   const own: Operation = { kind: 'method', name: method, protocol: PROTOCOL_METHODS.has(method) }
-  if (method === 'completion/complete') return [own, completed(paramsOf(body, batchIndex))]
+  if (method === 'completion/complete') return [own, ...completed(paramsOf(body, batchIndex))]
   if (method === 'subscriptions/listen') return [own, ...listened(paramsOf(body, batchIndex))]
   return [own]
 }
@@ -80,23 +80,46 @@ function paramsOf(body: Buffer, batchIndex: number | undefined): unknown {
 }
 
 /** 2025-11-25 "Completion": a reference to a prompt by its name, or to a template of resources by its text. */
-function completed(params: unknown): Operation {
+function completed(params: unknown): readonly Operation[] {
   const reference = member(params, 'ref')
-  return member(reference, 'type') === 'ref/prompt'
-    ? { kind: 'prompt', name: textOf(member(reference, 'name')), protocol: false }
-    : { kind: 'resource', name: textOf(member(reference, 'uri')), protocol: false }
+  if (!isPlain(reference, REFERENCE)) return UNREADABLE_REFERENCE
+  switch (member(reference, 'type')) {
+    case 'ref/prompt':
+      return [{ kind: 'prompt', name: textOf(member(reference, 'name')), protocol: false }]
+    case 'ref/resource':
+      return [{ kind: 'resource', name: textOf(member(reference, 'uri')), protocol: false }]
+    default:
+      return UNREADABLE_REFERENCE
+  }
 }
 
 /** 2026-07-28 "Subscriptions": the resources of which a client wants to be told. */
 function listened(params: unknown): readonly Operation[] {
-  if (params === undefined) return [UNREADABLE]
-  const uris = member(member(params, 'notifications'), 'resourceSubscriptions')
+  const wanted = member(params, 'notifications')
+  if (params === undefined || !isPlain(params, ['notifications'])) return [UNREADABLE]
+  if (!isPlain(wanted, ['resourceSubscriptions'])) return [UNREADABLE]
+  const uris = member(wanted, 'resourceSubscriptions')
   if (uris === undefined) return []
   if (!Array.isArray(uris)) return [UNREADABLE]
   return uris.map((uri) => ({ kind: 'resource', name: textOf(uri), protocol: false }))
 }
 
 const UNREADABLE: Operation = { kind: 'resource', name: undefined, protocol: false }
+
+const REFERENCE = ['type', 'name', 'uri']
+
+/** It may be either. */
+const UNREADABLE_REFERENCE: readonly Operation[] = [
+  UNREADABLE,
+  { kind: 'prompt', name: undefined, protocol: false },
+]
+
+/** False when a member is one of `names` but for its case: some servers would read it (`unambiguous-json.ts`). */
+function isPlain(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  const folded = new Set(names.map((name) => foldMember(name)))
+  return Object.keys(value).every((key) => names.includes(key) || !folded.has(foldMember(key)))
+}
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { Client, SSEClientTransport } from '@modelcontextprotocol/client'
 import { mintDevToken } from '../../src/auth/shared-secret.ts'
 import { startOtlpSink } from '../support/otlp-sink.ts'
-import { RawClient } from '../support/raw-client.ts'
+import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
 import { startSseServer } from '../support/mcp-server-sse.ts'
 import { closeAfterTest } from '../support/scope.ts'
 import { runSidelight } from '../support/sidecar-process.ts'
@@ -424,6 +424,24 @@ describe('A session', () => {
     const session = { 'Mcp-Session-Id': 's-1' }
     assert.equal((await ask(sidecar, bob, session)).status, 404)
     assert.equal((await ask(sidecar, alice, session)).status, 200)
+    // Some servers take the first of several ids, others the last.
+    const before = upstream.requests.length
+    for (const ids of [
+      ['s-1', 'x'],
+      ['x', 's-1'],
+      ['s-1', 's-1'],
+    ]) {
+      const twice = await requestOnce(sidecar.url('a'), {
+        headers: [
+          ...JSON_HEADERS,
+          `Authorization: ${bob}`,
+          ...ids.map((id) => `Mcp-Session-Id: ${id}`),
+        ],
+        body: LIST,
+      })
+      assert.equal(twice.status, 400)
+    }
+    assert.equal(upstream.requests.length, before)
   })
 })
 

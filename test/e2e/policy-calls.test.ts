@@ -357,3 +357,47 @@ test('with rejections: http a denial is a 403', async () => {
   const refused = await requestOnce(sidecar.url('main'), { body: JSON.stringify(call('drop')) })
   assert.equal(refused.status, 403)
 })
+
+test('a body that comes with another method than POST is not passed on, because nobody has read it', async () => {
+  const { upstream, sidecar } = await scene({ allow: ['main:read_*'] })
+  for (const method of ['GET', 'DELETE', 'OPTIONS']) {
+    const refused = await requestOnce(sidecar.url('main'), {
+      method,
+      headers: [...JSON_HEADERS, 'X-HTTP-Method-Override: POST'],
+      body: JSON.stringify(call('write_file')),
+    })
+    assert.equal(refused.status, 400, method)
+    assert.equal(verdict(refused), 'invalid_request', method)
+  }
+  assert.equal(upstream.requests.length, 0)
+})
+
+test('a reference that servers may read in several ways needs the right to all that it may mean', async () => {
+  const { send, upstream } = await scene({
+    allow: ['main:resource/ok://*', 'other:resource/*', 'other:prompt/mine'],
+  })
+  const complete = (ref: object, more: object = {}): object =>
+    request('completion/complete', { ref, argument: { name: 'a', value: 'b' }, ...more })
+  const listen = (params: object): object => request('subscriptions/listen', params)
+  const prompt = { type: 'ref/prompt', name: 'secret' }
+  const rows: readonly [message: object, to: string, expected: string][] = [
+    [complete({ type: 'ref/resource', uri: 'ok://x' }), 'main', 'passed'],
+    [complete({ type: 'ref/prompt', name: 'mine' }), 'other', 'passed'],
+    [complete(prompt), 'other', 'forbidden'],
+    [complete({ Type: 'ref/prompt', name: 'secret', uri: 'ok://x' }), 'main', 'forbidden'],
+    [complete({ Type: 'ref/prompt', name: 'secret', uri: 'ok://x' }), 'other', 'forbidden'],
+    // Too large to be read as a whole.
+    [complete(prompt, { padding: 'x'.repeat(70_000) }), 'other', 'forbidden'],
+    [listen({ notifications: { resourceSubscriptions: ['ok://x'] } }), 'main', 'passed'],
+    [listen({ notifications: {} }), 'main', 'passed'],
+    [listen({ Notifications: { resourceSubscriptions: ['secret://x'] } }), 'main', 'forbidden'],
+    [listen({ notifications: { ResourceSubscriptions: ['secret://x'] } }), 'main', 'forbidden'],
+  ]
+  for (const [message, to, expected] of rows) {
+    assert.equal(verdict(await send(message, to)), expected, JSON.stringify(message).slice(0, 200))
+  }
+  assert.equal(
+    upstream.requests.length,
+    rows.filter(([, , expected]) => expected === 'passed').length,
+  )
+})
