@@ -79,7 +79,7 @@ const WALKS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map'
 function findCostly(node: ASTNode, inWalk: boolean): string | undefined {
   const walks = isWalk(node)
   if (walks && inWalk) return 'a walk over a list must not stand in another; it would take too long'
-  const problem = checkCall(node)
+  const problem = checkCall(node) ?? (inWalk ? checkSearch(node) : undefined)
   if (problem !== undefined) return problem
   // What is walked over is no part of the walk.
   const walked = walks ? node.args[1] : undefined
@@ -98,6 +98,19 @@ function checkCall(node: ASTNode): string | undefined {
   const name = node.op === 'rcall' || node.op === 'call' ? node.args[0] : undefined
   if (name === 'bind') return 'bind is not available in conditions'
   return name === 'matches' ? checkPattern(node) : undefined
+}
+
+/** `in` looks through a list too, and a list in the arguments is as long as its sender likes. */
+function checkSearch(node: ASTNode): string | undefined {
+  return node.op === 'in' && !isOurs(node.args[1])
+    ? 'in must not look through arguments within a walk over a list; it would take too long'
+    : undefined
+}
+
+/** Whether a list stands in the condition itself or in the principal. */
+function isOurs(node: ASTNode): boolean {
+  if (node.op === 'id') return node.args === 'principal'
+  return node.op === 'value' || childrenOf(node).every((child) => isOurs(child))
 }
 
 function checkPattern(node: ASTNode): string | undefined {

@@ -71,6 +71,12 @@ describe('A condition', () => {
       problem('args.a.exists(x, args.b.exists(y, x == y))'),
       'a walk over a list must not stand in another; it would take too long',
     )
+    for (const text of ['x in args.b', 'x in [args.b]', 'x in args.b + ["y"]', 'x.y in x.z']) {
+      assert.equal(
+        problem(`args.a.all(x, ${text})`),
+        'in must not look through arguments within a walk over a list; it would take too long',
+      )
+    }
     assert.equal(
       problem('cel.bind(x, args.a + args.a, x == "")'),
       'bind is not available in conditions',
@@ -79,6 +85,15 @@ describe('A condition', () => {
     assert.equal(problem('1 + 1'), 'a condition is true or false; this is of type int')
     assert.equal(problem('args.a ==').startsWith('not a valid condition: '), true)
     assert.equal(problem('tool == "x"'), 'not a valid condition: Unknown variable: tool')
+  })
+
+  it('may look through its own lists and those of the principal within a walk', () => {
+    assert.equal(holds('args.tags.all(t, t in ["a", "b"])', '{"tags":["a","b"]}'), true)
+    assert.equal(holds('args.tags.all(t, t in ["a", "b"])', '{"tags":["a","c"]}'), false)
+    assert.equal(
+      holds('args.tags.all(t, t in principal.roles)', '{"tags":["nobody-has-it"]}'),
+      false,
+    )
   })
 
   it('takes a pattern that is matched in linear time', () => {
