@@ -27,14 +27,16 @@ export function metaAlertGroups({ scale }: RuleSettings): readonly RuleGroup[] {
           alert: 'SidelightAlertDeliveryFailing',
           expr: `sum by (job, instance, integration) (rate(alertmanager_notifications_failed_total[${window}])) > 0
 or
-sum by (job, instance, alertmanager) (rate(prometheus_notifications_errors_total[${window}])) > 0`,
+sum by (job, instance, alertmanager) (rate(prometheus_notifications_errors_total[${window}])) > 0
+or
+sum by (job, instance, sidelight_alert_receiver) (rate(sidelight_alert_deliveries_total{sidelight_alert_delivery="failure"}[${window}])) > 0`,
           for: scale.time('5m'),
           keepFiringFor: scale.time('5m'),
           severity: 'critical',
           category: 'meta',
           summary: 'Alerts do not reach their receivers',
           description:
-            'Alertmanager fails to notify {{ with $labels.integration }}{{ . }}{{ else }}anybody, because Prometheus cannot reach it{{ end }}.',
+            '{{ with $labels.integration }}Alertmanager fails to notify {{ . }}.{{ end }}{{ with $labels.alertmanager }}Prometheus cannot reach {{ . }}.{{ end }}{{ with $labels.sidelight_alert_receiver }}A sidecar cannot tell its receiver {{ . }}.{{ end }} What could not be sent is tried again.',
           impact: 'Nobody is told of what is wrong.',
           dashboard: 'pipeline',
         },

@@ -235,6 +235,8 @@ export const SIDECAR_CASES: readonly AlertCase[] = [
         counter([10, 0], [20, 1], [40, 0]),
       'prometheus_notifications_errors_total{job="prometheus", instance="fires", alertmanager="http://alertmanager:9093/api/v2/alerts"}':
         counter([10, 0], [20, 1], [40, 0]),
+      [`sidelight_alert_deliveries_total{${at('fires', 'sidelight_alert_receiver="oncall", sidelight_alert_delivery="failure"')}}`]:
+        counter([10, 0], [20, 1], [40, 0]),
       // One that was sent again at once.
       'alertmanager_notifications_failed_total{job="alertmanager", instance="below", integration="webhook", reason="serverError"}':
         counter([10, 0], [1, 1], [59, 0]),
@@ -246,6 +248,7 @@ export const SIDECAR_CASES: readonly AlertCase[] = [
       '20m': [
         'alertmanager="http://alertmanager:9093/api/v2/alerts", category="meta", instance="fires", job="prometheus", severity="critical"',
         'category="meta", instance="fires", integration="webhook", job="alertmanager", severity="critical"',
+        sidecarAlert('meta', 'critical', 'sidelight_alert_receiver="oncall"'),
       ],
       '50m': [],
     },
