@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs'
 import { checkCommand } from './cli/check.ts'
 import { EXIT, type CommandContext } from './cli/command.ts'
-import { helpText, parseCommandLine } from './cli/flags.ts'
+import type { CommandName } from './cli/commands.ts'
+import { helpText, parseCommandLine, type FlagValues } from './cli/flags.ts'
 import { systemClock } from './core/clock.ts'
 
 function readVersion(): string {
@@ -55,6 +56,24 @@ function createErrorWriter(): (text: string) => void {
   }
 }
 
+/** Keys one by one, without an Enter; the terminal is as before when it is over. */
+function readKeys(listener: (key: string) => void): () => void {
+  const { stdin } = process
+  const onData = (data: Buffer): void => {
+    for (const key of data.toString('utf8')) listener(key)
+  }
+  const leave = (): void => void stdin.setRawMode(false)
+  process.once('exit', leave)
+  stdin.setRawMode(true)
+  stdin.on('data', onData)
+  return () => {
+    process.off('exit', leave)
+    leave()
+    stdin.off('data', onData)
+    stdin.pause()
+  }
+}
+
 function createContext(): CommandContext {
   const { stdout } = process
   const err = createErrorWriter()
@@ -74,8 +93,34 @@ function createContext(): CommandContext {
       return stopped
     },
     onHangup: (listener) => void process.on('SIGHUP', listener),
-    terminal: stdout.isTTY ? { columns: () => stdout.columns, rows: () => stdout.rows } : undefined,
+    terminal: stdout.isTTY
+      ? {
+          columns: () => stdout.columns,
+          rows: () => stdout.rows,
+          onKey: process.stdin.isTTY ? readKeys : undefined,
+        }
+      : undefined,
   }
+}
+
+type Run = (
+  flags: FlagValues,
+  positionals: readonly string[],
+  context: CommandContext,
+) => Promise<number>
+
+/** What is larger than `check` is loaded when it is needed. */
+const COMMANDS: Readonly<Record<CommandName, Run>> = {
+  check: async (flags, positionals, context) => checkCommand(flags, positionals, context),
+  run: async (flags, _, context) => (await import('./cli/run.ts')).runCommand(flags, context),
+  wrap: async (...given) => (await import('./cli/wrap.ts')).wrapCommand(...given),
+  doctor: async (flags, _, context) =>
+    (await import('./cli/doctor.ts')).doctorCommand(flags, context),
+  top: async (flags, _, context) => (await import('./cli/top.ts')).topCommand(flags, context),
+  audit: async (...given) => (await import('./cli/audit-command.ts')).auditCommand(...given),
+  policy: async (...given) => (await import('./cli/policy-explain.ts')).policyCommand(...given),
+  token: async (flags, _, context) => (await import('./cli/token.ts')).tokenCommand(flags, context),
+  demo: async (flags, _, context) => (await import('./cli/demo.ts')).demoCommand(flags, context),
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -95,34 +140,7 @@ async function main(argv: readonly string[]): Promise<number> {
       break
   }
   const { name, flags, positionals } = invocation
-  if (name === 'check') return checkCommand(flags, positionals, context)
-  // The larger commands are loaded when they are needed.
-  if (name === 'demo') {
-    const { demoCommand } = await import('./cli/demo.ts')
-    return demoCommand(flags, context)
-  }
-  if (name === 'wrap') {
-    const { wrapCommand } = await import('./cli/wrap.ts')
-    return wrapCommand(flags, positionals, context)
-  }
-  if (name === 'doctor') {
-    const { doctorCommand } = await import('./cli/doctor.ts')
-    return doctorCommand(flags, context)
-  }
-  if (name === 'audit') {
-    const { auditCommand } = await import('./cli/audit-command.ts')
-    return auditCommand(flags, positionals, context)
-  }
-  if (name === 'policy') {
-    const { policyCommand } = await import('./cli/policy-explain.ts')
-    return policyCommand(flags, positionals, context)
-  }
-  if (name === 'token') {
-    const { tokenCommand } = await import('./cli/token.ts')
-    return tokenCommand(flags, context)
-  }
-  const { runCommand } = await import('./cli/run.ts')
-  return runCommand(flags, context)
+  return COMMANDS[name](flags, positionals, context)
 }
 
 /** What may still hold the process, such as an export that hangs, gets this long after the end. */

@@ -19,7 +19,17 @@ export interface CommandContext {
   /** Calls `listener` at each SIGHUP, which asks for the configuration to be read again. */
   onHangup(listener: () => void): void
   /** What the terminal can show; undefined when standard output is no terminal. */
-  readonly terminal: { readonly columns: () => number; readonly rows: () => number } | undefined
+  readonly terminal: Terminal | undefined
+}
+
+export interface Terminal {
+  readonly columns: () => number
+  readonly rows: () => number
+  /**
+   * Calls `listener` with each key that is pressed, Ctrl-C included, until the returned function is called.
+   * Undefined when nobody can press keys.
+   */
+  readonly onKey?: ((listener: (key: string) => void) => () => void) | undefined
 }
 
 /** Exit codes, as documented in docs/cli.md. */

@@ -153,6 +153,26 @@ export const COMMANDS = {
       json: { type: 'boolean', about: 'Print what was found as JSON.' },
     },
   },
+  top: {
+    about: 'Show live what a running sidecar does: upstreams, alerts and tools.',
+    usage: '[flags]',
+    positionals: 0,
+    flags: {
+      url: {
+        type: 'string',
+        value: 'URL',
+        about: 'Where its admin plane is. Default http://127.0.0.1:9464.',
+      },
+      'token-file': {
+        type: 'string',
+        value: 'FILE',
+        about: 'A token with the permission read (auth.admin.tokens).',
+      },
+      window: { type: 'string', value: 'WINDOW', about: '1m, 5m, 1h or 24h. Default 5m.' },
+      sort: { type: 'string', value: 'BY', about: 'p95, calls, errors or tokens. Default p95.' },
+      once: { type: 'boolean', about: 'Print it once, and exit.' },
+    },
+  },
   audit: AUDIT,
   policy: {
     about: 'Say what the policy of a configuration allows, and why.',
@@ -234,6 +254,7 @@ export const COMMAND_NAMES: readonly CommandName[] = [
   'wrap',
   'check',
   'doctor',
+  'top',
   'audit',
   'policy',
   'token',

@@ -58,6 +58,15 @@ describe('The command line', () => {
         'json boolean',
       ],
       [
+        'top',
+        0,
+        'url string URL',
+        'token-file string FILE',
+        'window string WINDOW',
+        'sort string BY',
+        'once boolean',
+      ],
+      [
         'audit',
         1,
         'dir string DIR',
@@ -161,7 +170,7 @@ describe('The command line', () => {
       ['rn', 'sidelight: unknown command "rn"; did you mean run?'],
       [
         'serve',
-        'sidelight: unknown command "serve"; commands: run, wrap, check, doctor, audit, policy, token, demo',
+        'sidelight: unknown command "serve"; commands: run, wrap, check, doctor, top, audit, policy, token, demo',
       ],
       ['run --upsteam x', 'sidelight run: unknown flag --upsteam; did you mean --upstream?'],
       ['run -x', 'sidelight run: unknown flag -x; see sidelight run --help'],
