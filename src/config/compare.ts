@@ -18,6 +18,9 @@ export interface ConfigChange {
 /** Keys outside `upstreams` that a running sidecar follows. */
 const LIVE_KEYS: ReadonlySet<string> = new Set(['rejections', 'policy', 'alerts', 'mcp', 'ui'])
 
+/** What is read at the start only, of those. */
+const START_KEYS: readonly string[] = ['alerts.labels', 'alerts.externalUrl']
+
 export function compareConfigs(before: Config, after: Config): ConfigChange {
   const names = Object.keys(after.upstreams)
   const known = before.upstreams
@@ -36,6 +39,7 @@ export function compareConfigs(before: Config, after: Config): ConfigChange {
 
 /** A key is followed with everything below it. */
 function isLive(path: string): boolean {
+  if (START_KEYS.some((key) => path === key || path.startsWith(`${key}.`))) return false
   return LIVE_KEYS.has(path.split('.', 1)[0] ?? '')
 }
 

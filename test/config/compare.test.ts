@@ -35,6 +35,18 @@ describe('what a new configuration changes', () => {
     assert.equal(changesNothing(change), false)
   })
 
+  it('needs a restart for what alerts say of the sidecar itself', () => {
+    const change = compareConfigs(
+      configOf({ upstreams: ONE }),
+      configOf({
+        upstreams: ONE,
+        alerts: { labels: { team: 'x' }, externalUrl: 'http://s.example/' },
+      }),
+    )
+    assert.deepEqual(change.live, [])
+    assert.deepEqual(change.needRestart, ['alerts.labels.team', 'alerts.externalUrl'])
+  })
+
   it('tells keys that are followed at once from those that need a restart', () => {
     const change = compareConfigs(
       configOf({ upstreams: ONE }),
