@@ -16,7 +16,7 @@ const missing = browserMissing()
 if (missing !== undefined) console.error(`The status page is NOT tested: ${missing}`)
 
 /** A browser on a busy machine. */
-const PATIENCE = 15_000
+const PATIENCE = 40_000
 
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'">'
 
