@@ -133,6 +133,16 @@ describe('architecture', () => {
     assert.deepEqual(violations, [])
   })
 
+  it("the SDK of Sidelight's own MCP endpoint is loaded at its first request, not at the start", () => {
+    for (const file of files.filter((name) => layerOf(name) === 'http')) {
+      const loaded = importsOf(file).filter(
+        ({ target, typeOnly }) => !typeOnly && target.startsWith('@modelcontextprotocol/'),
+      )
+      assert.equal(loaded.length > 0, file === path.join('src', 'http', 'mcp', 'server.ts'), file)
+      assert.doesNotMatch(readFileSync(file, 'utf8'), /from '[^']*mcp\/server\.ts'/, file)
+    }
+  })
+
   it('every layer stands in the table', () => {
     const layers = new Set(files.map(layerOf))
     assert.deepEqual(

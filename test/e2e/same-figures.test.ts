@@ -1,11 +1,14 @@
-/** Recorded traffic through a real sidecar: the API and `/metrics` say the same of it, and it is true. */
+/** Recorded traffic through a real sidecar: all that shows figures says the same of it, and it is true. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { takePicture } from '../../src/cli/top/client.ts'
 import type { ToolStats, UpstreamStats, WindowStats } from '../../src/insight/views.ts'
 import { requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
+import { closeAfterTest } from '../support/scope.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import type { Metrics } from '../support/metrics.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
@@ -106,7 +109,7 @@ function holdDurations(stats: WindowStats, truth: ReturnType<typeof histogram>):
   assert.ok(inBucket, `${p95} s is not between ${above} and ${upTo}`)
 }
 
-test('the API and /metrics say the same of recorded traffic, and it is what was recorded', async () => {
+test('the API, top, the MCP endpoint and /metrics say the same of recorded traffic, and it is true', async () => {
   const upstream = await startRecorded()
   const sidecar = await startTestSidecar({ upstreams: { weather: upstream.url } })
   await replay(sidecar)
@@ -157,4 +160,31 @@ test('the API and /metrics say the same of recorded traffic, and it is what was 
     assert.equal(its.errors, recorded('tool_error', place) + recorded('-32603', place), tool)
     holdDurations(its, histogram(metrics, { ...METHOD, gen_ai_tool_name: tool }))
   }
+  await holdOthers(sidecar, stats)
 })
+
+/** `top`, and what an agent is told. */
+async function holdOthers(sidecar: TestSidecar, stats: WindowStats): Promise<void> {
+  const { errors, all, resultTokens } = stats
+  const picture = await takePicture({ url: sidecar.adminUrl, tokenFile: undefined }, '1h')
+  assert.ok(picture.kind === 'picture')
+  for (const its of [picture.snapshot.totals, picture.snapshot.upstreams[0]?.stats]) {
+    assert.deepEqual(
+      [its?.calls, its?.errors, its?.all, its?.resultTokens],
+      [CALLS.length, errors, all, resultTokens],
+    )
+  }
+  const client = new Client({ name: 'test', version: '1.0.0' })
+  closeAfterTest(() => client.close())
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${sidecar.adminUrl}/mcp`)))
+  const { structuredContent = {} } = await client.callTool({
+    name: 'upstream_stats',
+    arguments: { upstream: 'weather', window: '1h' },
+  })
+  assert.ok(typeof structuredContent === 'object' && structuredContent !== null)
+  const { figures }: { figures?: Record<string, unknown> } = { ...structuredContent }
+  assert.deepEqual(
+    [figures?.['calls'], figures?.['errors'], figures?.['p95Ms'], figures?.['resultTokens']],
+    [CALLS.length, errors, all?.p95Ms, resultTokens],
+  )
+}
