@@ -174,17 +174,21 @@ async function holdOthers(sidecar: TestSidecar, stats: WindowStats): Promise<voi
       [CALLS.length, errors, all, resultTokens],
     )
   }
+  const figures = await figuresForAgents(sidecar)
+  assert.deepEqual(
+    ['calls', 'errors', 'p95Ms', 'resultTokens'].map((name) => figures[name]),
+    [CALLS.length, errors, all?.p95Ms, resultTokens],
+  )
+}
+
+async function figuresForAgents(sidecar: TestSidecar): Promise<Record<string, unknown>> {
   const client = new Client({ name: 'test', version: '1.0.0' })
   closeAfterTest(() => client.close())
   await client.connect(new StreamableHTTPClientTransport(new URL(`${sidecar.adminUrl}/mcp`)))
-  const { structuredContent = {} } = await client.callTool({
+  const { structuredContent } = await client.callTool({
     name: 'upstream_stats',
     arguments: { upstream: 'weather', window: '1h' },
   })
-  assert.ok(typeof structuredContent === 'object' && structuredContent !== null)
-  const { figures }: { figures?: Record<string, unknown> } = { ...structuredContent }
-  assert.deepEqual(
-    [figures?.['calls'], figures?.['errors'], figures?.['p95Ms'], figures?.['resultTokens']],
-    [CALLS.length, errors, all?.p95Ms, resultTokens],
-  )
+  const { figures }: { figures?: Record<string, unknown> } = Object(structuredContent)
+  return figures ?? {}
 }
