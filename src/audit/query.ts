@@ -63,26 +63,75 @@ export async function queryLog(
   return { records, next: undefined }
 }
 
-/** The last records that fit, in their order. */
+/** All records after a number that fit, in their order. */
+export async function* findRecords(
+  directory: string,
+  filter: AuditFilter,
+  after: number,
+): AsyncGenerator<AuditRecord, void, undefined> {
+  for await (const record of recordsAfter(directory, after, filter.sinceMs)) {
+    if (matches(record, filter)) yield record
+  }
+}
+
+/** Up to where a log has been read. */
+export interface LogPlace {
+  readonly segment: number
+  /** Where the next line begins. */
+  readonly offset: number
+}
+
+export const LOG_START: LogPlace = { segment: 0, offset: 0 }
+
+/** Records that fit, in their order, and where those begin that come later. */
+export interface LogPart {
+  readonly records: readonly AuditRecord[]
+  readonly place: LogPlace
+}
+
+/** The last records that fit. */
 export async function tailLog(
   directory: string,
   filter: AuditFilter,
   count: number,
-): Promise<readonly AuditRecord[]> {
+): Promise<LogPart> {
   const segments = await readSegments(directory)
   let found: AuditRecord[] = []
+  let end: LogPlace | undefined
   for (const segment of segments.toReversed()) {
     const own: AuditRecord[] = []
+    let place = { segment: segment.number, offset: 0 }
     // oxlint-disable-next-line no-await-in-loop
-    for await (const record of recordsOf(directory, segment)) {
+    for await (const { record, offset } of recordsOf(directory, segment)) {
+      place = { segment: segment.number, offset }
       if (!matches(record, filter)) continue
       own.push(record)
       if (own.length > count) own.shift()
     }
+    end ??= place
     found = [...own, ...found].slice(-count)
     if (found.length >= count) break
   }
-  return found
+  return { records: found, place: end ?? LOG_START }
+}
+
+/** What has come since, without reading again what came before. */
+export async function followLog(
+  directory: string,
+  filter: AuditFilter,
+  from: LogPlace,
+): Promise<LogPart> {
+  const records: AuditRecord[] = []
+  let place = from
+  for (const segment of await readSegments(directory, from.segment)) {
+    const start = segment.number === from.segment ? from.offset : 0
+    // oxlint-disable-next-line no-await-in-loop
+    for await (const { record, offset } of recordsOf(directory, segment, start)) {
+      place = { segment: segment.number, offset }
+      if (matches(record, filter)) records.push(record)
+    }
+  }
+  return { records, place }
 }
 
 /** All records after a number; those of segments that are older than `sinceMs` may be left out. */
@@ -97,7 +146,7 @@ export async function* recordsAfter(
     if (next !== undefined && next.firstSeq <= after + 1) continue
     if (next !== undefined && sinceMs !== undefined && next.atMs < sinceMs - CLOCK_SLACK_MS)
       continue
-    for await (const record of recordsOf(directory, segment)) {
+    for await (const { record } of recordsOf(directory, segment)) {
       if (record.seq > after) yield record
     }
   }
@@ -111,9 +160,11 @@ interface Segment {
   readonly bytes: number
 }
 
-async function readSegments(directory: string): Promise<readonly Segment[]> {
+/** Those from this number on. */
+async function readSegments(directory: string, from = 0): Promise<readonly Segment[]> {
   const segments: Segment[] = []
   for (const number of segmentsIn(await readdir(directory))) {
+    if (number < from) continue
     // oxlint-disable-next-line no-await-in-loop
     const record = await readFirst(segmentPath(directory, number))
     const head = readHead(record)
@@ -128,14 +179,16 @@ async function readSegments(directory: string): Promise<readonly Segment[]> {
   return segments
 }
 
+/** Records from byte `start` on, and where the line after each begins. */
 async function* recordsOf(
   directory: string,
   { number, bytes }: Segment,
-): AsyncGenerator<AuditRecord, void, undefined> {
-  for await (const line of readLines(segmentPath(directory, number))) {
+  start = 0,
+): AsyncGenerator<{ readonly record: AuditRecord; readonly offset: number }, void, undefined> {
+  for await (const line of readLines(segmentPath(directory, number), start)) {
     if (!line.whole || line.offset >= bytes) return
     const record = parseRecord(line.bytes)
-    if (record !== undefined) yield record
+    if (record !== undefined) yield { record, offset: line.offset + line.bytes.length + 1 }
   }
 }
 

@@ -8,6 +8,7 @@ import type { AuditKeys } from './keys.ts'
 import { LINE_BYTES_MAX, parseRecord } from './record.ts'
 import {
   checkpointPath,
+  checkpointsOf,
   readHead,
   readLines,
   segmentPath,
@@ -36,13 +37,14 @@ interface Scan {
 
 /** Cuts off a last line that is not whole; nothing else is ever taken away. */
 export async function recover(fs: AuditFs, directory: string, keys: AuditKeys): Promise<Recovered> {
-  const segments = segmentsIn(await fs.names(directory))
+  const names = await fs.names(directory)
+  const segments = segmentsIn(names)
   const nextSegment = (segments.at(-1) ?? 0) + 1
   const found = await lastChained(fs, directory, segments, keys.chain)
   const state = found?.scan.state ?? CHAIN_START
   const missing = Math.max(
     0,
-    (await lastCheckpoint(fs, directory, segments, keys)) - state.tree.size,
+    (await lastCheckpoint(fs, directory, checkpointsOf(names), keys)) - state.tree.size,
   )
   if (found === undefined) {
     return { state, nextSegment, previous: undefined, tornBytes: 0, missing }

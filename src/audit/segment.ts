@@ -48,9 +48,18 @@ export function checkpointPath(directory: string, segment: number): string {
 
 /** Numbers of the segments among the names in a directory, in their order. */
 export function segmentsIn(names: readonly string[]): readonly number[] {
+  return numbersIn(names, /^audit-(\d{8,})\.jsonl$/)
+}
+
+/** Numbers of the segments of which there are checkpoints, whether they are there or not. */
+export function checkpointsOf(names: readonly string[]): readonly number[] {
+  return numbersIn(names, /^checkpoints-(\d{8,})\.jsonl$/)
+}
+
+function numbersIn(names: readonly string[], pattern: RegExp): readonly number[] {
   return names
     .flatMap((name) => {
-      const [, digits] = /^audit-(\d{8,})\.jsonl$/.exec(name) ?? []
+      const [, digits] = pattern.exec(name) ?? []
       return digits === undefined ? [] : [Number(digits)]
     })
     .toSorted((a, b) => a - b)
@@ -122,11 +131,17 @@ export interface SegmentLine {
 const READ_BYTES = 256 * 1024
 const LINE_FEED = 10
 
-/** The lines of a file one after another; of one that is too long, only its beginning, and no more. */
-export async function* readLines(path: string): AsyncGenerator<SegmentLine, void, undefined> {
+/**
+ * The lines of a file one after another, from byte `start` on, where one begins; of a line that is too
+ * long, only its beginning, and no more.
+ */
+export async function* readLines(
+  path: string,
+  start = 0,
+): AsyncGenerator<SegmentLine, void, undefined> {
   let rest: Buffer = Buffer.alloc(0)
-  let offset = 0
-  const stream: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: READ_BYTES })
+  let offset = start
+  const stream: AsyncIterable<Buffer> = createReadStream(path, { start, highWaterMark: READ_BYTES })
   for await (const chunk of stream) {
     let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     let end = bytes.indexOf(LINE_FEED)

@@ -10,6 +10,7 @@ import { rootOf } from './merkle.ts'
 import { parseRecord, type AuditRecord } from './record.ts'
 import {
   checkpointPath,
+  checkpointsOf,
   readFirstLine,
   readHead,
   readLines,
@@ -39,7 +40,8 @@ const FAULTS_MAX = 100
 export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const numbers: number[] = []
   const heads = new Map<number, SegmentHead | undefined>()
-  for (const number of segmentsIn(await readdir(options.directory))) {
+  const names = await readdir(options.directory)
+  for (const number of segmentsIn(names)) {
     // oxlint-disable-next-line no-await-in-loop
     const first = await readFirstLine(segmentPath(options.directory, number))
     // What could not be begun is left empty.
@@ -48,7 +50,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
     heads.set(number, first.whole ? readHead(parseRecord(first.bytes)) : undefined)
   }
   const check = new LogCheck(options)
-  await check.loadCheckpoints(numbers)
+  await check.loadCheckpoints(checkpointsOf(names))
   for (const [index, number] of numbers.entries()) {
     const head = heads.get(number)
     const next = numbers.slice(index + 1).find((one) => heads.get(one) !== undefined)

@@ -7,7 +7,7 @@ import { codeOf, systemFs } from '../audit/audit-fs.ts'
 import { toOcsf, toOtlp } from '../audit/export.ts'
 import { KEY_FILES, secretKey } from '../audit/keys.ts'
 import { erasePerson, isPseudonym, pseudonymsOf } from '../audit/people.ts'
-import { queryLog, tailLog, type AuditFilter } from '../audit/query.ts'
+import { findRecords, followLog, queryLog, tailLog, type AuditFilter } from '../audit/query.ts'
 import { printable, type AuditRecord } from '../audit/record.ts'
 import { parseVerifier } from '../audit/signed-note.ts'
 import { verifyLog } from '../audit/verify.ts'
@@ -84,27 +84,20 @@ async function verify(
 async function tail(place: Place, flags: FlagValues, context: CommandContext): Promise<number> {
   const filter = await filterOf(place, flags)
   const count = numberOf(flags, 'limit', 20)
-  const records = await tailLog(place.directory, filter, count)
-  print(records, context)
+  let part = await tailLog(place.directory, filter, count)
+  print(part.records, context)
   if (flags['follow'] !== true) return EXIT.ok
-  let after = records.at(-1)?.seq ?? 0
   const stopped = context.stopped.then(() => true)
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop
     if (await Promise.race([stopped, pause(FOLLOW_MS, false)])) return EXIT.ok
     // oxlint-disable-next-line no-await-in-loop
-    const page = await queryLog(place.directory, filter, {
-      after,
-      limit: PAGE_MAX,
-      scanMax: Infinity,
-    })
-    print(page.records, context)
-    after = page.records.at(-1)?.seq ?? after
+    part = await followLog(place.directory, filter, part.place)
+    print(part.records, context)
   }
 }
 
 const FOLLOW_MS = 500
-const PAGE_MAX = 10_000
 
 async function query(place: Place, flags: FlagValues, context: CommandContext): Promise<number> {
   const filter = await filterOf(place, flags)
@@ -131,19 +124,20 @@ async function exportAll(
   if (format !== 'ocsf' && format !== 'otlp')
     throw new UsageError('--format: expected ocsf or otlp')
   const filter = await filterOf(place, flags)
-  let after = numberOf(flags, 'after', 0)
-  for (;;) {
-    const options = { after, limit: EXPORT_BATCH, scanMax: Infinity }
-    // oxlint-disable-next-line no-await-in-loop
-    const { records, next } = await queryLog(place.directory, filter, options)
-    if (format === 'otlp' && records.length > 0) {
-      context.out(`${printable(JSON.stringify(toOtlp(records, context.version)))}\n`)
-    } else if (format === 'ocsf') {
-      for (const record of records) context.out(`${printable(JSON.stringify(toOcsf(record)))}\n`)
-    }
-    if (next === undefined) return EXIT.ok
-    after = next
+  const after = numberOf(flags, 'after', 0)
+  let batch: AuditRecord[] = []
+  const flush = (): void => {
+    if (batch.length === 0) return
+    const lines = format === 'otlp' ? [toOtlp(batch, context.version)] : batch.map(toOcsf)
+    for (const line of lines) context.out(`${printable(JSON.stringify(line))}\n`)
+    batch = []
   }
+  for await (const record of findRecords(place.directory, filter, after)) {
+    batch.push(record)
+    if (batch.length >= EXPORT_BATCH) flush()
+  }
+  flush()
+  return EXIT.ok
 }
 
 async function erase(place: Place, flags: FlagValues, context: CommandContext): Promise<number> {

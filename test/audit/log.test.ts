@@ -214,6 +214,18 @@ describe('A log that was tampered with', () => {
     )
   })
 
+  it('is told by a checkpoint when its last file was removed whole, and at the next start', async () => {
+    const { directory } = await makeLog()
+    await rm(segmentPath(directory, 1))
+    const { faults } = await verify(directory)
+    assert.deepEqual(
+      faults.map(({ record, problem }) => [record, problem]),
+      [[1, 'a signed checkpoint counts 11 records, the log ends with record 0: 11 are gone']],
+    )
+    const { store } = await openStore(directory)
+    assert.equal(store.recovered.missing, 11)
+  })
+
   it('is told by a checkpoint that was kept elsewhere when its own went too', async () => {
     const { directory, notes } = await makeLog()
     await changeLines(directory, (lines) => lines.slice(0, 8))

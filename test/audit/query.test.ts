@@ -133,7 +133,7 @@ describe('A query of the audit log', () => {
     const directory = await makeLog()
     const filter = { ...NO_FILTER, type: 'call.ended' }
     assert.deepEqual(
-      (await tailLog(directory, filter, 3)).map(({ seq }) => seq),
+      (await tailLog(directory, filter, 3)).records.map(({ seq }) => seq),
       [11, 14, 16],
     )
   })
