@@ -11,6 +11,7 @@ import { checkIssuers } from './doctor/issuers.ts'
 import { checkListeners } from './doctor/listeners.ts'
 import { checkReceivers } from './doctor/receivers.ts'
 import { checkSecretFiles } from './doctor/secret-files.ts'
+import { checkStartFiles } from './doctor/start-files.ts'
 import { checkUpstreams } from './doctor/upstreams.ts'
 import type { FlagValues } from './flags.ts'
 import { readSource } from './source.ts'
@@ -54,6 +55,7 @@ async function examine(
     checkReceivers(config, effects),
     checkDisk(config, effects),
     checkSecretFiles(config, effects),
+    checkStartFiles(config, effects),
   ])
   const words = `valid, ${count} ${count === 1 ? 'upstream' : 'upstreams'}`
   return [ok('config', name, words), ...found.flat()]

@@ -100,7 +100,11 @@ describe('The doctor', () => {
         modern: { url: modern.url, headers: { authorization: { file: token } } },
         legacy: { url: legacy.url, health: { method: 'off' } },
       },
-      auth: { mode: 'required', issuers: [{ issuer: issuer.url, audience: 'x' }] },
+      auth: {
+        mode: 'required',
+        issuers: [{ issuer: issuer.url, audience: 'x' }],
+        revocations: token,
+      },
       audit: { dir: join(directory, 'audit'), freeSpace: '1KiB', segmentBytes: '1MiB' },
       alerts: { receivers: { pager: { url } } },
     })
@@ -129,7 +133,8 @@ describe('The doctor', () => {
     assert.deepEqual(found('collector'), ['takes exports', 'takes exports'])
     assert.deepEqual(found('receiver'), ['answers'])
     assert.match(found('disk')[0] ?? '', /^a write reaches the disk in [\d.]+ ms$/)
-    assert.deepEqual(found('secret'), ['mode 600'])
+    assert.deepEqual(found('secret'), ['mode 600', 'to be made at the first start'])
+    assert.deepEqual(found('file'), ['there'])
     assert.ok(found('clock').includes('its clock is as ours'))
     assert.deepEqual(asked.toSorted(), ['GET /api/v2/status', 'POST /v1/logs', 'POST /v1/traces'])
     assert.doesNotMatch(out, /canary/)
@@ -144,6 +149,10 @@ describe('The doctor', () => {
     await writeFile(secret, 'canary-doctor-0123456789')
     await chmod(secret, 0o666)
     await writeFile(join(directory, 'no-directory'), '')
+    await writeFile(join(directory, 'short'), 'canary', { mode: 0o600 })
+    await mkdir(join(directory, 'keys'))
+    await chmod(join(directory, 'keys'), 0o755)
+    const tokens = [{ name: 'a', file: join(directory, 'short'), permissions: ['read'] }]
     const file = await written({
       listen: { data: new URL(taken).host, admin: 'off' },
       upstreams: {
@@ -151,8 +160,8 @@ describe('The doctor', () => {
         lost: { url: `${busy}/elsewhere` },
         program: { command: [process.execPath, '-e', 'process.exit(3)'] },
       },
-      auth: { mode: 'required', issuers: [{ issuer, audience: 'x' }] },
-      audit: { dir: join(directory, 'no-directory') },
+      auth: { mode: 'required', issuers: [{ issuer, audience: 'x' }], admin: { tokens } },
+      audit: { dir: join(directory, 'no-directory'), keys: join(directory, 'keys') },
       alerts: { receivers: { pager: { url: nothing }, chat: { type: 'webhook', url: busy } } },
     })
     const { code, out } = await run(
@@ -175,10 +184,12 @@ describe('The doctor', () => {
       'ok    receiver  chat: answers',
       `fail  disk      ${directory}/no-directory: cannot be written (ENOTDIR)`,
       `fail  secret    upstreams.gone.headers.x-key ${secret}: others may change it (mode 666)`,
+      `fail  secret    audit.keys ${directory}/keys: others may look into it (mode 755)`,
+      `fail  file      ${directory}/short: auth.admin.tokens.0.file: expected at least 16 bytes`,
     ]) {
       assert.ok(out.split('\n').includes(expected), `${expected}\nis not in\n${out}`)
     }
-    assert.match(out, /\n\d+ ok, \d+ to look at, 8 failed\n$/)
+    assert.match(out, /\n\d+ ok, \d+ to look at, 10 failed\n$/)
     assert.doesNotMatch(out, /canary/)
   })
 

@@ -1,5 +1,6 @@
 /** Whether the files that hold secrets can be read, and who else can read or change them. */
 
+import path from 'node:path'
 import type { Config } from '../../config/schema.ts'
 import type { Effects } from './effects.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
@@ -7,10 +8,33 @@ import { fail, ok, warn, type Finding } from './finding.ts'
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002
 const GROUP_WRITE = 0o020
+const OTHERS = 0o007
 
 export function checkSecretFiles(config: Config, effects: Effects): Promise<readonly Finding[]> {
   const files = [...secretFiles(config)]
-  return Promise.all(files.map(([key, file]) => checkOne(`${key} ${file}`, file, effects)))
+  return Promise.all([
+    ...files.map(([key, file]) => checkOne(`${key} ${file}`, file, effects)),
+    ...keyDirectories(config).map((directory) => checkDirectory(directory, effects)),
+  ])
+}
+
+/** The keys of the audit log, which are made at the first start. */
+function keyDirectories({ audit }: Config): readonly string[] {
+  return audit === undefined ? [] : [audit.keys ?? path.join(audit.dir, 'keys')]
+}
+
+async function checkDirectory(directory: string, effects: Effects): Promise<Finding> {
+  const subject = `audit.keys ${directory}`
+  const found = await effects.look(directory)
+  if (found === 'ENOENT') return ok('secret', subject, 'to be made at the first start')
+  if (typeof found === 'string') {
+    const advice = 'let the user of the sidecar read it, or choose another audit.keys'
+    return fail('secret', subject, `cannot be looked at (${found})`, advice)
+  }
+  const mode = found.mode.toString(8).padStart(3, '0')
+  return (found.mode & OTHERS) === 0
+    ? ok('secret', subject, `mode ${mode}`)
+    : fail('secret', subject, `others may look into it (mode ${mode})`, `chmod 700 ${directory}`)
 }
 
 async function checkOne(subject: string, file: string, effects: Effects): Promise<Finding> {
