@@ -67,7 +67,7 @@ const limits = z.strictObject({
   suspendedWait: about(z._default(duration, '5m'), 'How long such a call is waited for.'),
   sessions: about(
     z._default(count, 10_000),
-    'Most MCP sessions that are kept in mind; the least recently used goes first.',
+    'Most MCP sessions that are kept in mind; the least recently used goes first, of the same principal if it has one.',
   ),
   sessionIdle: about(
     z._default(wait, '30m'),

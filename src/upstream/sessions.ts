@@ -2,7 +2,8 @@
  * The sessions of upstreams that keep their own: seen, counted and guarded, never made here.
  *
  * A session belongs to the principal that began it, or that was first seen to use it with success.
- * Ids are kept as hashes alone. The least recently used session goes first when the table is full.
+ * Ids are kept as hashes alone. When the table is full, the least recently used session goes first: of
+ * the same principal, so that nobody can make the owners of others forgotten, or else of all.
  */
 
 import { hash } from 'node:crypto'
@@ -108,10 +109,9 @@ export class SessionRegistry {
   #open(key: string, exchange: Exchange): void {
     const { upstreamName: upstream, ownerKey: owner, carrier } = exchange
     if (this.#sessions.has(key)) return
-    const oldest = this.#sessions.keys().next().value
-    if (this.#sessions.size >= this.#limits.sessionsMax && oldest !== undefined) {
+    if (this.#sessions.size >= this.#limits.sessionsMax) {
       this.#events.limitHit('sessions')
-      this.#end(oldest, 'evicted')
+      this.#end(this.#oldestOf(owner) ?? '', 'evicted')
     }
     const nowMs = this.#clock.monotonicMs()
     this.#sessions.set(key, {
@@ -124,6 +124,11 @@ export class SessionRegistry {
       active: 0,
     })
     this.#counts.set(upstream, this.count(upstream) + 1)
+  }
+
+  #oldestOf(owner: string | undefined): string | undefined {
+    for (const [key, session] of this.#sessions) if (session.owner === owner) return key
+    return this.#sessions.keys().next().value
   }
 
   #end(key: string, why: SessionEnding): void {

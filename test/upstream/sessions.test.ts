@@ -154,6 +154,19 @@ describe('A session that somebody owns', () => {
 })
 
 describe('A table of sessions that is full', () => {
+  it('forgets those of whoever fills it, so that nobody loses a session to another', () => {
+    const scene = new Scene({ sessionsMax: 3 })
+    scene.begin('hers', { ownerKey: 'alice' })
+    for (const id of ['m1', 'm2', 'm3', 'm4']) scene.begin(id, { ownerKey: 'mallory' })
+    assert.equal(scene.use({ session: 'hers', ownerKey: 'mallory' }), 'unknown')
+    assert.equal(scene.use({ session: 'hers', ownerKey: 'alice' }), undefined)
+    assert.equal(scene.count(), 3)
+    // Who has none yet takes the place of the one that was used least recently.
+    scene.begin('his', { ownerKey: 'bob' })
+    assert.equal(scene.use({ session: 'm3', ownerKey: 'bob' }), undefined)
+    assert.equal(scene.use({ session: 'hers', ownerKey: 'bob' }), 'unknown')
+  })
+
   it('lets the least recently used go, and counts that', () => {
     const scene = new Scene({ sessionsMax: 3 })
     for (const session of ['a', 'b', 'c']) scene.begin(session, { ownerKey: 'alice' })
