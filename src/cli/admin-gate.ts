@@ -43,7 +43,7 @@ interface AdminToken {
 const TOKEN_BYTES_MIN = 16
 const TOKEN_BYTES_MAX = 8 * 1024
 
-const LOCAL: AdminIdentity = { kind: 'admin', name: 'local' }
+const LOCAL: AdminIdentity = { kind: 'admin', name: 'local', may: () => true }
 
 const NOT_CONFIGURED: AdminRefusal = {
   kind: 'refused',
@@ -92,9 +92,10 @@ export function createAdminGate(options: AdminGateOptions): AdminGateParts | Sta
       // Digests are compared, so that the time it takes says nothing of the token.
       const digest = digestOf(credential.token)
       const token = tokens.find((one) => one.digest === digest)
-      if (token !== undefined) return permit(token.name, token.permissions.has(permission))
+      if (token !== undefined)
+        return permit(token.name, permission, (one) => token.permissions.has(one))
       if (authenticator === undefined || !byRole) return INVALID
-      return byPrincipal(authenticator, facts, new Set(roles[permission]))
+      return byPrincipal(authenticator, facts, roles, permission)
     },
   }
   return {
@@ -108,16 +109,16 @@ export function createAdminGate(options: AdminGateOptions): AdminGateParts | Sta
 function byPrincipal(
   authenticator: Authenticator,
   facts: RequestFacts,
-  roles: ReadonlySet<string>,
+  roles: Config['auth']['admin']['roles'],
+  permission: AdminPermission,
 ): AdminIdentity | AdminRefusal | Promise<AdminIdentity | AdminRefusal> {
   const judge = (result: Authenticated | Rejection): AdminIdentity | AdminRefusal => {
     if (result.kind === 'rejected') {
       return result.reason === 'auth_unavailable' ? UNAVAILABLE : INVALID
     }
     const { principal } = result
-    return permit(
-      `${principal.issuer} ${principal.subject}`,
-      principal.roles.some((role) => roles.has(role)),
+    return permit(`${principal.issuer} ${principal.subject}`, permission, (one) =>
+      principal.roles.some((role) => roles[one].includes(role)),
     )
   }
   const found = authenticator.authenticate(facts)
@@ -127,8 +128,12 @@ function byPrincipal(
   })
 }
 
-function permit(name: string, may: boolean): AdminIdentity | AdminRefusal {
-  if (may) return { kind: 'admin', name }
+function permit(
+  name: string,
+  permission: AdminPermission,
+  may: AdminIdentity['may'],
+): AdminIdentity | AdminRefusal {
+  if (may(permission)) return { kind: 'admin', name, may }
   const message = 'this credential does not open it'
   return { kind: 'refused', status: 403, error: 'forbidden', message }
 }

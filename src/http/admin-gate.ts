@@ -15,6 +15,8 @@ export interface AdminIdentity {
   readonly kind: 'admin'
   /** For the log and the audit trail: a token's name, or issuer and subject; `local` on loopback. */
   readonly name: string
+  /** Whether they may do something else besides; a proof of a key (DPoP) is good for one check. */
+  may(permission: AdminPermission): boolean
 }
 
 /** Nobody, or somebody who may not. Never says which token was wrong. */

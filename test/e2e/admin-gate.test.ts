@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { calculateJwkThumbprint, SignJWT } from 'jose'
+import { makeSigner } from '../support/signer.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
@@ -133,5 +136,54 @@ describe('The admin plane off loopback', () => {
     assert.equal(await status(sidecar, '/breakers/a', lead, ORDER), 200)
     const record = sidecar.logs.find(({ event }) => event === 'sidelight.breaker.order')
     assert.equal(record?.fields['sidelight.breaker.order.actor'], `${issuer.url} alice`)
+  })
+})
+
+describe('A proof of a key', () => {
+  it('is good for the whole of one request, so its sender may give orders by MCP too', async () => {
+    const issuer = await startTokenIssuer()
+    const upstream = await startRawUpstream()
+    const sidecar = await startTestSidecar({
+      upstreams: { a: upstream.url },
+      config: {
+        mcp: { control: true },
+        auth: {
+          mode: 'required',
+          issuers: [{ issuer: issuer.url, audience: 'sidelight-test' }],
+          admin: { roles: { read: ['analyst'], control: ['lead'] } },
+        },
+      },
+    })
+    const key = await makeSigner('ES256', undefined)
+    const { kty = 'EC', crv = '', x = '', y = '' } = key.jwk
+    const cnf = { jkt: await calculateJwkThumbprint(key.jwk) }
+    const toolsOf = async (roles: readonly string[], jti: string): Promise<string> => {
+      const token = await issuer.token({ claims: { cnf, roles } })
+      const proof = await new SignJWT({
+        jti,
+        htm: 'POST',
+        htu: `${sidecar.adminUrl}/mcp`,
+        ath: createHash('sha256').update(token).digest('base64url'),
+      })
+        .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: { kty, crv, x, y } })
+        .setIssuedAt()
+        .sign(key.privateKey)
+      const reply = await fetch(`${sidecar.adminUrl}/mcp`, {
+        method: 'POST',
+        headers: {
+          'Content-Type': 'application/json',
+          Accept: 'application/json, text/event-stream',
+          Authorization: `DPoP ${token}`,
+          DPoP: proof,
+        },
+        body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}',
+      })
+      assert.equal(reply.status, 200)
+      return reply.text()
+    }
+    assert.match(await toolsOf(['analyst', 'lead'], 'one'), /"order_breaker"/)
+    const reads = await toolsOf(['analyst'], 'two')
+    assert.match(reads, /"list_upstreams"/)
+    assert.doesNotMatch(reads, /"order_breaker"/)
   })
 })

@@ -37,7 +37,7 @@ export function addMcp(app: Hono<AdminEnv>, options: McpEndpointOptions): void {
     loaded ??= load(views)
     const endpoint = await loaded
     const { name } = c.var.admin
-    const scopes: AdminPermission[] = (await mayOrder(c, options)) ? ['read', 'control'] : ['read']
+    const scopes: AdminPermission[] = mayOrder(c, options) ? ['read', 'control'] : ['read']
     const clientId = name === LOCAL ? NOBODY : name
     return endpoint.fetch(c.req.raw, { authInfo: { token: '', clientId, scopes } })
   })
@@ -48,13 +48,10 @@ async function load(views: ApiViews): Promise<Endpoint> {
   return createMcpEndpoint({ views, version: views.build().version })
 }
 
-async function mayOrder(
-  c: Context<AdminEnv>,
-  { gate, settings }: McpEndpointOptions,
-): Promise<boolean> {
+function mayOrder(c: Context<AdminEnv>, { gate, settings }: McpEndpointOptions): boolean {
   if (!settings().control || !gate.takesOrders) return false
   // Browsers say where a request comes from; a page of somebody else gives no orders.
   const site = c.req.header('sec-fetch-site')
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
-  return (await gate.check(c.env.incoming, 'control')).kind === 'admin'
+  return c.var.admin.may('control')
 }
