@@ -4,10 +4,10 @@ import * as z from 'zod/mini'
 import { about, named } from './describe.ts'
 
 const TEXT_CHARS_MAX = 200
-const TTL_SECONDS_MAX = 86_400
+export const TTL_SECONDS_MAX = 86_400
 
 /** Printable text without control characters, line breaks included. */
-const text = z.string().check(
+export const orderText = z.string().check(
   z.minLength(1),
   z.maxLength(TEXT_CHARS_MAX),
   z.refine((value) => !/[\p{C}\u2028\u2029]/u.test(value) && value.isWellFormed(), {
@@ -25,9 +25,9 @@ export const breakerOrderSchema = named(
   z
     .strictObject({
       action: z.enum(['force-open', 'force-closed', 'metrics-only', 'reset']),
-      tool: about(z.optional(text), 'For the breaker of this tool instead of the upstream.'),
-      reason: about(text, 'Why; written to the log.'),
-      actor: about(z.optional(text), ACTOR),
+      tool: about(z.optional(orderText), 'For the breaker of this tool instead of the upstream.'),
+      reason: about(orderText, 'Why; written to the log.'),
+      actor: about(z.optional(orderText), ACTOR),
       ttlSeconds: about(z.optional(ttl), 'How long it holds; required but for `reset`.'),
     })
     .check(
@@ -43,11 +43,11 @@ export const silenceOrderSchema = named(
   'SilenceOrder',
   z.strictObject({
     matchers: about(
-      z.record(z.string().check(z.minLength(1), z.maxLength(TEXT_CHARS_MAX)), text),
+      z.record(z.string().check(z.minLength(1), z.maxLength(TEXT_CHARS_MAX)), orderText),
       'Labels that an alert must have, such as `alertname`; at least one.',
     ),
-    reason: about(text, 'Why; written to the log.'),
-    actor: about(z.optional(text), ACTOR),
+    reason: about(orderText, 'Why; written to the log.'),
+    actor: about(z.optional(orderText), ACTOR),
     ttlSeconds: about(ttl, 'How long it holds.'),
   }),
   'Keeps alerts with these labels from being sent for a while.',

@@ -1,20 +1,10 @@
 /** The tools that give orders; there only where the configuration says so, for those who may. */
 
 import * as z from 'zod/mini'
+import { orderText, TTL_SECONDS_MAX } from '../api/order-schema.ts'
 import { guardSchema } from '../api/upstream-schema.ts'
 import { about, ms } from '../api/describe.ts'
 import { tool, type McpTool } from './tool.ts'
-
-const TTL_SECONDS_MAX = 86_400
-const TEXT_CHARS_MAX = 200
-
-const text = z.string().check(
-  z.minLength(1),
-  z.maxLength(TEXT_CHARS_MAX),
-  z.refine((value) => !/[\p{C}\u2028\u2029]/u.test(value) && value.isWellFormed(), {
-    error: 'expected printable text',
-  }),
-)
 
 const orderBreaker = tool({
   name: 'order_breaker',
@@ -23,10 +13,10 @@ const orderBreaker = tool({
     'force-open refuses calls to an upstream or a tool, force-closed lets them through whatever happens, metrics-only only counts, reset ends such an order. It is logged with the reason.',
   permission: 'control',
   input: z.strictObject({
-    upstream: text,
-    tool: about(z.optional(text), 'For the breaker of this tool instead of the upstream.'),
+    upstream: orderText,
+    tool: about(z.optional(orderText), 'For the breaker of this tool instead of the upstream.'),
     action: z.enum(['force-open', 'force-closed', 'metrics-only', 'reset']),
-    reason: about(text, 'Why; written to the log.'),
+    reason: about(orderText, 'Why; written to the log.'),
     ttlSeconds: about(
       z._default(z.int().check(z.gte(1), z.lte(TTL_SECONDS_MAX)), 300),
       'How long it holds.',
