@@ -66,23 +66,27 @@ export function planAlertmanager({ alerts, told, nowMs, wallMs, externalUrl }: P
 
 /** The notifications to be sent to a webhook now: one for each name of alerts with news. */
 export function planWebhook(plan: Plan): Post[] {
-  const { alerts, told, nowMs } = plan
-  const news = new Set<string>()
-  for (const alert of alerts) {
-    const last = told.get(alert.fingerprint)
-    const repeated = last !== undefined && nowMs - last.atMs >= REPEAT_MS
-    const isNew = last?.state !== 'firing' || repeated
-    if (alert.state === 'firing' ? isNew : last?.state === 'firing') news.add(alert.name)
-  }
+  const news = new Set(plan.alerts.filter((alert) => isNews(alert, plan)).map(({ name }) => name))
   return [...news].map((name) => webhookPost(name, plan))
 }
 
-function webhookPost(name: string, { alerts, told, receiver, externalUrl }: Plan): Post {
-  const group = alerts.filter(
-    (alert) =>
-      alert.name === name &&
-      (alert.state === 'firing' || told.get(alert.fingerprint)?.state === 'firing'),
-  )
+/** True for what a webhook does not know, or knew so long ago that it is reminded. */
+function isNews({ fingerprint, state }: AlertView, { told, nowMs }: Plan): boolean {
+  const last = told.get(fingerprint)
+  if (state !== 'firing') return last?.state === 'firing'
+  return last?.state !== 'firing' || nowMs - last.atMs >= REPEAT_MS
+}
+
+function webhookPost(name: string, plan: Plan): Post {
+  const { alerts, told, receiver, externalUrl } = plan
+  // News first: what finds no place in this request is told in the next.
+  const group = alerts
+    .filter(
+      (alert) =>
+        alert.name === name &&
+        (alert.state === 'firing' || told.get(alert.fingerprint)?.state === 'firing'),
+    )
+    .toSorted((a, b) => Number(isNews(b, plan)) - Number(isNews(a, plan)))
   const tells = group.slice(0, BATCH_MAX)
   const shown = tells.map((alert) => ({
     status: alert.state,

@@ -211,7 +211,8 @@ export class Statistics {
     if (fallback !== undefined) return fallback
     const made: ToolSeries = { tool: name, history: new History(TOOL_LEVELS), inFlight: 0 }
     series.tools.set(name, made)
-    this.#toolCount += 1
+    // A call may end after its upstream has gone from the configuration; nobody counts its tools down again.
+    if (this.#upstreams.get(series.upstream) === series) this.#toolCount += 1
     return made
   }
 

@@ -52,6 +52,27 @@ describe('A webhook', () => {
     assert.deepEqual(test.sent[0]?.headers, { authorization: 'Bearer x' })
   })
 
+  it('is told of more alerts than one request holds in several, each once', async () => {
+    const test = startEngine({ alerts: AT_ONCE, receivers: [HOOK] })
+    const upstreams = Array.from({ length: 70 }, (_, n) => `u${n}`)
+    const settings = { ...HOOK, headers: () => ({}) }
+    test.engine.configure({
+      ...test.rules({ upstreams, alerts: AT_ONCE }),
+      receivers: [settings],
+    })
+    for (const upstream of upstreams) fail(test, upstream)
+    await test.run(60)
+    const shown = test.sent.map(({ body }): Shown => JSON.parse(body))
+    assert.deepEqual(
+      shown.map(({ alerts }) => alerts?.length),
+      [64, 64],
+    )
+    const names = shown.flatMap(({ alerts = [] }) =>
+      alerts.map(({ labels }) => labels['sidelight_upstream_name']),
+    )
+    assert.equal(new Set(names).size, 70)
+  })
+
   it('gets the form of Alertmanager, version 4', async () => {
     const test = startEngine({ alerts: AT_ONCE, receivers: [HOOK] })
     fail(test, 'weather')

@@ -140,6 +140,24 @@ describe('Statistics of calls', () => {
     assert.deepEqual([...statistics.seriesOf('weather').tools.keys()], ['new'])
   })
 
+  it('have no place fewer for tools because calls of an upstream that is gone end late', () => {
+    const made = parts({ toolsMax: 1 })
+    const { recorder, statistics, clock } = made
+    const follower = recorder.begin(callOf({ tool: 'late', startMs: clock.nowMs }))
+    statistics.configure(['files'])
+    follower?.attemptEnded(OK, clock.nowMs)
+    follower?.ended(OK, clock.nowMs)
+    pass(recorder, {
+      upstream: 'files',
+      tool: 'new',
+      startMs: clock.nowMs,
+      durationMs: 1,
+      outcome: OK,
+    })
+    assert.deepEqual([...statistics.seriesOf('files').tools.keys()], ['new'])
+    assert.equal(made.full, 0)
+  })
+
   it('keep what they know of upstreams that a newer configuration keeps', () => {
     const { recorder, statistics, clock } = parts()
     for (const upstream of ['weather', 'files', 'nowhere']) {
