@@ -171,6 +171,11 @@ test('what cannot be answered is a problem with a code, and an answer that staye
     )
     assert.ok(answer.body.detail.length > 10, path)
   }
+  const detail = async (path: string): Promise<string> =>
+    (await get(sidecar, problemSchema, path)).body.detail
+  assert.equal(await detail('/calls?nothing=1'), 'there is no "nothing" here')
+  assert.equal(await detail('/snapshot?window=2m'), 'window: expected one of 1m, 5m, 1h, 24h')
+  assert.equal(await detail('/events?window=2m'), 'window: expected one of 1m, 5m, 1h, 24h')
   const build = await get(sidecar, z.unknown(), '/build')
   const etag = build.headers.get('etag') ?? ''
   assert.match(etag, /^"[\w-]+"$/)

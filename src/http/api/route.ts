@@ -88,13 +88,29 @@ function check<T extends z.ZodMiniType>(
     : refusal(400, code, firstIssue(parsed.error))
 }
 
-interface Issues {
-  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
-}
-
-export function firstIssue({ issues }: Issues): string {
+/** What is wrong, and where the place has a name: what was expected in its stead. */
+export function firstIssue({ issues }: Pick<z.core.$ZodError, 'issues'>): string {
   const [issue] = issues
   if (issue === undefined) return 'It is not valid.'
   const where = issue.path.map(String).join('.')
-  return where === '' ? issue.message : `${where}: ${issue.message}`
+  return where === '' ? describeIssue(issue) : `${where}: ${describeIssue(issue)}`
+}
+
+/** In words of ours: those of the library depend on whether another package has loaded a language. */
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const { code, message } = issue
+  if (code === 'unrecognized_keys') return `there is no ${quoted(issue.keys)} here`
+  if (code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}`
+  if (code === 'invalid_type') return `expected a value of type ${issue.expected}`
+  if (code === 'too_big') return `expected at most ${issue.maximum}`
+  if (code !== 'too_small') return message
+  return `expected ${issue.inclusive === true ? 'at least' : 'more than'} ${issue.minimum}`
+}
+
+/** Names that somebody sent, so that they are shown, but not whatever their length. */
+function quoted(names: readonly string[]): string {
+  return names
+    .slice(0, 3)
+    .map((name) => JSON.stringify(name.slice(0, 50)))
+    .join(', ')
 }
