@@ -170,7 +170,7 @@ async function isAccessible(browser: Browser, url: string): Promise<void> {
   for (const options of [
     { colorScheme: 'light' as const, viewport: { width: 1280, height: 800 } },
     { colorScheme: 'dark' as const, viewport: { width: 1280, height: 800 } },
-    { colorScheme: 'light' as const, viewport: { width: 360, height: 740 } },
+    { colorScheme: 'light' as const, viewport: { width: 320, height: 740 } },
   ]) {
     const { page } = await openPage(browser, url, options)
     await page.waitForSelector('#calls tr.row', { timeout: PATIENCE })
