@@ -58,6 +58,7 @@ export class FilteredClient implements Client {
       findHeader(rawHeaders, 'content-length'),
     )
     if (kind === 'as_it_is') return this.#client.head(status, message, rawHeaders)
+    if (kind === 'accepted') return this.#acknowledge(status, message, rawHeaders)
     const encoding = findHeader(rawHeaders, 'content-encoding')
     const tee = this.#options.stages.decodeTee(encoding, (chunk) => this.#read(chunk))
     const head = { status, message, rawHeaders: withoutBodyHeaders(rawHeaders) }
@@ -109,6 +110,13 @@ export class FilteredClient implements Client {
     })
   }
 
+  /** The answer comes on another stream; what stands here is nothing that a client needs. */
+  #acknowledge(status: number, message: string, rawHeaders: readonly string[]): void {
+    this.#close()
+    this.#client.head(status, message, [...withoutBodyHeaders(rawHeaders), 'Content-Length', '0'])
+    this.#client.end()
+  }
+
   #read(chunk: Buffer): void {
     const body = this.#body
     if (body.kind === 'json') {
@@ -139,12 +147,14 @@ export class FilteredClient implements Client {
         return this.#client.end()
       }
       case 'json': {
-        const bytes = this.#options.filter.json(Buffer.concat(body.pieces))
+        const whole = Buffer.concat(body.pieces)
+        // An error may have the type of a body and none.
+        const bytes = whole.length === 0 ? whole : this.#options.filter.json(whole)
         if (bytes === undefined) return this.#fail('unreadable')
         this.#close()
         const { status, message, rawHeaders } = body.head
         this.#client.head(status, message, [...rawHeaders, 'Content-Length', String(bytes.length)])
-        this.#client.write(bytes)
+        if (bytes.length > 0) this.#client.write(bytes)
         this.#client.end()
       }
     }
@@ -189,15 +199,14 @@ function kindOf(
   status: number,
   contentType: string | undefined,
   contentLength: string | undefined,
-): 'as_it_is' | 'json' | 'events' | 'unknown' {
+): 'as_it_is' | 'accepted' | 'json' | 'events' | 'unknown' {
   const essence = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (essence === 'text/event-stream') return 'events'
   if (essence === 'application/json' || essence.endsWith('+json')) return 'json'
   // Some clients read whatever comes with success.
   const empty = contentLength === '0' || status === 204
-  return status >= 300 || empty || (status === 202 && contentType === undefined)
-    ? 'as_it_is'
-    : 'unknown'
+  if (status >= 300 || empty) return 'as_it_is'
+  return status === 202 && contentType === undefined ? 'accepted' : 'unknown'
 }
 
 const BODY_HEADERS: ReadonlySet<string> = new Set([

@@ -124,7 +124,6 @@ describe('A client that sees filtered replies', () => {
 
   it('gets what can hold no list as it is', () => {
     for (const [status, headers] of [
-      [202, []],
       [202, ['Content-Length', '0']],
       [204, []],
       [502, ['Content-Type', 'text/html']],
@@ -134,6 +133,25 @@ describe('A client that sees filtered replies', () => {
       filtered.write(Buffer.from('as it is, however long'))
       filtered.end()
       assert.deepEqual(client.sent, [`head ${status} X`, 'write as it is, however long', 'end'])
+    }
+  })
+
+  it('gets nothing of what comes with 202, because the answer comes elsewhere', () => {
+    const { client, filtered } = scene()
+    filtered.head(202, 'Accepted', ['Content-Length', '22'])
+    filtered.write(Buffer.from('{"result":{"tools":[]}'))
+    filtered.end()
+    assert.deepEqual(client.sent, ['head 202 Accepted', 'end'])
+    assert.deepEqual(client.rawHeaders, ['Content-Length', '0'])
+  })
+
+  it('gets the status of a reply without a body, whatever its type is', () => {
+    for (const headers of [[], ['Content-Length', '0']]) {
+      const { client, filtered, failures } = scene()
+      filtered.head(404, 'Not Found', ['Content-Type', 'application/json', ...headers])
+      filtered.end()
+      assert.deepEqual(client.sent, ['head 404 Not Found', 'end'])
+      assert.deepEqual(failures, [])
     }
   })
 })
