@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { alertmanagerFiles } from './alertmanager.ts'
 import { dashboardFiles } from './dashboards/all.ts'
 import type { GeneratedFile } from './generated-file.ts'
+import { managedAlertFiles } from './managed-alerts.ts'
 import { ruleFiles } from './rules/files.ts'
 import { runbookFiles } from './runbooks.ts'
 
@@ -16,12 +17,13 @@ import { runbookFiles } from './runbooks.ts'
 const MAKERS: readonly (() => readonly GeneratedFile[])[] = [
   () => ruleFiles(),
   alertmanagerFiles,
+  managedAlertFiles,
   dashboardFiles,
   runbookFiles,
 ]
 
 /** Where every file is a generated one, so that one which no source makes is left over. */
-const OWN_DIRECTORIES = ['grafana/rules', 'grafana/dashboards']
+const OWN_DIRECTORIES = ['grafana/rules', 'grafana/managed-alerts', 'grafana/dashboards']
 
 /** Besides this one, which belongs to whoever runs it. */
 const OVERRIDES = 'grafana/rules/overrides.yaml'

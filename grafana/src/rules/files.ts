@@ -79,7 +79,7 @@ const ruleFile = (path: string, groups: readonly RuleGroup[], links: Links): Gen
   text: rulesYaml(groups, links),
 })
 
-const yaml = (value: unknown): string =>
+export const yaml = (value: unknown): string =>
   `# ${GENERATED_NOTE}\n${stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })}`
 
 function groupYaml({ name, interval, rules }: RuleGroup, links: Links): object {
@@ -93,22 +93,37 @@ function groupYaml({ name, interval, rules }: RuleGroup, links: Links): object {
 const recordingYaml = ({ record, expr }: RecordingRule): object => ({ record, expr })
 
 function alertYaml(rule: AlertRule, links: Links): object {
-  const variables = rule.dashboard === 'pipeline' ? {} : VARIABLES
   return {
     alert: rule.alert,
     expr: rule.expr,
     ...(rule.for === undefined ? {} : { for: rule.for }),
     ...(rule.keepFiringFor === undefined ? {} : { keep_firing_for: rule.keepFiringFor }),
-    labels: { severity: rule.severity, category: rule.category, ...rule.labels },
-    annotations: {
-      summary: rule.summary,
-      description: rule.description,
-      impact: rule.impact,
-      runbook_url: runbookUrl(links, rule.alert),
-      dashboard_url: dashboardUrl(links, rule.dashboard, variables),
-    },
+    labels: alertLabels(rule),
+    annotations: alertAnnotations(rule, links),
   }
 }
+
+export const alertLabels = (rule: AlertRule): Readonly<Record<string, string>> => ({
+  severity: rule.severity,
+  category: rule.category,
+  ...rule.labels,
+})
+
+/** As Prometheus fills them in. */
+export const alertAnnotations = (
+  rule: AlertRule,
+  links: Links,
+): Readonly<Record<string, string>> => ({
+  summary: rule.summary,
+  description: rule.description,
+  impact: rule.impact,
+  runbook_url: runbookUrl(links, rule.alert),
+  dashboard_url: dashboardUrl(
+    links,
+    rule.dashboard,
+    rule.dashboard === 'pipeline' ? {} : VARIABLES,
+  ),
+})
 
 /** Variables of the dashboards, and the label that each takes its value from. */
 const VARIABLES = {
