@@ -9,6 +9,8 @@ export interface AuditFile {
   /** Resolves when what was written is on the disk (`fdatasync`). */
   datasync(): Promise<void>
   truncate(length: number): Promise<void>
+  /** False when the file was removed or renamed, or another one stands at its path. */
+  isAt(path: string): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -63,6 +65,16 @@ function wrap(handle: fs.FileHandle): AuditFile {
     write: async (bytes) => (await handle.write(bytes)).bytesWritten,
     datasync: () => handle.datasync(),
     truncate: (length) => handle.truncate(length),
+    isAt: async (path) => {
+      const own = await handle.stat()
+      try {
+        const there = await fs.stat(path)
+        return there.ino === own.ino && there.dev === own.dev
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return false
+        throw error
+      }
+    },
     close: () => handle.close(),
   }
 }
@@ -75,6 +87,17 @@ export async function writeWhole(file: AuditFile, bytes: Buffer): Promise<void> 
     // A file that takes nothing and reports no failure would be asked for ever.
     if (written <= 0) throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' })
     rest = rest.subarray(written)
+  }
+}
+
+/** Adds a line to a file, made when there is none; on the disk when it resolves. */
+export async function appendLine(fs_: AuditFs, path: string, line: Buffer): Promise<void> {
+  const file = await fs_.append(path)
+  try {
+    await writeWhole(file, line)
+    await file.datasync()
+  } finally {
+    await file.close().catch(() => {})
   }
 }
 

@@ -7,9 +7,10 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AuditEntry, AuditType } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
-import { codeOf, writeWhole, type AuditFile, type AuditFs } from './audit-fs.ts'
+import { appendLine, codeOf, writeWhole, type AuditFile, type AuditFs } from './audit-fs.ts'
 import { chain, type ChainState } from './chain.ts'
 import { checkpointLine } from './checkpoints.ts'
 import { loadKeys, type AuditKeys } from './keys.ts'
@@ -66,8 +67,8 @@ interface Segment {
 /** Records are made in slices of so many, between which other work gets its turn. */
 const SLICE = 64
 
-/** How often the free space is asked for. */
-const FREE_CHECK_MS = 5_000
+/** How often the free space is asked for, and whether the file is still there. */
+const CHECK_MS = 5_000
 
 export class AuditStore {
   readonly #options: StoreOptions
@@ -81,6 +82,7 @@ export class AuditStore {
   #previous: PreviousSegment | undefined
   #checkpointed: number
   #freeCheckedMs = -Infinity
+  #placeCheckedMs = 0
 
   private constructor(options: StoreOptions, keys: AuditKeys, recovered: Recovered, lock: Lock) {
     this.#options = options
@@ -237,7 +239,20 @@ export class AuditStore {
 
   async #currentSegment(): Promise<Segment> {
     await this.rotateIfDue()
-    return this.#segment ?? this.#openSegment()
+    if (this.#segment === undefined) return this.#openSegment()
+    await this.#guardPlace(this.#segment)
+    return this.#segment
+  }
+
+  /** A file that was removed takes what is written to it, and nobody ever reads it. */
+  async #guardPlace(segment: Segment): Promise<void> {
+    const { clock, directory } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#placeCheckedMs < CHECK_MS) return
+    this.#placeCheckedMs = nowMs
+    if (await segment.file.isAt(segmentPath(directory, segment.number))) return
+    await this.#leave(segment, 'write_failed')
+    throw Object.assign(new Error('the file is gone'), { code: 'file_gone' })
   }
 
   async #openSegment(): Promise<Segment> {
@@ -271,7 +286,7 @@ export class AuditStore {
   async #guardSpace(): Promise<void> {
     const { fs, clock, directory, freeBytesMin } = this.#options
     const nowMs = clock.monotonicMs()
-    if (freeBytesMin === 0 || nowMs - this.#freeCheckedMs < FREE_CHECK_MS) return
+    if (freeBytesMin === 0 || nowMs - this.#freeCheckedMs < CHECK_MS) return
     if ((await fs.free(directory)) < freeBytesMin) {
       throw Object.assign(new Error('audit.freeSpace'), { code: 'free_space' })
     }
@@ -280,19 +295,3 @@ export class AuditStore {
 }
 
 const LINE_END = Buffer.from('\n')
-
-async function appendLine(fs: AuditFs, path: string, line: Buffer): Promise<void> {
-  const file = await fs.append(path)
-  try {
-    await writeWhole(file, line)
-    await file.datasync()
-  } finally {
-    await file.close().catch(() => {})
-  }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
-}

@@ -171,7 +171,10 @@ async function filterOf(place: Place, flags: FlagValues): Promise<AuditFilter> {
 
 async function subjectsOf(place: Place, flags: FlagValues): Promise<readonly string[] | undefined> {
   const subject = textOf(flags, 'subject')
-  if (subject === undefined) return undefined
+  if (subject === undefined) {
+    if (flags['issuer'] === undefined) return undefined
+    throw new UsageError('--issuer: name the person too, with --subject')
+  }
   if (isPseudonym(subject)) return [subject]
   return pseudonymsOf(systemFs, await hashKeysOf(place.keys), textOf(flags, 'issuer'), subject)
 }

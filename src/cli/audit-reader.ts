@@ -18,23 +18,36 @@ export function createAuditReader(
 ): AuditReader {
   return {
     read: async (ask, actor) => {
-      const subjects =
-        ask.subject === undefined
-          ? undefined
-          : await pseudonymsOf(systemFs, keys, ask.issuer, ask.subject)
+      const subjects = await subjectsOf(ask, keys)
+      if (subjects === 'unreadable') return subjects
       const entry = readEntry(ask, { actor, subjects, atWallMs: clock.wallMs() })
       const recorded = await new Promise<boolean>((resolve) => {
         writer.addDurably([entry], resolve)
       })
       if (!recorded) return 'not_recorded'
       const { after, limit, sinceMs, untilMs, upstream, tool, type, outcome, traceId, call } = ask
-      const { records, next } = await queryLog(
-        directory,
-        { sinceMs, untilMs, subjects, upstream, tool, type, outcome, traceId, call },
-        { after, limit, scanMax: SCAN_MAX },
-      )
-      return next === undefined ? { records } : { records, next }
+      const filter = { sinceMs, untilMs, subjects, upstream, tool, type, outcome, traceId, call }
+      try {
+        const page = await queryLog(directory, filter, { after, limit, scanMax: SCAN_MAX })
+        const { records, next } = page
+        return next === undefined ? { records } : { records, next }
+      } catch {
+        return 'unreadable'
+      }
     },
+  }
+}
+
+/** Pseudonyms of the person that is asked for; undefined when none is. */
+async function subjectsOf(
+  { issuer, subject }: AuditAsk,
+  keys: AuditStore['keys'],
+): Promise<readonly string[] | undefined | 'unreadable'> {
+  if (subject === undefined) return undefined
+  try {
+    return await pseudonymsOf(systemFs, keys, issuer, subject)
+  } catch {
+    return 'unreadable'
   }
 }
 

@@ -147,6 +147,12 @@ export interface AuditRecords {
 }
 
 export interface AuditReader {
-  /** Records that `actor` reads, then reads; nothing is shown when that cannot be recorded. */
-  read(ask: AuditAsk, actor: string | undefined): Promise<AuditRecords | 'not_recorded'>
+  /**
+   * Records that `actor` reads, then reads; nothing is shown when that cannot be recorded. `unreadable`: the
+   * files or the keys cannot be read.
+   */
+  read(
+    ask: AuditAsk,
+    actor: string | undefined,
+  ): Promise<AuditRecords | 'not_recorded' | 'unreadable'>
 }

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { checkpointPath, segmentPath } from '../../src/audit/segment.ts'
@@ -212,6 +221,26 @@ describe('A log that was tampered with', () => {
       faults.map(({ record, problem }) => [record, problem]),
       [[9, 'a signed checkpoint counts 11 records, the log ends with record 8: 3 are gone']],
     )
+  })
+
+  it('notices within seconds that the file it writes to was taken away, and goes on in another', async () => {
+    const clock = new FakeClock()
+    const directory = await makeDirectory()
+    const { store } = await openStore(directory, { clock })
+    await store.write(entries(1))
+    await rename(segmentPath(directory, 1), join(directory, 'audit-00000001.jsonl.1'))
+    clock.advance(6_000)
+    await assert.rejects(store.write(entries(1)), { code: 'file_gone' })
+    await store.write(entries(1))
+    await store.close()
+    const { faults } = await verify(directory)
+    assert.match(
+      faults[0]?.problem ?? '',
+      /^it begins with record 3, and no record says that those/,
+    )
+    // It is whole again when the file is back.
+    await rename(join(directory, 'audit-00000001.jsonl.1'), segmentPath(directory, 1))
+    assert.deepEqual((await verify(directory)).faults, [])
   })
 
   it('is told by a checkpoint when its last file was removed whole, and at the next start', async () => {

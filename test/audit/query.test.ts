@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { systemFs } from '../../src/audit/audit-fs.ts'
 import { toOcsf, toOtlp } from '../../src/audit/export.ts'
@@ -160,6 +161,25 @@ describe('Reading on the admin plane', () => {
     assert.equal(read?.['actor'], 'auditor')
     assert.match(JSON.stringify(read?.['asked']), /"subjects":\["p_[\w-]{22}"\]/)
     assert.doesNotMatch(JSON.stringify(read), /canary/)
+  })
+
+  it('says that it cannot read what is gone, and takes no issuer without a person', async () => {
+    const { writer, store, directory } = await openWriter()
+    const reader = createAuditReader(store, writer, { directory, clock: systemClock })
+    await rm(directory, { recursive: true })
+    const ask = { sinceMs: undefined, untilMs: undefined, after: 0, limit: 1 }
+    assert.equal(await reader.read(ask, 'auditor'), 'unreadable')
+    const [route] = AUDIT_ROUTES
+    const request = {
+      params: {},
+      query: { issuer: 'https://x' },
+      body: undefined,
+      actor: 'auditor',
+    }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the other views are not asked
+    const views = { audit: reader } as unknown as Parameters<NonNullable<typeof route>['handle']>[0]
+    const refused: unknown = await route?.handle(views, request)
+    assert.match(JSON.stringify(refused), /"status":400.*issuer: say whose subject is meant/)
   })
 
   it('shows nothing when it cannot be recorded, and says that there is no log where there is none', async () => {

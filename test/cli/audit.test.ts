@@ -74,6 +74,11 @@ test('audit tail, query and export show records, and what makes no sense is said
   assert.match(ocsf.stdout, /^\{"class_uid":6003,.*"activity_name":"call\.ended".*\}\n$/)
   const otlp = await runSidelight(['audit', 'export', ...dir, '--format', 'otlp'])
   assert.match(otlp.stdout, /^\{"resourceLogs":\[.*"eventName":"sidelight\.audit\.record".*\}\n$/)
+  const whose = await runSidelight(['audit', 'export', ...dir, '--issuer', 'https://x'])
+  assert.deepEqual(
+    [whose.code, whose.stdout, whose.stderr],
+    [2, '', 'sidelight audit: --issuer: name the person too, with --subject\n'],
+  )
   const usage = await runSidelight(['audit', 'query', ...dir, '--since', 'yesterday'])
   assert.deepEqual(
     [usage.code, usage.stderr],

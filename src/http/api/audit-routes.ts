@@ -59,8 +59,18 @@ export const AUDIT_ROUTES: readonly ApiRoute[] = [
           'There is no audit log: the configuration has no audit.dir.',
         )
       }
+      if (filter.issuer !== undefined && filter.subject === undefined) {
+        return refusal(400, 'invalid_query', 'issuer: say whose subject is meant, with subject')
+      }
       const ask = { ...filter, sinceMs: since, untilMs: until, after, limit: Math.max(1, limit) }
       const page = await audit.read(ask, actor)
+      if (page === 'unreadable') {
+        return refusal(
+          503,
+          'unreadable',
+          'The files of the audit log, or its keys, cannot be read.',
+        )
+      }
       return page === 'not_recorded'
         ? refusal(
             503,
