@@ -56,8 +56,12 @@ export async function loadKeys(
   const publicKey = createPublicKey(privateKey)
   const name = originOf(publicKey)
   const publicFile = join(directory, KEY_FILES.public)
-  if ((await readKey(fs, publicFile)) === undefined) {
-    await writeNew(fs, publicFile, `${formatVerifier({ name, publicKey })}\n`)
+  const publicText = `${formatVerifier({ name, publicKey })}\n`
+  const found = await readKey(fs, publicFile)
+  if (found !== publicText) {
+    // Another one there would check nothing that is signed from now on.
+    if (found !== undefined) await fs.remove(publicFile)
+    await writeNew(fs, publicFile, publicText)
   }
   await fs.syncDirectory(directory)
   return { chain, hashes, signer: { name, privateKey }, subjects }

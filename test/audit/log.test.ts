@@ -223,6 +223,15 @@ describe('A log that was tampered with', () => {
     )
   })
 
+  it('puts the public key right at a start when another one stands in its place', async () => {
+    const { directory } = await makeLog()
+    const file = join(directory, 'keys', 'checkpoint.pub')
+    const right = await readFile(file, 'utf8')
+    await writeFile(file, 'other\n')
+    await openStore(directory)
+    assert.equal(await readFile(file, 'utf8'), right)
+  })
+
   it('notices within seconds that the file it writes to was taken away, and goes on in another', async () => {
     const clock = new FakeClock()
     const directory = await makeDirectory()
