@@ -3,6 +3,7 @@
 import type { Authenticator } from '../core/authentication.ts'
 import type { Config } from '../config/schema.ts'
 import type { ListenAddress } from '../config/units.ts'
+import { logDefect } from '../core/log.ts'
 import { createAdminApp } from '../http/admin-app.ts'
 import { isLoopbackName, type PeerRules } from '../http/guard.ts'
 import { listen, type Listener, type ListenerOptions } from '../http/listener.ts'
@@ -40,6 +41,7 @@ export async function startAdmin(
     renderMetrics: (format) => parts.telemetry.renderMetrics(format),
     onLimit: (limit) => parts.stages.observer.limitHit(limit),
     breakers: parts.breakers,
+    onDefect: (error) => logDefect(log, 'A defect ended a request on the admin plane', error),
     api: {
       views: createApiViews({
         parts,

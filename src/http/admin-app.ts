@@ -31,6 +31,8 @@ export interface AdminAppOptions extends MetricsEndpointOptions {
   readiness(): Readiness
   readonly breakers: BreakerAdmin
   readonly catalogue: CatalogueViews
+  /** Told of what no answer foresaw; it ended one request. */
+  onDefect(error: unknown): void
   /** Undefined where nothing keeps statistics. */
   readonly api: AdminViews | undefined
 }
@@ -110,6 +112,11 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     addMcp(app, { views, gate, settings: mcp })
   }
   app.notFound((c) => c.text(INDEX, 404))
+  app.onError((error, c) => {
+    options.onDefect(error)
+    const message = 'The sidecar failed on this request; its log says how.'
+    return c.json({ error: 'internal', message }, 500)
+  })
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   return (incoming, outgoing) => {
     const rejection = checkPeer(incoming, options.peers)
