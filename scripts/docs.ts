@@ -220,7 +220,7 @@ function answersPart(): string {
 }
 
 /** The newest result that the README shows. */
-const RESULT = 'bench/results/2026-11-26-telemetry.json'
+const RESULT = 'bench/results/2026-11-30-call-path.json'
 
 const BENCHED: readonly (readonly [target: string, what: string])[] = [
   ['nginx', 'nginx, 1 worker'],
