@@ -31,6 +31,8 @@ interface Current {
   readonly config: Config
   /** Undefined when everything may be called. */
   readonly policy: Policy | undefined
+  /** Longest list that is filtered. */
+  readonly listBytesMax: number
   readonly challenger: Challenger
 }
 
@@ -40,6 +42,7 @@ export function createAuthorization(first: Config, log: Log): Authorization {
     config,
     challenger,
     policy: createPolicy(config, log),
+    listBytesMax: sizeOf(config.policy?.listBytes ?? '0KiB'),
   })
   let current = inForce(first)
   const readers = createReaders(first)
@@ -58,8 +61,7 @@ export function createAuthorization(first: Config, log: Log): Authorization {
       const mayList = kind === 'stream' || calls.some(({ message }) => isList(message.method))
       if (!mayList) return undefined
       // A stream may outlive the policy that was in force when it began.
-      const bytesMax = sizeOf(current.config.policy?.listBytes ?? '0KiB')
-      return toFilter({ bytesMax, budget }, (of, name) => {
+      return toFilter({ bytesMax: current.listBytesMax, budget }, (of, name) => {
         const operation: Operation = { kind: of, name, protocol: false }
         return (enforced() ?? policy).shows(principal, upstreamName, operation)
       })

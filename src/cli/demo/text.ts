@@ -1,5 +1,11 @@
 /** Pieces of text for a screen: cut and padded to columns before colour is added. */
 
+/** Of a screen, in characters. */
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
 export type Style = 'plain' | 'strong' | 'faint' | 'good' | 'bad' | 'link'
 
 export interface Piece {

@@ -4,7 +4,17 @@ import { formatErrors, formatMs, formatTime, formatUptime } from './format.ts'
 import type { Hint } from './hints.ts'
 import { isGood, type EndedCall, type Group, type Row, type Snapshot } from './stats.ts'
 import type { RowNumbers } from './tally.ts'
-import { fit, heightOf, left, line, piece, right, type Line, type Style } from './text.ts'
+import {
+  fit,
+  heightOf,
+  left,
+  line,
+  piece,
+  right,
+  type Line,
+  type Size,
+  type Style,
+} from './text.ts'
 
 export interface ViewOptions {
   readonly version: string
@@ -13,11 +23,6 @@ export interface ViewOptions {
   readonly hints: readonly Hint[]
   /** A word on each upstream, by name. */
   readonly about: Readonly<Record<string, string>>
-}
-
-export interface Size {
-  readonly columns: number
-  readonly rows: number
 }
 
 const RECENT_MAX = 8

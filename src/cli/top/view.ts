@@ -4,7 +4,7 @@ import { printable } from '../../core/printable.ts'
 import type { AlertView, StatsView, Window } from '../../http/api/stats-schema.ts'
 import type { ToolView, UpstreamGlance } from '../../http/api/upstream-schema.ts'
 import { formatMs, formatUptime } from '../demo/format.ts'
-import { fit, left, line, piece, right, type Line, type Style } from '../demo/text.ts'
+import { fit, left, line, piece, right, type Line, type Size, type Style } from '../demo/text.ts'
 import type { Picture } from './client.ts'
 
 export const SORTS = ['p95', 'calls', 'errors', 'tokens'] as const
@@ -17,11 +17,6 @@ export interface Shown {
   readonly sort: Sort
   /** What is wrong at the moment: then the picture is an old one. */
   readonly notice: string | undefined
-}
-
-export interface Size {
-  readonly columns: number
-  readonly rows: number
 }
 
 const NUMBERS_WIDTH = 44
