@@ -3,7 +3,7 @@
  * nobody asks about. Lenient: it takes every JSON text, and some that are none.
  */
 
-import { decodeString } from './json-shape.ts'
+import { KEY_BYTES_MAX, decodeString } from './json-shape.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -16,9 +16,6 @@ const COLON = 0x3a
 
 /** A string longer than this is searched for its end by the native search. */
 const NATIVE_SEARCH_FROM = 48
-
-/** A name that takes more bytes is none that is asked for, even with every letter as an escape. */
-const KEY_BYTES_MAX = 256
 
 export class JsonCursor {
   readonly #bytes: Buffer

@@ -1,9 +1,8 @@
 /** `sidelight doctor` against real servers, files and ports, and against disks and clocks made up. */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { doctorCommand } from '../../src/cli/doctor.ts'
@@ -14,10 +13,11 @@ import { realEffects, type Answer, type Effects } from '../../src/cli/doctor/eff
 import type { Report } from '../../src/cli/doctor/finding.ts'
 import { validateConfig } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import { startHttpServer } from '../support/http-server.ts'
 import { parseJson } from '../support/json.ts'
 import { startV1Server } from '../support/mcp-server-v1.ts'
 import { startV2Server } from '../support/mcp-server-v2.ts'
-import { closeAfterTest } from '../support/scope.ts'
+import { freePort } from '../support/raw-upstream.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { startTokenIssuer } from '../support/token-issuer.ts'
 
@@ -49,25 +49,12 @@ async function run(
 }
 
 async function startHttp(listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closeAfterTest(async () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  return `http://127.0.0.1:${typeof address === 'object' ? String(address?.port) : ''}`
+  return (await startHttpServer(listener)).origin
 }
 
 /** A port that nobody listens on: one that was free a moment ago. */
 async function freeUrl(): Promise<string> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return `http://127.0.0.1:${typeof address === 'object' ? String(address?.port) : ''}`
+  return `http://127.0.0.1:${await freePort()}`
 }
 
 async function written(config: object): Promise<string> {

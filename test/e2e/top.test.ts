@@ -1,9 +1,7 @@
 /** `sidelight top` against a sidecar that really carries calls. */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
@@ -13,8 +11,8 @@ import { takePicture, type Picture } from '../../src/cli/top/client.ts'
 import { renderTop, type Shown, type Sort } from '../../src/cli/top/view.ts'
 import { textOf } from '../../src/cli/demo/text.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import { startHttpServer } from '../support/http-server.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
-import { closeAfterTest } from '../support/scope.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { bounded, signal, SOON, waitFor } from '../support/wait-for.ts'
@@ -150,21 +148,14 @@ describe('The picture of a sidecar', () => {
 /** Stands before a sidecar, and can be taken away. */
 async function startDoor(to: string): Promise<{ readonly url: string; open: boolean }> {
   const door = { url: '', open: true }
-  const server = createServer((request, response) => {
+  const { origin } = await startHttpServer((request, response) => {
     if (!door.open) return void request.socket.destroy()
     fetch(`${to}${request.url ?? ''}`).then(
       async (reply) => response.writeHead(reply.status).end(await reply.text()),
       () => request.socket.destroy(),
     )
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closeAfterTest(async () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  door.url = `http://127.0.0.1:${typeof address === 'object' ? String(address?.port) : ''}`
+  door.url = origin
   return door
 }
 

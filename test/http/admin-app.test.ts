@@ -1,10 +1,9 @@
 /** What the admin plane says when something of it fails. */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { it } from 'node:test'
 import { createAdminApp } from '../../src/http/admin-app.ts'
+import { startHttpServer } from '../support/http-server.ts'
 
 it('a defect on the admin plane ends one request, and is told without being shown', async () => {
   const told: unknown[] = []
@@ -26,11 +25,7 @@ it('a defect on the admin plane ends one request, and is told without being show
     onDefect: (error) => told.push(error),
     api: undefined,
   })
-  const server = createServer(app).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  const url = `http://127.0.0.1:${address.port}`
+  const { origin: url } = await startHttpServer(app)
   const failed = await fetch(`${url}/readyz`)
   assert.equal(failed.status, 500)
   assert.deepEqual(await failed.json(), {
@@ -39,6 +34,4 @@ it('a defect on the admin plane ends one request, and is told without being show
   })
   assert.deepEqual(told, [defect])
   assert.equal((await fetch(`${url}/livez`)).status, 200)
-  server.closeAllConnections()
-  server.close()
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createServer, request, type IncomingHttpHeaders } from 'node:http'
+import { request, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
@@ -11,20 +11,13 @@ import {
   takesGzip,
   type MetricsEndpointOptions,
 } from '../../src/http/metrics-endpoint.ts'
-import { closeAfterTest } from '../support/scope.ts'
+import { startHttpServer } from '../support/http-server.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
 async function serve(options: MetricsEndpointOptions): Promise<number> {
   const endpoint = new MetricsEndpoint(options)
-  const server = createServer((incoming, outgoing) => void endpoint.serve(incoming, outgoing))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closeAfterTest(async () => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  const address = server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  return address.port
+  return (await startHttpServer((incoming, outgoing) => void endpoint.serve(incoming, outgoing)))
+    .port
 }
 
 interface Reply {

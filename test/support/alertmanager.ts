@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { findTool } from './monitoring-tools.ts'
+import { freePort } from './raw-upstream.ts'
 import { closeAfterTest } from './scope.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -91,14 +91,4 @@ export async function startServer(
     { within: START_WITHIN, what: () => `${tool} to be ready: ${said}` },
   )
   return `http://${address}`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server's address is one
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { EventStream } from '../../../src/http/api/event-stream.ts'
 import { createMemo } from '../../../src/http/api/memo.ts'
 import type { Insight, RecentCall } from '../../../src/insight/views.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
+import { startHttpServer } from '../../support/http-server.ts'
 import { closeAfterTest } from '../../support/scope.ts'
 import { SOON, waitFor } from '../../support/wait-for.ts'
 
@@ -36,15 +35,7 @@ async function startStream(snapshot: string): Promise<{
     snapshotText: () => snapshot,
     everyMs: 5,
   })
-  const server = createServer((_request, response) => void stream.add(response, '5m'))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closeAfterTest(async () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const { port } = await startHttpServer((_request, response) => void stream.add(response, '5m'))
   return {
     stream,
     source,
