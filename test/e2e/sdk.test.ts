@@ -277,8 +277,12 @@ test('a legacy client that only disconnects cancels nothing at the server, and m
     config: { limits: { suspendedWait: '1s' } },
   })
   const { client } = await connectV1(sidecar.url('main'))
-  void client.callTool({ name: 'wait' }).catch(() => {})
-  await waitFor(() => server.runs.get('wait') === 1, { within: SOON, what: 'the call to arrive' })
+  const returnable = signal()
+  void client
+    .callTool({ name: 'wait' }, undefined, { onresumptiontoken: () => returnable.resolve() })
+    .catch(() => {})
+  // Who leaves before the id of a first event has no way back, and the call is over at once.
+  await bounded(returnable.promise, { within: SOON, what: 'the id of an event' })
   await client.close()
   assert.deepEqual(await sidecar.recorder.exchangeOutcome('message', 3), { kind: 'cancelled' })
   assert.equal(sidecar.recorder.of('tools/call')[0]?.outcome, undefined)
