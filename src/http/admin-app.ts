@@ -10,6 +10,7 @@ import { addBreakerRoutes, type BreakerAdmin } from './breaker-routes.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
 import { addMcp, type McpEndpointOptions } from './mcp/endpoint.ts'
 import { MetricsEndpoint, type MetricsEndpointOptions } from './metrics-endpoint.ts'
+import { ADMIN_PATHS } from './paths.ts'
 import { addStatusPage, type PageFiles } from './status-page.ts'
 
 /** Whether calls are accepted, and what is known of those that they go to. */
@@ -71,14 +72,15 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   const app = new Hono<AdminEnv>()
   const metrics = new MetricsEndpoint(options)
   if (!gate.open.has('health')) {
-    for (const path of ['/healthz', '/livez', '/readyz']) app.use(path, needs(gate, 'read'))
+    const { live, health, ready } = ADMIN_PATHS
+    for (const path of [live, health, ready]) app.use(path, needs(gate, 'read'))
   }
-  if (!gate.open.has('metrics')) app.use('/metrics', needs(gate, 'read'))
+  if (!gate.open.has('metrics')) app.use(ADMIN_PATHS.metrics, needs(gate, 'read'))
   if (options.api === undefined) app.get('/', (c) => c.text(INDEX))
   else addStatusPage(app, options.api.page, INDEX)
-  app.get('/livez', (c) => c.json({ status: 'ok' }))
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', (c) => {
+  app.get(ADMIN_PATHS.live, (c) => c.json({ status: 'ok' }))
+  app.get(ADMIN_PATHS.health, (c) => c.json({ status: 'ok' }))
+  app.get(ADMIN_PATHS.ready, (c) => {
     const readiness = options.readiness()
     if (c.req.query('verbose') !== undefined) return verbose(c, readiness)
     const { status, upstreams } = readiness
@@ -90,7 +92,7 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     }))
     return c.json({ status, upstreams: known }, status === 'ready' ? 200 : 503)
   })
-  app.get('/metrics', async (c) => {
+  app.get(ADMIN_PATHS.metrics, async (c) => {
     await metrics.serve(c.env.incoming, c.env.outgoing)
     return RESPONSE_ALREADY_SENT
   })
