@@ -2,8 +2,8 @@
 /** The composition root: the only file that touches the process's arguments, environment and signals. */
 
 import { readFileSync } from 'node:fs'
-import { checkCommand } from './cli/check.ts'
-import { EXIT, type CommandContext } from './cli/command.ts'
+import { fileURLToPath } from 'node:url'
+import { EXIT, type CommandContext, type ProgramFiles } from './cli/command.ts'
 import type { CommandName } from './cli/commands.ts'
 import { helpText, parseCommandLine, type FlagValues } from './cli/flags.ts'
 import { systemClock } from './core/clock.ts'
@@ -74,6 +74,25 @@ function readKeys(listener: (key: string) => void): () => void {
   }
 }
 
+function readProgram(): ProgramFiles {
+  const { report, platform, arch, execPath } = process
+  // Addresses of the network are of no interest, and may take long to look up.
+  if (report !== undefined) Object.assign(report, { excludeNetwork: true })
+  const found: unknown = report?.getReport()
+  const libraries: unknown =
+    typeof found === 'object' && found !== null && 'sharedObjects' in found
+      ? found.sharedObjects
+      : []
+  return {
+    platform,
+    processor: arch,
+    node: execPath,
+    libraries: Array.isArray(libraries) ? libraries.map(String) : [],
+    package: fileURLToPath(new URL('..', import.meta.url)),
+    script: fileURLToPath(import.meta.url),
+  }
+}
+
 function createContext(): CommandContext {
   const { stdout } = process
   const err = createErrorWriter()
@@ -100,6 +119,7 @@ function createContext(): CommandContext {
           onKey: process.stdin.isTTY ? readKeys : undefined,
         }
       : undefined,
+    program: readProgram,
   }
 }
 
@@ -109,13 +129,16 @@ type Run = (
   context: CommandContext,
 ) => Promise<number>
 
-/** What is larger than `check` is loaded when it is needed. */
+/** Each is loaded when it is needed. */
 const COMMANDS: Readonly<Record<CommandName, Run>> = {
-  check: async (flags, positionals, context) => checkCommand(flags, positionals, context),
+  check: async (...given) => (await import('./cli/check.ts')).checkCommand(...given),
   run: async (flags, _, context) => (await import('./cli/run.ts')).runCommand(flags, context),
   wrap: async (...given) => (await import('./cli/wrap.ts')).wrapCommand(...given),
   doctor: async (flags, _, context) =>
     (await import('./cli/doctor.ts')).doctorCommand(flags, context),
+  healthcheck: async (flags, _, context) =>
+    (await import('./cli/healthcheck.ts')).healthcheckCommand(flags, context),
+  install: async (...given) => (await import('./cli/install.ts')).installCommand(...given),
   top: async (flags, _, context) => (await import('./cli/top.ts')).topCommand(flags, context),
   audit: async (...given) => (await import('./cli/audit-command.ts')).auditCommand(...given),
   policy: async (...given) => (await import('./cli/policy-explain.ts')).policyCommand(...given),

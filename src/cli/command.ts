@@ -20,6 +20,22 @@ export interface CommandContext {
   onHangup(listener: () => void): void
   /** What the terminal can show; undefined when standard output is no terminal. */
   readonly terminal: Terminal | undefined
+  /** What this program is made of, for the command that copies it. */
+  program(): ProgramFiles
+}
+
+/** Absolute paths. */
+export interface ProgramFiles {
+  /** As Node names them. */
+  readonly platform: string
+  readonly processor: string
+  /** Node's executable file. */
+  readonly node: string
+  /** The shared libraries that Node has loaded, and names of some that are no files. */
+  readonly libraries: readonly string[]
+  /** The directory of the npm package, and the file of it that Node was started with. */
+  readonly package: string
+  readonly script: string
 }
 
 export interface Terminal {

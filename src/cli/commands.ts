@@ -1,6 +1,7 @@
 /** Every command and every flag. */
 
 import { AUDIT } from './audit-flags.ts'
+import { HEALTHCHECK, INSTALL } from './container-flags.ts'
 
 export interface FlagDefinition {
   readonly type: 'string' | 'boolean'
@@ -153,6 +154,8 @@ export const COMMANDS = {
       json: { type: 'boolean', about: 'Print what was found as JSON.' },
     },
   },
+  healthcheck: HEALTHCHECK,
+  install: INSTALL,
   top: {
     about: 'Show live what a running sidecar does: upstreams, alerts and tools.',
     usage: '[flags]',
@@ -254,6 +257,8 @@ export const COMMAND_NAMES: readonly CommandName[] = [
   'wrap',
   'check',
   'doctor',
+  'healthcheck',
+  'install',
   'top',
   'audit',
   'policy',

@@ -135,7 +135,7 @@ function unknownCommand(word: string): string {
 export function helpText(name: CommandName | undefined): string {
   if (name !== undefined) return commandHelp(name, COMMANDS[name])
   const rows = Object.entries(COMMANDS).map(
-    ([command, { about }]) => `  ${command.padEnd(8)}${about}`,
+    ([command, { about }]) => `  ${command.padEnd(13)}${about}`,
   )
   return `Sidelight: the OpenTelemetry-native observability sidecar for MCP.
 

@@ -14,6 +14,10 @@ import { startSidecarProcess } from '../support/sidecar-process.ts'
 const LINES = ['22.19.0', '24.22.3']
 const ENDS_WITHIN = 20_000
 
+/** The copy is for Linux; root may make a directory the root of a process. */
+const COPIES =
+  process.platform === 'linux' && process.getuid?.() === 0 ? false : 'needs Linux, and root'
+
 function npm(args: readonly string[], cwd: string): string {
   const { status, stdout, stderr } = spawnSync('npm', args, { cwd, encoding: 'utf8' })
   assert.equal(status, 0, `npm ${args.join(' ')}: ${stderr}`)
@@ -96,6 +100,50 @@ describe('the package', () => {
     const { stdout } = spawnSync(process.execPath, [bin, '--version'], { encoding: 'utf8' })
     assert.equal(stdout, 'sidelight 0.1.0\n')
   })
+
+  it('copies itself to where there is nothing else, and runs there', { skip: COPIES }, async () => {
+    const root = path.join(folder, 'root')
+    const install = [main, 'install', root, '--at', '/']
+    const { status, stdout } = spawnSync(process.execPath, install, { encoding: 'utf8' })
+    assert.equal(status, 0)
+    assert.equal(stdout, `sidelight 0.1.0 is in ${root}: start /sidelight\n`)
+    assert.deepEqual((await readdir(root)).toSorted(), ['package', 'runtime', 'sidelight'])
+    // A root directory with these files alone: no shell, no libraries, no /proc.
+    const jailed = spawnSync('chroot', [root, '/sidelight', '--version'], { encoding: 'utf8' })
+    assert.equal(jailed.stderr, '')
+    assert.equal(jailed.stdout, 'sidelight 0.1.0\n')
+    // What runs is replaced, not written to; and a file that is there is no obstacle.
+    assert.equal(spawnSync(process.execPath, install).status, 0)
+    assert.equal(
+      (await readdir(path.join(root, 'runtime'))).filter((name) => name.length > 25).length,
+      0,
+    )
+  })
+
+  it(
+    'wraps a server with the copy, which gets the environment as it is',
+    { skip: COPIES },
+    async () => {
+      const copy = path.join(folder, 'copy')
+      assert.equal(spawnSync(process.execPath, [main, 'install', copy]).status, 0)
+      const server = `process.stdin.once('data', () => console.log(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { env: process.env } })))
+      process.stdin.on('end', () => process.exit(3))`
+      const { status, stdout } = spawnSync(
+        path.join(copy, 'sidelight'),
+        ['wrap', '--', process.execPath, '-e', server],
+        {
+          input: '{"jsonrpc":"2.0","id":1,"method":"ping"}\n',
+          env: { OTEL_SDK_DISABLED: 'true', AGENT: 'one' },
+          encoding: 'utf8',
+        },
+      )
+      assert.equal(
+        stdout,
+        '{"jsonrpc":"2.0","id":1,"result":{"env":{"OTEL_SDK_DISABLED":"true","AGENT":"one"}}}\n',
+      )
+      assert.equal(status, 3)
+    },
+  )
 
   for (const line of [...LINES, 'own']) {
     const node = line === 'own' ? process.execPath : path.resolve(`.cache/node-${line}/bin/node`)

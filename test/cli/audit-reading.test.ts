@@ -26,6 +26,7 @@ function start(action: string, flags: FlagValues) {
     stopped: stop.promise,
     onHangup: () => {},
     terminal: undefined,
+    program: () => assert.fail('nothing is copied'),
   }
   return {
     lines,

@@ -44,6 +44,7 @@ async function run(
     stopped: new Promise(() => {}),
     onHangup: () => {},
     terminal: undefined,
+    program: () => assert.fail('nothing is copied'),
   }
   return { code: await doctorCommand(flags, context), out, err }
 }

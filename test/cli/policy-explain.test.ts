@@ -53,6 +53,7 @@ async function run(
     stopped: new Promise(() => {}),
     onHangup: () => {},
     terminal: undefined,
+    program: () => assert.fail('nothing is copied'),
   }
   const invocation = parseCommandLine([...args, '--config', file])
   assert.ok(invocation.kind === 'command', JSON.stringify(invocation))

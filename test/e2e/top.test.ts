@@ -40,6 +40,7 @@ function rig(live: boolean): Rig {
     stdout: () => process.stdout,
     stopped: stopped.promise,
     onHangup: () => {},
+    program: () => assert.fail('nothing is copied'),
     terminal: live
       ? {
           columns: () => 110,

@@ -58,6 +58,15 @@ describe('The command line', () => {
         'json boolean',
       ],
       [
+        'healthcheck',
+        0,
+        'config string c FILE',
+        'admin string ADDRESS',
+        'ready boolean',
+        'token-file string FILE',
+      ],
+      ['install', 1, 'at string DIR'],
+      [
         'top',
         0,
         'url string URL',
@@ -170,7 +179,7 @@ describe('The command line', () => {
       ['rn', 'sidelight: unknown command "rn"; did you mean run?'],
       [
         'serve',
-        'sidelight: unknown command "serve"; commands: run, wrap, check, doctor, top, audit, policy, token, demo',
+        'sidelight: unknown command "serve"; commands: run, wrap, check, doctor, healthcheck, install, top, audit, policy, token, demo',
       ],
       ['run --upsteam x', 'sidelight run: unknown flag --upsteam; did you mean --upstream?'],
       ['run -x', 'sidelight run: unknown flag -x; see sidelight run --help'],
@@ -201,7 +210,7 @@ describe('The help', () => {
   it('of the program names each command and what it is for', () => {
     const text = helpText(undefined)
     for (const [name, { about }] of Object.entries(COMMANDS)) {
-      assert.ok(text.includes(`  ${name.padEnd(8)}${about}\n`), name)
+      assert.ok(text.includes(`  ${name.padEnd(13)}${about}\n`), name)
     }
     assert.match(text, /--version/)
     assert.match(text, /--help/)

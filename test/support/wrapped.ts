@@ -54,6 +54,7 @@ export class Wrapped {
         stopped: this.#stop.promise,
         onHangup: () => {},
         terminal: undefined,
+        program: () => assert.fail('nothing is copied'),
       },
     )
     void this.#ended.then((code) => (this.code = code))
