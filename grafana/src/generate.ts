@@ -3,9 +3,8 @@
  * runbooks, dashboards. `--check` changes nothing and fails when a file is stale, missing or left over.
  */
 
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { staleFiles as stale, writeOrCheck, type Generated } from '../../scripts/generated.ts'
 import { alertmanagerFiles } from './alertmanager.ts'
 import { dashboardFiles } from './dashboards/all.ts'
 import type { GeneratedFile } from './generated-file.ts'
@@ -22,62 +21,18 @@ const MAKERS: readonly (() => readonly GeneratedFile[])[] = [
   runbookFiles,
 ]
 
-/** Where every file is a generated one, so that one which no source makes is left over. */
-const OWN_DIRECTORIES = ['grafana/rules', 'grafana/managed-alerts', 'grafana/dashboards']
-
-/** Besides this one, which belongs to whoever runs it. */
-const OVERRIDES = 'grafana/rules/overrides.yaml'
+const GENERATED: Generated = {
+  files: generatedFiles,
+  directories: ['grafana/rules', 'grafana/managed-alerts', 'grafana/dashboards'],
+  except: ['grafana/rules/overrides.yaml'],
+  command: 'npm run grafana:generate',
+}
 
 export function generatedFiles(): readonly GeneratedFile[] {
   return MAKERS.flatMap((make) => make())
 }
 
 /** What differs from the source, as sentences. */
-export function staleFiles(): readonly string[] {
-  const files = generatedFiles()
-  const known = new Set(files.map((file) => file.path))
-  const stale = files
-    .filter(({ path: name, text }) => readIfThere(name) !== text)
-    .map(({ path: name }) => `${name} is stale; run npm run grafana:generate`)
-  const leftOver = ownFiles()
-    .filter((name) => !known.has(name))
-    .map((name) => `${name} is made by no source; run npm run grafana:generate`)
-  return [...stale, ...leftOver]
-}
+export const staleFiles = (): readonly string[] => stale(GENERATED)
 
-function writeAll(): void {
-  const files = generatedFiles()
-  const known = new Set(files.map((file) => file.path))
-  for (const name of ownFiles()) {
-    if (!known.has(name)) rmSync(name)
-  }
-  for (const { path: name, text } of files) {
-    if (readIfThere(name) === text) continue
-    mkdirSync(path.dirname(name), { recursive: true })
-    writeFileSync(name, text)
-    console.log(`wrote ${name}`)
-  }
-}
-
-const ownFiles = (): readonly string[] =>
-  OWN_DIRECTORIES.flatMap((directory) => globSync(`${directory}/**/*.*`)).filter(
-    (name) => name !== OVERRIDES,
-  )
-
-function readIfThere(name: string): string | undefined {
-  try {
-    return readFileSync(name, 'utf8')
-  } catch {
-    return undefined
-  }
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes('--check')) {
-    const stale = staleFiles()
-    for (const sentence of stale) console.error(sentence)
-    process.exitCode = stale.length > 0 ? 1 : 0
-  } else {
-    writeAll()
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeOrCheck(GENERATED, process.argv)

@@ -1,10 +1,6 @@
-/** A file that is made from the typed source, and committed. */
+/** What is made from the typed source in this directory. */
 
-export interface GeneratedFile {
-  /** From the repository's root. */
-  readonly path: string
-  readonly text: string
-}
+export type { GeneratedFile } from '../../scripts/generated.ts'
 
 /** Said at the head of every generated file that has comments. */
 export const GENERATED_NOTE = 'Made by `npm run grafana:generate` from grafana/src; do not edit.'

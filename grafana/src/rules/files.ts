@@ -51,23 +51,31 @@ export function ruleFiles(
   links: Links = LOCAL_LINKS,
 ): readonly GeneratedFile[] {
   const { recording, alerts } = ruleGroups(settings)
-  const spec = { groups: [...recording, ...alerts].map((group) => groupYaml(group, links)) }
   return [
     ruleFile('grafana/rules/recording.yaml', recording, links),
     ruleFile('grafana/rules/alerts.yaml', alerts, links),
     {
       path: 'grafana/rules/kubernetes/prometheus-rule.yaml',
-      text: yaml({
-        apiVersion: 'monitoring.coreos.com/v1',
-        kind: 'PrometheusRule',
-        metadata: {
-          name: 'sidelight',
-          labels: { 'app.kubernetes.io/name': 'sidelight', role: 'alert-rules' },
-        },
-        spec,
-      }),
+      text: yaml(prometheusRule(links, settings)),
     },
   ]
+}
+
+/** All rules as an object of Prometheus' operator. */
+export function prometheusRule(
+  links: Links,
+  settings: RuleSettings = SHIPPED,
+): { readonly apiVersion: string; readonly kind: string } & Record<string, unknown> {
+  const { recording, alerts } = ruleGroups(settings)
+  return {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: {
+      name: 'sidelight',
+      labels: { 'app.kubernetes.io/name': 'sidelight', role: 'alert-rules' },
+    },
+    spec: { groups: [...recording, ...alerts].map((group) => groupYaml(group, links)) },
+  }
 }
 
 /** A rule file of Prometheus. */

@@ -1,0 +1,236 @@
+/**
+ * The sidecar for pods whose namespace or own label asks for it, put in by the API server itself.
+ *
+ * Kubernetes evaluates a MutatingAdmissionPolicy as `v1beta1` in 1.34 and 1.35, where it has to be switched
+ * on, and as `v1` from 1.36. Kyverno's MutatingPolicy is the same for clusters that are older.
+ */
+
+import type { GeneratedFile } from '../../scripts/generated.ts'
+import { addOperation, asCel, enclose, type AddOperation } from './cel.ts'
+import { DEFAULTS, DRAIN_SECONDS, sidecarContainer, sidecarVolumes } from './container.ts'
+import type { Manifest } from './kubernetes.ts'
+import { ANNOTATION, LABEL, NAME } from './names.ts'
+import { manifestFile } from './print.ts'
+
+/** Where the policy's own parameters are. */
+export const SYSTEM_NAMESPACE = 'sidelight-system'
+
+const PARAMETERS = `${NAME}-injection`
+
+/** Of pods that are made where the label says so. */
+interface Matching {
+  readonly name: string
+  readonly about: string
+  readonly namespaceSelector: object
+  readonly objectSelector: object
+}
+
+const NOT_REFUSED = { key: LABEL.inject, operator: 'NotIn', values: ['false'] }
+
+const MATCHES: readonly Matching[] = [
+  {
+    name: 'namespaces',
+    namespaceSelector: { matchLabels: { [LABEL.inject]: 'true' } },
+    objectSelector: { matchExpressions: [NOT_REFUSED] },
+    about: `Pods of namespaces with the label ${LABEL.inject}: "true", except those that say "false"`,
+  },
+  {
+    name: 'pods',
+    namespaceSelector: {
+      matchExpressions: [{ key: LABEL.inject, operator: 'NotIn', values: ['true'] }],
+    },
+    objectSelector: { matchLabels: { [LABEL.inject]: 'true' } },
+    about: `Pods with the label ${LABEL.inject}: "true" themselves, in any other namespace`,
+  },
+]
+
+const POD_RULES = [
+  { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] },
+]
+
+/** A pod that has it already, from Kustomize or the chart, keeps what it has. */
+const CONDITIONS = [
+  {
+    name: 'has-no-sidelight-yet',
+    expression: ['containers', 'initContainers']
+      .map(
+        (list) =>
+          `!(has(object.spec.${list}) && object.spec.${list}.exists(c, c.name == "${NAME}"))`,
+      )
+      .join(' && '),
+  },
+]
+
+const VARIABLES = [
+  {
+    name: 'config',
+    expression: `has(object.metadata.annotations) && "${ANNOTATION.config}" in object.metadata.annotations ? object.metadata.annotations["${ANNOTATION.config}"] : "${DEFAULTS.configMap}"`,
+  },
+  {
+    name: 'seconds',
+    expression: `(has(object.spec.terminationGracePeriodSeconds) ? object.spec.terminationGracePeriodSeconds : 30) + ${String(DRAIN_SECONDS)}`,
+  },
+]
+
+/** Values of a cluster: texts, or pieces of CEL (`asCel`). */
+interface ClusterValues {
+  readonly image: string
+  readonly tokenAudience: string
+}
+
+/** A list of operations, as CEL, that puts the sidecar into the pod `object`. */
+export function injectionExpression(values: ClusterValues): string {
+  const settings = { ...DEFAULTS, ...values, configMap: asCel('variables.config') }
+  return [
+    whenMissing('metadata.labels', '/metadata/labels', {}),
+    operations([{ path: `/metadata/labels/${pointer(LABEL.sidecar)}`, value: 'true' }]),
+    operations([
+      { path: '/spec/terminationGracePeriodSeconds', value: asCel('variables.seconds') },
+    ]),
+    whenMissing('spec.volumes', '/spec/volumes', []),
+    operations(sidecarVolumes(settings).map((value) => ({ path: '/spec/volumes/-', value }))),
+    whenMissing('spec.initContainers', '/spec/initContainers', []),
+    // Before all others, so that they too may call servers.
+    operations([{ path: '/spec/initContainers/0', value: sidecarContainer(settings) }]),
+  ].join(' +\n')
+}
+
+function operations(added: readonly AddOperation[]): string {
+  return enclose(
+    ['[', ']'],
+    added.map((operation) => addOperation(operation, '  ')),
+    '',
+  )
+}
+
+function whenMissing(field: string, path: string, value: unknown): string {
+  return `(has(object.${field}) ? [] : [${addOperation({ path, value })}])`
+}
+
+/** A key as part of a JSON Pointer (RFC 6901). */
+const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
+
+/** Kubernetes' own policy, with its bindings and the values of the cluster. */
+export function admissionPolicy(version: 'v1' | 'v1beta1'): readonly Manifest[] {
+  const apiVersion = `admissionregistration.k8s.io/${version}`
+  return [
+    {
+      apiVersion,
+      kind: 'MutatingAdmissionPolicy',
+      metadata: { name: PARAMETERS },
+      spec: {
+        paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+        matchConstraints: { resourceRules: POD_RULES },
+        matchConditions: CONDITIONS,
+        variables: VARIABLES,
+        failurePolicy: 'Fail',
+        reinvocationPolicy: 'IfNeeded',
+        mutations: [
+          {
+            patchType: 'JSONPatch',
+            jsonPatch: {
+              expression: injectionExpression({
+                image: asCel('params.data.image'),
+                tokenAudience: asCel('params.data.tokenAudience'),
+              }),
+            },
+          },
+        ],
+      },
+    },
+    ...MATCHES.map(({ name, namespaceSelector, objectSelector }) => ({
+      apiVersion,
+      kind: 'MutatingAdmissionPolicyBinding',
+      metadata: { name: `${PARAMETERS}-${name}` },
+      spec: {
+        policyName: PARAMETERS,
+        paramRef: {
+          name: PARAMETERS,
+          namespace: SYSTEM_NAMESPACE,
+          parameterNotFoundAction: 'Deny',
+        },
+        matchResources: { namespaceSelector, objectSelector },
+      },
+    })),
+  ]
+}
+
+/** The same for Kyverno 1.17 and later, which has no parameters: the image stands in the policy. */
+export function kyvernoPolicies(): readonly Manifest[] {
+  return MATCHES.map(({ name, namespaceSelector, objectSelector, about }) => ({
+    apiVersion: 'policies.kyverno.io/v1',
+    kind: 'MutatingPolicy',
+    metadata: {
+      name: `${PARAMETERS}-${name}`,
+      annotations: { 'policies.kyverno.io/description': about },
+    },
+    spec: {
+      matchConstraints: { namespaceSelector, objectSelector, resourceRules: POD_RULES },
+      matchConditions: CONDITIONS,
+      variables: VARIABLES,
+      failurePolicy: 'Fail',
+      mutations: [
+        {
+          patchType: 'JSONPatch',
+          jsonPatch: { expression: injectionExpression(DEFAULTS) },
+        },
+      ],
+    },
+  }))
+}
+
+/** Values of the cluster, which every injected pod takes. */
+function parameters(): readonly Manifest[] {
+  const { image, tokenAudience } = DEFAULTS
+  return [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: PARAMETERS, namespace: SYSTEM_NAMESPACE },
+      data: { image, tokenAudience },
+    },
+  ]
+}
+
+const ABOUT = [
+  `Puts Sidelight into pods whose namespace, or who themselves, have the label ${LABEL.inject}: "true".`,
+  'docs/kubernetes.md says how to use it. The ConfigMap holds what differs between clusters.',
+]
+
+export function injectionFiles(): readonly GeneratedFile[] {
+  return [
+    ...injectionDirectory('injection', 'v1', 'For Kubernetes 1.36 and later.'),
+    ...injectionDirectory(
+      'injection-v1beta1',
+      'v1beta1',
+      'For Kubernetes 1.34 and 1.35, with --feature-gates=MutatingAdmissionPolicy=true and --runtime-config=admissionregistration.k8s.io/v1beta1=true.',
+    ),
+    manifestFile(
+      'deploy/kyverno/injection.yaml',
+      [
+        ...ABOUT,
+        'For clusters without MutatingAdmissionPolicy: Kyverno 1.17 and later. The image stands in it twice.',
+      ],
+      kyvernoPolicies(),
+    ),
+  ]
+}
+
+function injectionDirectory(
+  name: string,
+  version: 'v1' | 'v1beta1',
+  where: string,
+): readonly GeneratedFile[] {
+  const directory = `deploy/kustomize/${name}`
+  const kustomization: Manifest = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: ['parameters.yaml', 'policy.yaml'],
+  }
+  return [
+    manifestFile(`${directory}/kustomization.yaml`, [...ABOUT, where], [kustomization]),
+    manifestFile(`${directory}/parameters.yaml`, [], parameters()),
+    manifestFile(`${directory}/policy.yaml`, [], admissionPolicy(version)),
+  ]
+}
