@@ -1,6 +1,6 @@
 /** Records what happens to calls: an observer of them, and the stage that records them before they go out. */
 
-import type { AuditEntry, AuditTrail, AuditType, AuditValue } from '../core/audit.ts'
+import type { AuditEntry, AuditTrail, AuditType, AuditValue, AuditWho } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import type { Answered, CallFollower, CallObserver, Injection } from '../core/observer.ts'
@@ -68,10 +68,11 @@ export class CallAudit implements CallObserver {
 
   /** Records that the calls of an exchange go out; undefined when nobody has to wait for that. */
   attempt({ calls }: Exchange): AttemptWait | undefined {
-    const records = calls.flatMap((call) => this.#records.get(call) ?? [])
-    const strict = records.filter(({ rule }) => rule.mode === 'strict' && rule.level !== 'none')
-    for (const record of records) {
-      if (!strict.includes(record)) record.attempt()
+    const strict: CallRecord[] = []
+    for (const call of calls) {
+      const record = this.#records.get(call)
+      if (record?.mustBeDurable === true) strict.push(record)
+      else record?.attempt()
     }
     if (strict.length === 0) return undefined
     const { trail } = this.#options
@@ -146,6 +147,7 @@ class CallRecord implements CallFollower {
   readonly #call: Call
   readonly #options: CallAuditOptions
   #id: string | undefined
+  #who: AuditWho | undefined
   #attempts = 0
   #answered: Answered | undefined
 
@@ -159,6 +161,11 @@ class CallRecord implements CallFollower {
 
   get resultBytesWanted(): number {
     return this.rule.level === 'request_response' ? this.#options.redaction.bytesMax : 0
+  }
+
+  /** The call waits until the record of its attempt is on the disk. */
+  get mustBeDurable(): boolean {
+    return this.rule.mode === 'strict' && this.rule.level !== 'none'
   }
 
   attempt(): void {
@@ -240,10 +247,11 @@ class CallRecord implements CallFollower {
   ): AuditEntry {
     const { clock, hashesKey, addresses, newId } = this.#options
     this.#id ??= newId()
+    this.#who ??= whoOf(this.#call.exchange, hashesKey, addresses)
     return {
       type,
       atWallMs: clock.wallMs(),
-      who: whoOf(this.#call.exchange, hashesKey, addresses),
+      who: this.#who,
       body: { call: this.#id, ...whatOf(this.#call), ...body },
       ...rest,
     }

@@ -3,7 +3,8 @@
  * nobody without the key can change, take out, add or swap one unseen.
  */
 
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import { hmacSha256 } from './digests.ts'
 import { appendLeaf, EMPTY_EDGE, leafHash, type TreeEdge } from './merkle.ts'
 
 /** Where the log is: what the next record is chained to. Values are never changed. */
@@ -26,7 +27,7 @@ export interface Chained {
 }
 
 function macOf(key: Buffer, before: Buffer, text: Buffer): Buffer {
-  return createHmac('sha256', key).update(before).update(text).digest()
+  return hmacSha256(key, before, text)
 }
 
 /** `open` is a record's JSON without the brace that closes it. */

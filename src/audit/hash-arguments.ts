@@ -1,7 +1,7 @@
 /** Keyed hashes of what must not stand in the log: arguments and session ids. */
 
-import { createHmac } from 'node:crypto'
 import { canonicalJson } from '../core/canonical-json.ts'
+import { hmacSha256 } from './digests.ts'
 
 export interface HashedArguments {
   readonly hash: Buffer
@@ -14,10 +14,10 @@ const CANONICAL_BYTES_MAX = 64 * 1024
 /** Equal for equal arguments however they are spelled (RFC 8785), as far as they are not large. */
 export function hashArguments(key: Buffer, text: Buffer): HashedArguments {
   const canonical = text.length > CANONICAL_BYTES_MAX ? undefined : canonicalOf(text)
-  const hmac = createHmac('sha256', key).update('arguments ')
-  return canonical === undefined
-    ? { hash: hmac.update(text).digest(), form: 'raw' }
-    : { hash: hmac.update(canonical).digest(), form: 'canonical' }
+  return {
+    hash: hmacSha256(key, 'arguments ', canonical ?? text),
+    form: canonical === undefined ? 'raw' : 'canonical',
+  }
 }
 
 function canonicalOf(text: Buffer): string | undefined {
@@ -30,6 +30,5 @@ function canonicalOf(text: Buffer): string | undefined {
 
 /** What stands for a session. */
 export function hashSession(key: Buffer, kind: 'mcp' | 'token', id: string): string {
-  const hash = createHmac('sha256', key).update(`${kind} session ${id}`).digest('base64url')
-  return hash.slice(0, 22)
+  return hmacSha256(key, `${kind} session ${id}`).toString('base64url').slice(0, 22)
 }

@@ -1,15 +1,9 @@
 /** The Merkle tree of a log (RFC 6962 §2.1), of which only as much is kept as the next root needs. */
 
-import { createHash } from 'node:crypto'
+import { sha256 } from './digests.ts'
 
 const LEAF = Buffer.from([0])
 const NODE = Buffer.from([1])
-
-function sha256(...parts: readonly Buffer[]): Buffer {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
-}
 
 /** The hash of one entry. */
 export function leafHash(entry: Buffer): Buffer {

@@ -1,7 +1,7 @@
 /** The shape of a record, version 1, and how it is written and read. */
 
-import { createHmac } from 'node:crypto'
 import type { AuditEntry, AuditParty, AuditValue, AuditWho } from '../core/audit.ts'
+import { hmacSha256 } from './digests.ts'
 import { identityOf, type Subject } from './subject-keys.ts'
 
 export const RECORD_VERSION = 1
@@ -112,7 +112,7 @@ function withArguments(
 
 /** The hash of arguments as it is shown: without the caller's key nobody can test a guess. */
 export function hashForSubject(subjectKey: Buffer, argumentsHash: Buffer): string {
-  return createHmac('sha256', subjectKey).update(argumentsHash).digest('base64url')
+  return hmacSha256(subjectKey, argumentsHash).toString('base64url')
 }
 
 function showWho(who: AuditWho, subjects: ReadonlyMap<string, Subject>): AuditValue {

@@ -3,10 +3,11 @@
  * told from anybody else any more, in all that has been written; should they come back, they get another.
  */
 
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { AuditParty } from '../core/audit.ts'
 import { codeOf, writeNew, type AuditFs } from './audit-fs.ts'
+import { hmacSha256 } from './digests.ts'
 import type { AuditKeys } from './keys.ts'
 
 /** Keys that are kept in memory, and for how long: after that a key that was destroyed is forgotten. */
@@ -24,13 +25,13 @@ export function identityOf({ issuer, subject }: AuditParty, verified: boolean): 
 }
 
 export function pseudonymOf(key: Buffer, identity: string): string {
-  return `p_${createHmac('sha256', key).update(identity).digest('base64url').slice(0, 22)}`
+  return `p_${hmacSha256(key, identity).toString('base64url').slice(0, 22)}`
 }
 
 type KeyPlace = Pick<AuditKeys, 'hashes' | 'subjects'>
 
 function fileOf({ hashes, subjects }: KeyPlace, identity: string): string {
-  const name = createHmac('sha256', hashes).update(`subject ${identity}`).digest('hex').slice(0, 32)
+  const name = hmacSha256(hashes, `subject ${identity}`).toString('hex').slice(0, 32)
   return join(subjects, `${name}.key`)
 }
 

@@ -1,6 +1,5 @@
 /** The audit log of a sidecar: opened, told of calls and of what happens besides, and closed. */
 
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { systemFs } from '../audit/audit-fs.ts'
 import { CallAudit } from '../audit/call-audit.ts'
@@ -18,6 +17,7 @@ import { assignmentsTo, DENIED_KEYS, plainName, type RedactionRules } from '../c
 import type { Stages } from '../pipeline/stages.ts'
 import { createAuditReader } from './audit-reader.ts'
 import type { StartFailure } from './parts.ts'
+import { createRecordIds } from './record-ids.ts'
 import { durationOf, sizeOf } from './units.ts'
 
 type AuditConfig = NonNullable<Config['audit']>
@@ -78,7 +78,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit | StartFai
     hashesKey: store.keys.hashes,
     addresses: settings.clientAddress,
     redaction: redactionOf(settings),
-    newId: () => randomBytes(9).toString('base64url'),
+    newId: createRecordIds(),
   })
   return {
     observers: [calls],
