@@ -1,4 +1,7 @@
-/** The packages of clients, in test/clients, that tests of clients and of examples share. */
+/**
+ * Packages that some tests need and Sidelight does not: each directory has a package.json and a lock file of its
+ * own. Those of clients, in test/clients, are shared by the tests of clients and of examples.
+ */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -8,9 +11,11 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const CLIENTS = path.join(ROOT, 'test', 'clients')
 
-/** Brings them up to date with their lock file; false when that failed. */
-export function installClients(): boolean {
-  return installed() || run('npm', ['ci'], CLIENTS)
+export const installClients = (): boolean => installPackages(CLIENTS)
+
+/** Brings a directory's packages up to date with its lock file; false when that failed. */
+export function installPackages(directory: string): boolean {
+  return installed(directory) || run('npm', ['ci'], directory)
 }
 
 /** Runs these tests, and these flags of `node --test`, two files at a time. */
@@ -35,9 +40,9 @@ function run(command: string, args: readonly string[], cwd: string): boolean {
   return spawnSync(command, args, { stdio: 'inherit', cwd }).status === 0
 }
 
-function readLock(file: string): LockFile | undefined {
+function readLock(directory: string, file: string): LockFile | undefined {
   try {
-    return JSON.parse(readFileSync(path.join(CLIENTS, file), 'utf8'))
+    return JSON.parse(readFileSync(path.join(directory, file), 'utf8'))
   } catch {
     return undefined
   }
@@ -47,9 +52,9 @@ function readLock(file: string): LockFile | undefined {
  * Whether what is installed is what the lock file says. npm leaves a lock file of its own in
  * node_modules, without the packages of other platforms.
  */
-function installed(): boolean {
-  const wanted = readLock('package-lock.json')?.packages ?? {}
-  const found = readLock('node_modules/.package-lock.json')?.packages
+function installed(directory: string): boolean {
+  const wanted = readLock(directory, 'package-lock.json')?.packages ?? {}
+  const found = readLock(directory, 'node_modules/.package-lock.json')?.packages
   return (
     found !== undefined &&
     Object.keys(found).every((name) => name in wanted) &&

@@ -102,6 +102,26 @@ if [ "$(id -u)" = 0 ] && [ -e "$tools/$templates" ] && [ ! -e "/$templates" ]; t
   install -D -m 644 -t "/$templates" "$tools/$templates"/*.tmpl
 fi
 
+# make_helm VERSION: no Debian has it, so it is made from its source, where there is a Go that can; minutes, once.
+make_helm() {
+  local made=$tools/helm-$1 log
+  command -v helm >/dev/null && return
+  if [ ! -x "$made/helm" ]; then
+    log=$(mktemp)
+    if ! command -v go >/dev/null || ! GOBIN=$made go install -trimpath -ldflags='-s -w' "helm.sh/helm/v4/cmd/helm@v$1" 2>"$log"; then
+      tail -n 5 "$log" >&2
+      echo 'helm is missing, so the tests of the chart will be skipped: install Helm 4, or Go 1.26 for this script to make it; macOS: brew install helm' >&2
+      rm -f "$log"
+      return
+    fi
+    rm -f "$log"
+  fi
+  mkdir -p "$tools/usr/bin"
+  ln -sf "$made/helm" "$tools/usr/bin/helm"
+}
+
+make_helm 4.3.1
+
 # node_line VERSION: another line of Node, under which the published package must run.
 node_line() {
   local dir=".cache/node-$1"
@@ -118,6 +138,6 @@ else
 fi
 
 protoc --version
-for tool in promtool prometheus amtool prometheus-alertmanager; do
+for tool in promtool prometheus amtool prometheus-alertmanager helm; do
   PATH="$PATH:$tools/usr/bin" command -v "$tool" >/dev/null || echo "no $tool" >&2
 done

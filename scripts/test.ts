@@ -38,7 +38,7 @@ const ISOLATION_NONE = process.versions.node.startsWith('22.')
   : '--test-isolation=none'
 
 /** Those that scripts of their own run; the packages in test/clients bring tests of their own, too. */
-const ELSEWHERE = ['test/clients/', 'test/conformance/', 'test/examples/']
+const ELSEWHERE = ['test/clients/', 'test/conformance/', 'test/deploy/', 'test/examples/']
 
 const separate = globSync(SEPARATE)
 const together = globSync('test/**/*.test.ts').filter(

@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import type { GeneratedFile } from '../../scripts/generated.ts'
 import type { Manifest } from './kubernetes.ts'
 
-const NOTE = 'Made by `npm run deploy:generate` from deploy/src; do not edit.'
+export const NOTE = 'Made by `npm run deploy:generate` from deploy/src; do not edit.'
 
 /** `about` says what the file is for, in sentences of a line each. */
 export function manifestFile(

@@ -1,5 +1,5 @@
 /**
- * Prometheus, Alertmanager and their tools, as `scripts/setup-test-tools.sh` provides them. Tests that
+ * Prometheus, Alertmanager, their tools and Helm, as `scripts/setup-test-tools.sh` provides them. Tests that
  * need one say loudly why they do not run where it is missing.
  */
 
@@ -8,7 +8,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-export type Tool = 'promtool' | 'prometheus' | 'amtool' | 'prometheus-alertmanager'
+export type Tool = 'promtool' | 'prometheus' | 'amtool' | 'prometheus-alertmanager' | 'helm'
 
 /** Where the setup script unpacks what the system does not have. */
 const UNPACKED = join(

@@ -1,0 +1,76 @@
+/** The chart, rendered by Helm itself. */
+
+import { spawnSync } from 'node:child_process'
+import { parseAllDocuments } from 'yaml'
+import { findTool } from '../support/monitoring-tools.ts'
+
+export const CHART = 'deploy/helm/sidelight'
+
+/** Values that somebody may have; each is linted, rendered and held against the schemas. */
+export const VALUES = ['none', 'fleet', 'without-operator'].map(
+  (name) => `test/deploy/values/${name}.yaml`,
+)
+
+/** An object of Kubernetes, as far as all of them are alike. */
+export interface KubernetesObject<Spec = unknown> {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
+  readonly data?: Readonly<Record<string, string>>
+  readonly spec: Spec
+}
+
+export interface HelmRun {
+  readonly ok: boolean
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export function helm(...args: readonly string[]): HelmRun {
+  const { status, stdout, stderr } = spawnSync(findTool('helm') ?? 'helm', args, {
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  })
+  return { ok: status === 0, stdout, stderr }
+}
+
+/** What an install as `fleet` in the namespace `sidelight` would send, in Helm's order. */
+export function render<Spec = unknown>(
+  ...args: readonly string[]
+): readonly KubernetesObject<Spec>[] {
+  return renderChart(CHART, ...args)
+}
+
+export function renderChart<Spec = unknown>(
+  chart: string,
+  ...args: readonly string[]
+): readonly KubernetesObject<Spec>[] {
+  const { ok, stdout, stderr } = helm('template', 'fleet', chart, '--namespace=sidelight', ...args)
+  if (!ok) throw new Error(stderr)
+  return parseAllDocuments(stdout)
+    .map((document): KubernetesObject<Spec> | null => {
+      if (document.errors.length > 0) throw new Error(String(document.errors[0]))
+      return document.toJS()
+    })
+    .filter((object) => object !== null)
+}
+
+/** The only object of its kind, and with this name if one is given. */
+export function only<Spec>(
+  objects: readonly KubernetesObject<Spec>[],
+  kind: string,
+  name?: string,
+): KubernetesObject<Spec> {
+  const [found, another] = objects.filter(
+    (object) => object.kind === kind && (name === undefined || object.metadata.name === name),
+  )
+  if (found === undefined || another !== undefined) {
+    throw new Error(`there is not exactly one ${kind} ${name ?? ''}`)
+  }
+  return found
+}

@@ -1,0 +1,582 @@
+/** The chart of deploy/helm, as Helm reads it. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { parse, stringify } from 'yaml'
+import { runTool, skipWithout } from '../support/monitoring-tools.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { CHART, helm, only, render, renderChart, VALUES, type KubernetesObject } from './chart.ts'
+import { isOperators, operatorProblems } from './operator-schema.ts'
+
+const FLEET = ['-f', 'test/deploy/values/fleet.yaml']
+
+interface Rule {
+  readonly alert?: string
+  readonly record?: string
+  readonly expr: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+interface RuleGroup {
+  readonly name: string
+  readonly rules: readonly Rule[]
+}
+
+interface Rules {
+  readonly groups: readonly RuleGroup[]
+}
+
+const groupsOf = (...args: readonly string[]): readonly RuleGroup[] =>
+  only(render<Rules>(...args), 'PrometheusRule').spec.groups
+
+/** Each object in one line, without those that are named after dashboards. */
+const namesOf = (objects: readonly KubernetesObject[]): readonly string[] =>
+  objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`).toSorted()
+
+const DASHBOARDS = [
+  'incident',
+  'overview',
+  'pipeline',
+  'security',
+  'sidecar',
+  'slo',
+  'tool',
+  'upstream',
+]
+
+describe('the chart', { skip: skipWithout('helm') }, () => {
+  it('passes the strict checks of Helm with every set of values', () => {
+    for (const values of VALUES) {
+      const { ok, stdout, stderr } = helm('lint', '--strict', CHART, '-f', values)
+      assert.ok(ok, `${values}: ${stdout}${stderr}`)
+    }
+  })
+
+  it('installs scraping, rules and dashboards when nothing is set', () => {
+    assert.deepEqual(namesOf(render()), [
+      ...DASHBOARDS.map((name) => `ConfigMap sidelight/fleet-sidelight-${name}`),
+      'PodMonitor sidelight/fleet-sidelight',
+      'PrometheusRule sidelight/fleet-sidelight',
+    ])
+  })
+
+  it('puts what agents need into each of their namespaces, and the rest where it is said', () => {
+    assert.deepEqual(namesOf(render(...FLEET)), [
+      'AlertmanagerConfig monitoring/fleet-sidelight',
+      ...DASHBOARDS.map((name) => `ConfigMap grafana/fleet-sidelight-${name}`),
+      'ConfigMap research/sidelight',
+      'ConfigMap research/sidelight-otel',
+      'ConfigMap support/sidelight',
+      'ConfigMap support/sidelight-otel',
+      'NetworkPolicy research/fleet-sidelight',
+      'NetworkPolicy support/fleet-sidelight',
+      'PodMonitor monitoring/fleet-sidelight',
+      'PrometheusRule monitoring/fleet-sidelight',
+    ])
+  })
+
+  it('installs nothing when it is there for its templates alone', () => {
+    for (const values of VALUES) {
+      assert.deepEqual(namesOf(render('-f', values, '--set', 'enabled=false')), [])
+    }
+  })
+
+  it('labels every object as Helm and the platform team want it', () => {
+    for (const { kind, metadata } of render(...FLEET)) {
+      assert.equal(metadata.labels?.['app.kubernetes.io/instance'], 'fleet', kind)
+      assert.equal(metadata.labels?.['app.kubernetes.io/managed-by'], 'Helm', kind)
+      assert.equal(metadata.labels?.['team'], 'platform', kind)
+    }
+  })
+
+  it('fits into the Secret in which Helm keeps a release, with everything switched on', () => {
+    const { ok, stdout, stderr } = helm(
+      'install',
+      'fleet',
+      CHART,
+      '--dry-run=client',
+      '--output=json',
+      ...FLEET,
+    )
+    assert.ok(ok, stderr)
+    const kept = gzipSync(stdout, { level: 9 }).toString('base64').length
+    assert.ok(kept < (1 << 20) * 0.75, `${String(kept)} bytes of the 1 MiB that etcd takes`)
+  })
+})
+
+/** Values that are refused, and what Helm says of them. */
+const REFUSED: readonly (readonly [setting: string, says: RegExp])[] = [
+  ['podMonitors.enabled=true', /additional properties 'podMonitors' not allowed/],
+  ['image.tagg=1', /at '\/image': additional properties 'tagg' not allowed/],
+  ['image.repository=UPPER case', /at '\/image\/repository': 'UPPER case' does not match pattern/],
+  ['image.digest=sha256:12', /at '\/image\/digest': 'sha256:12' does not match pattern/],
+  ['image.pullPolicy=Sometimes', /at '\/image\/pullPolicy': value must be one of/],
+  ['podMonitor.interval=5', /at '\/podMonitor\/interval': got number, want string/],
+  ['podMonitor.enabled=maybe', /at '\/podMonitor\/enabled': got string, want boolean/],
+  [
+    'prometheusRule.disabledAlerts={Nothing}',
+    /at '\/prometheusRule\/disabledAlerts\/0': value must be one of/,
+  ],
+  [
+    'prometheusRule.thresholds[0].threshold=latency',
+    /at '\/prometheusRule\/thresholds\/0': missing properties 'upstream', 'value'/,
+  ],
+  ['agentNamespaces={Research}', /at '\/agentNamespaces\/0': 'Research' does not match pattern/],
+  ['links.grafanaUrl=https://grafana.example/', /at '\/links\/grafanaUrl'.*does not match pattern/],
+  [
+    'telemetry.variables.HOME=/',
+    /at '\/telemetry\/variables': additional properties 'HOME' not allowed/,
+  ],
+  ['sidecar.tokenAudience=a"b', /at '\/sidecar\/tokenAudience': .* does not match pattern/],
+  [
+    'networkPolicy.otherPorts=ajar',
+    /at '\/networkPolicy\/otherPorts': value must be one of 'closed', 'open'/,
+  ],
+  [
+    'alertmanagerConfig.receivers.pager.a=b',
+    /at '\/alertmanagerConfig\/receivers': additional properties 'pager' not allowed/,
+  ],
+  [
+    'config.sidelight.upstreams.Search.url=http://search',
+    /at '\/config\/sidelight\/upstreams': additional properties 'Search' not allowed/,
+  ],
+  [
+    'config.sidelight.upstreams.search.urll=http://search',
+    /at '\/config\/sidelight\/upstreams\/search': additional properties 'urll' not allowed/,
+  ],
+  [
+    'config.sidelight.listen.data=8420',
+    /at '\/config\/sidelight\/listen\/data': got number, want string/,
+  ],
+  [
+    'config.sidelight.rejections=http',
+    /config\.sidelight\.upstreams: name at least one MCP server/,
+  ],
+]
+
+describe('values of the chart', { skip: skipWithout('helm') }, () => {
+  it('are refused with a reason when they are unknown or wrong', () => {
+    for (const [setting, says] of REFUSED) {
+      const { ok, stderr } = helm('template', 'fleet', CHART, '--set', setting)
+      assert.ok(!ok, `${setting} is accepted`)
+      assert.match(stderr, says)
+    }
+  })
+})
+
+describe('scraping by the chart', { skip: skipWithout('helm') }, () => {
+  it('finds the admin port of every pod with the label of a sidecar, in every namespace', () => {
+    assert.deepEqual(only(render(), 'PodMonitor').spec, {
+      selector: { matchLabels: { 'sidelight.dev/sidecar': 'true' } },
+      namespaceSelector: { any: true },
+      jobLabel: 'app.kubernetes.io/name',
+      podMetricsEndpoints: [
+        { port: 'sidelight-admin', path: '/metrics', interval: '15s', scrapeTimeout: '10s' },
+      ],
+    })
+  })
+
+  it('takes what the operator knows besides', () => {
+    const { metadata, spec } = only(render(...FLEET), 'PodMonitor')
+    assert.equal(metadata.labels?.['release'], 'kube-prometheus-stack')
+    assert.deepEqual(spec, {
+      selector: { matchLabels: { 'sidelight.dev/sidecar': 'true' } },
+      namespaceSelector: { matchNames: ['research', 'support'] },
+      jobLabel: 'app.kubernetes.io/name',
+      sampleLimit: 5000,
+      podMetricsEndpoints: [
+        {
+          port: 'sidelight-admin',
+          path: '/metrics',
+          interval: '30s',
+          scrapeTimeout: '10s',
+          metricRelabelings: [{ action: 'drop', sourceLabels: ['__name__'], regex: 'go_.*' }],
+        },
+      ],
+    })
+  })
+
+  it('has objects that the operator knows whole', async () => {
+    for (const values of VALUES) {
+      const objects = render('-f', values).filter(isOperators)
+      assert.deepEqual(await operatorProblems(objects), [], values)
+    }
+  })
+
+  it('is checked by something that notices what is missing, of another kind or misspelt', async () => {
+    const monitor = only(render<Readonly<Record<string, object>>>(), 'PodMonitor')
+    const wrong = (spec: object): KubernetesObject => ({ ...monitor, spec })
+    const { selector, podMetricsEndpoints } = monitor.spec
+    for (const spec of [
+      { podMetricsEndpoints },
+      { selector, podMetricsEndpoints: 'none' },
+      { selector, podMetricsEndpoints, jobLabels: 'app' },
+    ]) {
+      assert.equal((await operatorProblems([wrong(spec)])).length > 0, true, JSON.stringify(spec))
+    }
+  })
+})
+
+describe('rules of the chart', { skip: skipWithout('helm') }, () => {
+  const shipped: KubernetesObject<Rules> = parse(
+    readFileSync('grafana/rules/kubernetes/prometheus-rule.yaml', 'utf8'),
+  )
+
+  it('are those of grafana/rules, with links to where Grafana is', () => {
+    const groups = groupsOf(
+      '--set=links.grafanaUrl=http://localhost:3000',
+      '--set=links.runbooksUrl=http://localhost:3000/public/runbooks',
+    )
+    assert.deepEqual(groups, shipped.spec.groups)
+  })
+
+  it('have no links that lead nowhere', () => {
+    const annotated = groupsOf()
+      .flatMap(({ rules }) => rules)
+      .filter(({ annotations }) => annotations !== undefined)
+    assert.ok(annotated.length > 30)
+    const withLinks = annotated.filter(({ annotations }) =>
+      Object.entries(annotations ?? {}).some(
+        ([name, text]) => name.endsWith('_url') || text.includes('_URL'),
+      ),
+    )
+    assert.deepEqual(withLinks, [])
+  })
+
+  it('leave out single alerts, and add labels, links and thresholds of upstreams', () => {
+    const groups = groupsOf(...FLEET)
+    const before = shipped.spec.groups.flatMap(({ rules }) => rules)
+    const after = groups.flatMap(({ rules }) => rules)
+    assert.deepEqual(
+      before
+        .map(({ alert }) => alert)
+        .filter((alert) => !after.some((rule) => rule.alert === alert)),
+      ['SidelightCollectorDown', 'SidelightAlertDeliveryFailing'],
+    )
+    assert.deepEqual(groups[0], {
+      name: 'sidelight-overrides',
+      rules: [
+        {
+          record: 'sidelight:threshold_override',
+          labels: { threshold: 'latency_p95_seconds', sidelight_upstream_name: 'search' },
+          expr: 'vector(30)',
+        },
+        {
+          record: 'sidelight:threshold_override',
+          labels: { threshold: 'availability_budget_ratio', sidelight_upstream_name: 'search' },
+          expr: 'vector(1e-05)',
+        },
+      ],
+    })
+    const gone = after.find(({ alert }) => alert === 'SidelightGone')
+    assert.deepEqual(gone?.labels, { category: 'sidecar', severity: 'critical', team: 'platform' })
+    assert.equal(
+      gone?.annotations?.['runbook_url'],
+      'https://runbooks.example.com/sidelight/SidelightGone.md',
+    )
+    assert.match(
+      gone?.annotations?.['dashboard_url'] ?? '',
+      /^https:\/\/grafana\.example\.com\/d\/sidelight-sidecar\?/,
+    )
+  })
+
+  it('are what Prometheus can read', { skip: skipWithout('helm', 'promtool') }, async () => {
+    const directory = await temporaryDirectory()
+    for (const values of VALUES.slice(0, 2)) {
+      const file = path.join(directory, 'rules.yaml')
+      writeFileSync(file, stringify({ groups: groupsOf('-f', values) }))
+      const { ok, text } = runTool('promtool', [
+        'check',
+        'rules',
+        '--lint=all',
+        '--lint-fatal',
+        file,
+      ])
+      assert.ok(ok, `${values}: ${text}`)
+    }
+  })
+})
+
+describe('dashboards of the chart', { skip: skipWithout('helm') }, () => {
+  it('are those of grafana/dashboards, byte for byte, each in a ConfigMap that Grafana finds', () => {
+    const objects = render()
+    for (const name of DASHBOARDS) {
+      const { metadata, data } = only(objects, 'ConfigMap', `fleet-sidelight-${name}`)
+      assert.equal(metadata.labels?.['grafana_dashboard'], '1')
+      assert.deepEqual(data, {
+        [`sidelight-${name}.json`]: readFileSync(
+          `grafana/dashboards/sidelight-${name}.json`,
+          'utf8',
+        ),
+      })
+      assert.ok(Buffer.byteLength(JSON.stringify(data)) < 1 << 20)
+    }
+  })
+
+  it('lead to runbooks where these are, when that is said', () => {
+    const objects = render(...FLEET)
+    const { metadata, data } = only(objects, 'ConfigMap', 'fleet-sidelight-sidecar')
+    const text = data?.['sidelight-sidecar.json'] ?? ''
+    assert.deepEqual(metadata.annotations, { grafana_folder: 'Sidelight' })
+    assert.ok(text.includes('https://runbooks.example.com/sidelight/SidelightGone.md'))
+    assert.ok(!text.includes('localhost'))
+  })
+})
+
+describe('the configuration that the chart shares', { skip: skipWithout('helm') }, () => {
+  it('is one that the program accepts', async () => {
+    const file = path.join(await temporaryDirectory(), 'sidelight.yaml')
+    for (const values of ['fleet', 'without-operator']) {
+      const found = render('-f', `test/deploy/values/${values}.yaml`).find(
+        ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'sidelight',
+      )
+      writeFileSync(file, found?.data?.['sidelight.yaml'] ?? '')
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        ['src/main.ts', 'check', file],
+        {
+          encoding: 'utf8',
+        },
+      )
+      assert.equal(status, 0, `${values}: ${stdout}${stderr}`)
+    }
+  })
+
+  it('says what the values say', () => {
+    const [research] = render(...FLEET).filter(
+      ({ metadata }) => metadata.name === 'sidelight' && metadata.namespace === 'research',
+    )
+    assert.deepEqual(parse(research?.data?.['sidelight.yaml'] ?? ''), {
+      limits: { connections: 20_000_000 },
+      upstreams: {
+        search: {
+          url: 'https://mcp.example.com/mcp',
+          headers: {
+            Authorization: { file: '/var/run/secrets/sidelight/search', prefix: 'Bearer ' },
+          },
+        },
+        tickets: { url: 'http://tickets.support.svc:3001/mcp', timeout: '60s' },
+      },
+      audit: { dir: '/var/lib/sidelight/audit' },
+    })
+  })
+})
+
+describe('the network policy of the chart', { skip: skipWithout('helm') }, () => {
+  interface Policy {
+    readonly ingress: readonly object[]
+  }
+
+  const spec = (file: string): Policy | undefined =>
+    render<Policy>('-f', `test/deploy/values/${file}.yaml`).find(
+      ({ kind }) => kind === 'NetworkPolicy',
+    )?.spec
+
+  it('opens the admin port to Prometheus, and no other port', () => {
+    assert.deepEqual(spec('without-operator'), {
+      podSelector: { matchLabels: { 'sidelight.dev/sidecar': 'true' } },
+      policyTypes: ['Ingress'],
+      ingress: [
+        {
+          ports: [{ protocol: 'TCP', port: 9464 }],
+          from: [
+            {
+              namespaceSelector: {
+                matchLabels: { 'kubernetes.io/metadata.name': 'observability' },
+              },
+            },
+          ],
+        },
+      ],
+    })
+  })
+
+  it('leaves every other port as open as it was where it is told to', () => {
+    assert.deepEqual(spec('fleet')?.ingress, [
+      {
+        ports: [{ protocol: 'TCP', port: 9464 }],
+        from: [
+          {
+            namespaceSelector: {},
+            podSelector: {
+              matchExpressions: [
+                {
+                  key: 'app.kubernetes.io/name',
+                  operator: 'In',
+                  values: ['prometheus', 'prometheus-agent'],
+                },
+              ],
+            },
+          },
+        ],
+      },
+      {
+        ports: [
+          { protocol: 'TCP', port: 1, endPort: 9463 },
+          { protocol: 'TCP', port: 9465, endPort: 65_535 },
+          { protocol: 'UDP', port: 1, endPort: 65_535 },
+          { protocol: 'SCTP', port: 1, endPort: 65_535 },
+        ],
+      },
+    ])
+  })
+})
+
+interface Routes {
+  readonly route: { readonly routes: readonly object[] }
+  readonly inhibitRules: readonly object[]
+  readonly receivers: readonly object[]
+}
+
+describe('the routes of the chart', { skip: skipWithout('helm') }, () => {
+  const manifest = (): KubernetesObject<Routes> => only(render(...FLEET), 'AlertmanagerConfig')
+
+  it('are those of grafana/alertmanager', () => {
+    const file: Readonly<Record<string, unknown>> = parse(
+      readFileSync('grafana/alertmanager/alertmanager.yml', 'utf8'),
+    )
+    const { spec } = manifest()
+    assert.deepEqual(asAlertmanager(spec.route), file['route'])
+    assert.deepEqual(asAlertmanager(spec.inhibitRules), file['inhibit_rules'])
+  })
+
+  it('have children that the operator would take too', async () => {
+    const config = manifest()
+    const { spec } = config
+    const { routes } = spec.route
+    assert.equal(routes.length, 6)
+    const alone = routes.map((route): KubernetesObject => ({ ...config, spec: { ...spec, route } }))
+    assert.deepEqual(await operatorProblems(alone), [])
+  })
+
+  it('lead to webhooks from a Secret, and to what is set in their place', () => {
+    const { receivers } = manifest().spec
+    const webhook = (name: string, sendResolved: boolean): object => ({
+      name,
+      webhookConfigs: [
+        { urlSecret: { name: 'alert-addresses', key: `${name}_url` }, sendResolved },
+      ],
+    })
+    assert.deepEqual(receivers, [
+      {
+        name: 'page',
+        pagerdutyConfigs: [{ routingKey: { name: 'alert-addresses', key: 'pagerduty' } }],
+      },
+      webhook('ticket', true),
+      webhook('security', true),
+      webhook('heartbeat', false),
+      webhook('team', true),
+      { name: 'nobody' },
+    ])
+  })
+})
+
+/** As alertmanager.yml writes what an AlertmanagerConfig says: keys with underscores, matchers as texts. */
+function asAlertmanager(value: object): unknown {
+  return JSON.parse(JSON.stringify(value), (_, member: unknown) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
+    if (isMatcher(member)) return `${member.name}${member.matchType}"${member.value}"`
+    return Object.fromEntries(
+      Object.entries(member).map(([key, one]) => [
+        key.replace(/Match$/, 'Matchers').replaceAll(/[A-Z]/g, (big) => `_${big.toLowerCase()}`),
+        one,
+      ]),
+    )
+  })
+}
+
+const isMatcher = (
+  value: object,
+): value is Readonly<Record<'name' | 'matchType' | 'value', string>> => 'matchType' in value
+
+/** A chart of an agent that has this one as a dependency. */
+const AGENT = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: agent
+spec:
+  selector: { matchLabels: { app: agent } }
+  template:
+    metadata:
+      labels:
+        app: agent
+        {{- include "sidelight.podLabels" .Subcharts.sidelight | nindent 8 }}
+    spec:
+      terminationGracePeriodSeconds: {{ include "sidelight.gracePeriod" .Subcharts.sidelight }}
+      initContainers:
+        - {{- include "sidelight.sidecar" .Subcharts.sidelight | nindent 10 }}
+      containers:
+        - { name: agent, image: agent:1 }
+      volumes:
+        {{- include "sidelight.volumes" .Subcharts.sidelight | nindent 8 }}
+`
+
+describe('the templates for charts of agents', { skip: skipWithout('helm') }, () => {
+  interface Pod {
+    readonly metadata: { readonly labels: object }
+    readonly spec: {
+      readonly terminationGracePeriodSeconds: number
+      readonly initContainers: readonly Readonly<Record<string, unknown>>[]
+      readonly volumes: readonly Readonly<Record<string, unknown>>[]
+    }
+  }
+
+  const agent = (chart: string, ...args: readonly string[]): Pod => {
+    mkdirSync(path.join(chart, 'charts'), { recursive: true })
+    mkdirSync(path.join(chart, 'templates'), { recursive: true })
+    cpSync(CHART, path.join(chart, 'charts/sidelight'), { recursive: true })
+    writeFileSync(path.join(chart, 'templates/agent.yaml'), AGENT)
+    const about = {
+      apiVersion: 'v2',
+      name: 'agent',
+      version: '1.0.0',
+      dependencies: [{ name: 'sidelight', version: '>=0.0.0-0' }],
+    }
+    writeFileSync(path.join(chart, 'Chart.yaml'), stringify(about))
+    const objects = renderChart<{ readonly template: Pod }>(
+      chart,
+      '--set=sidelight.enabled=false',
+      ...args,
+    )
+    return only(objects, 'Deployment').spec.template
+  }
+
+  it('take values of their own', async () => {
+    const { spec } = agent(
+      await temporaryDirectory(),
+      '--set=sidelight.image.repository=registry.example.com/sidelight',
+      '--set-string=sidelight.image.tag=9',
+      '--set=sidelight.image.pullPolicy=Always,sidelight.config.name=shared',
+      '--set=sidelight.sidecar.secretName=mine,sidelight.sidecar.tokenAudience=https://mcp.example.com/mcp',
+      '--set=sidelight.sidecar.dataSize=10Gi,sidelight.telemetry.name=otel',
+      '--set=sidelight.sidecar.resources.limits.memory=1Gi',
+      '--set-json=sidelight.sidecar.overrides={"envFrom":[],"livenessProbe":{"periodSeconds":20}}',
+    )
+    const [container] = spec.initContainers
+    assert.equal(container?.['image'], 'registry.example.com/sidelight:9')
+    assert.equal(container?.['imagePullPolicy'], 'Always')
+    assert.deepEqual(container?.['envFrom'], [])
+    assert.deepEqual(container?.['resources'], {
+      requests: { cpu: '50m', memory: '128Mi' },
+      limits: { memory: '1Gi' },
+    })
+    assert.deepEqual(container?.['livenessProbe'], {
+      httpGet: { path: '/livez', port: 'sidelight-admin' },
+      periodSeconds: 20,
+      timeoutSeconds: 5,
+      failureThreshold: 6,
+    })
+    assert.deepEqual(spec.volumes.slice(0, 2), [
+      { name: 'sidelight-config', configMap: { name: 'shared' } },
+      { name: 'sidelight-credentials', secret: { secretName: 'mine', optional: true } },
+    ])
+    assert.ok(JSON.stringify(spec.volumes).includes('"audience":"https://mcp.example.com/mcp"'))
+    assert.ok(JSON.stringify(spec.volumes).includes('"sizeLimit":"10Gi"'))
+    assert.ok(!JSON.stringify(spec).includes('SIDELIGHT_'))
+  })
+})
