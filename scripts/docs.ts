@@ -18,6 +18,8 @@ import {
 } from '../src/pipeline/refuse.ts'
 import { openApiDocument } from '../src/http/api/openapi.ts'
 import { API_ROUTES } from '../src/http/api/routes.ts'
+import { changesTable, fleetsTable, unitsTable } from './capacity.ts'
+import { countedLimitsTable, fixedLimitsTable, settableLimitsTable } from './limits-docs.ts'
 import { code, table } from './markdown.ts'
 import {
   attributesPart,
@@ -46,6 +48,12 @@ const PARTS: Readonly<Record<string, () => string>> = {
   thresholds: thresholdsTable,
   chaos: () => chaosTable('bench/results/2026-11-30-chaos.json'),
   api: apiPart,
+  limitscounted: countedLimitsTable,
+  limitssettable: settableLimitsTable,
+  limitsfixed: fixedLimitsTable,
+  capacityunits: unitsTable,
+  capacityfleets: fleetsTable,
+  capacitychanges: changesTable,
 }
 
 /** The API's description, for those who generate clients. */

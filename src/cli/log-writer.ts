@@ -1,6 +1,7 @@
 /**
  * Writes log records to a stream: JSON lines in the shape of OpenTelemetry log records, or lines
- * for people. Bounded: past a rate, warnings and errors of one event are counted and summed up.
+ * for people. Bounded: past a rate, records of one event are counted and summed up, but for those of
+ * level debug, which somebody asked for.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -47,11 +48,13 @@ export function createLog(options: LogWriterOptions): SharedLog {
         if (rate.dropped > 0) emit(suppressed(event, rate.dropped))
         Object.assign(rate, { second, written: 0, dropped: 0 })
       }
-      if (level !== 'debug' && rate.written >= EVENT_RATE_MAX) {
-        rate.dropped += 1
-        return
+      if (level !== 'debug') {
+        if (rate.written >= EVENT_RATE_MAX) {
+          rate.dropped += 1
+          return
+        }
+        rate.written += 1
       }
-      rate.written += 1
       emit({ level, event, body, fields, trace })
     },
   }

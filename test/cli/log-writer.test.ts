@@ -50,3 +50,24 @@ describe('A line of the JSON log', () => {
     }
   })
 })
+
+describe('A log at level debug', () => {
+  it('writes failures however many calls end well, and counts those that are too many', () => {
+    const lines: string[] = []
+    let nowMs = 0
+    const log = createLog({
+      level: 'debug',
+      format: 'text',
+      clock: { wallMs: () => nowMs, monotonicMs: () => nowMs },
+      write: (line) => lines.push(line),
+    })
+    const count = (text: string): number => lines.filter((line) => line.includes(text)).length
+    for (let n = 0; n < 30; n += 1) log.write('debug', 'sidelight.call.ended', 'A call ended')
+    for (let n = 0; n < 30; n += 1) log.write('warn', 'sidelight.call.ended', 'A call ended')
+    assert.equal(count(' DEBUG A call ended'), 30)
+    assert.equal(count(' WARN  A call ended'), 20)
+    nowMs = 1000
+    log.write('debug', 'sidelight.call.ended', 'A call ended')
+    assert.equal(count('sidelight.log.count=10'), 1)
+  })
+})
