@@ -79,7 +79,9 @@ export interface Parts {
   /** The configuration in force. */
   config(): Config
   draining(): boolean
+  /** Says that it is not ready any more; calls are still taken. */
   startDraining(): void
+  refuseCalls(): void
   /** Follows a newer configuration; nothing has changed when it fails. */
   apply(config: Config, change: ConfigChange): StartFailure | undefined
   /** Ends everything that does not listen. */
@@ -190,6 +192,7 @@ function toParts(made: Made): Parts {
   let { config } = options
   const { visible, follow, ...authorization } = createAuthorization(config, log)
   let draining = false
+  let refusing = false
   const stages: Stages = {
     clock,
     log,
@@ -200,7 +203,7 @@ function toParts(made: Made): Parts {
     get rejections() {
       return config.rejections
     },
-    drainRejection: () => (draining ? DRAINING : undefined),
+    drainRejection: () => (refusing ? DRAINING : undefined),
     findUpstream: (name) => registry.find(name),
     checkPins: createPinCheck((name, tool) => telemetry.catalogue.verdictOn(name, tool)),
     ...authorization,
@@ -221,6 +224,9 @@ function toParts(made: Made): Parts {
     draining: () => draining,
     startDraining: () => {
       draining = true
+    },
+    refuseCalls: () => {
+      refusing = true
     },
     apply: (next, change) => {
       const applied = applyTo(made, config, next, change)

@@ -1,6 +1,7 @@
 /** A whole sidecar with its listeners, and how it is taken down again. */
 
 import type { RequestListener } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { createIdentityReader } from '../auth/claimed-identity.ts'
 import type { ConfigResult } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -134,14 +135,21 @@ function toSidecar(
   const drain = async (): Promise<void> => {
     const { inFlight } = parts.stages
     parts.startDraining()
-    data.stop()
+    const delayMs = durationOf(config.shutdown.delay)
+    if (delayMs > 0) data.letGo()
+    await sleep(delayMs)
+    await data.stop()
+    parts.refuseCalls()
     inFlight.stopLongLived()
     log.write('info', 'sidelight.sidecar.draining', 'No new calls; waiting for those under way', {
       'sidelight.exchanges.open': inFlight.size,
     })
-    const timer = setTimeout(() => inFlight.abortAll(), durationOf(config.shutdown.drainTimeout))
-    await inFlight.idle()
-    clearTimeout(timer)
+    const late = new AbortController()
+    const finished = inFlight.idle().then(() => data.quiet(durationOf(config.shutdown.linger)))
+    const timeout = sleep(durationOf(config.shutdown.drainTimeout), late.signal)
+    await Promise.race([finished, timeout])
+    late.abort()
+    inFlight.abortAll()
     await data.destroy()
     auth?.close()
     await parts.close()
@@ -153,6 +161,11 @@ function toSidecar(
     adminUrl: admin === undefined ? undefined : urlOf(admin),
     drain: () => (drained ??= drain()),
   }
+}
+
+/** Ends early, and in the same way, when the signal says so. */
+async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  if (ms > 0) await setTimeout(ms, undefined, { signal }).catch(() => undefined)
 }
 
 function urlOf(listener: Listener): string {

@@ -86,9 +86,17 @@ const limits = z.strictObject({
 })
 
 const shutdown = z.strictObject({
+  delay: about(
+    z._default(duration, '0s'),
+    'How long calls are still taken after SIGTERM, while `/readyz` answers 503 already and replies close their connections, so that whoever sends calls here turns to another instance.',
+  ),
   drainTimeout: about(
     z._default(duration, '10s'),
     'How long calls under way may take to finish after SIGTERM.',
+  ),
+  linger: about(
+    z._default(duration, '500ms'),
+    'How long, at the end, connections that nobody uses are kept: a request that is on its way on one is answered then, and not cut.',
   ),
   flushTimeout: about(
     z._default(duration, '3s'),

@@ -1,8 +1,10 @@
 /** One HTTP listener with its limits. */
 
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { LimitName } from '../core/limits.ts'
+import { Connections } from './connections.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -18,8 +20,15 @@ export interface Listener {
   readonly host: string
   /** The port in use, also when 0 was asked for. */
   readonly port: number
-  /** Takes no more connections; idle ones are closed, and each other after its reply. */
-  stop(): void
+  /** From now on every reply says that it is the last one of its connection. */
+  letGo(): void
+  /**
+   * Takes no more connections, and lets go of those that there are. They stay open until their next
+   * reply: a request may be on its way on each, and who sent it cannot tell whether it was read.
+   */
+  stop(): Promise<void>
+  /** Resolves when no connection is left, or nobody has used one for so long; never while one replies. */
+  quiet(quietMs: number): Promise<void>
   /** Breaks every connection that is left. */
   destroy(): Promise<void>
 }
@@ -37,8 +46,7 @@ export function listen(
   handler: RequestListener,
   options: ListenerOptions,
 ): Promise<Listener | ListenFailure> {
-  const state = { stopping: false }
-  const replies = new WeakMap<Duplex, ServerResponse>()
+  const connections = new Connections()
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -50,19 +58,17 @@ export function listen(
       noDelay: true,
     },
     (incoming, outgoing) => {
-      if (state.stopping) outgoing.shouldKeepAlive = false
-      replies.set(incoming.socket, outgoing)
+      connections.replies(incoming.socket, outgoing)
       handler(incoming, outgoing)
     },
   )
   // Replies end when they end; only requests have a time limit.
   server.timeout = 0
   server.maxConnections = options.connectionsMax
+  server.on('connection', (socket) => connections.add(socket))
   server.on('drop', () => options.onLimit('connections'))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const reply = replies.get(socket)
-    const replying = reply?.headersSent === true && !reply.writableFinished
-    answerClientError(error.code ?? '', socket, replying, options.onLimit)
+    answerClientError(error.code ?? '', socket, connections.isReplying(socket), options.onLimit)
   })
   return new Promise((resolve) => {
     // After the start an error of the server, such as too many open files, ends nothing.
@@ -70,21 +76,25 @@ export function listen(
       resolve({ kind: 'failed', code: error.code ?? 'unknown' })
     })
     server.listen(options.port, options.host, () =>
-      resolve(toListener(server, options.host, state)),
+      resolve(toListener(server, options.host, connections)),
     )
   })
 }
 
-function toListener(server: Server, host: string, state: { stopping: boolean }): Listener {
+function toListener(server: Server, host: string, connections: Connections): Listener {
   const address = server.address()
   return {
     host,
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    stop: () => {
-      state.stopping = true
-      server.close()
-      server.closeIdleConnections()
+    letGo: () => connections.letGo(),
+    stop: async () => {
+      await connections.allTaken()
+      // An HTTP server's own `close` would break idle connections.
+      NetServer.prototype.close.call(server)
+      // Only now, or every client would open a new connection in that moment.
+      connections.letGo()
     },
+    quiet: (quietMs) => connections.quiet(quietMs),
     destroy: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -82,3 +82,19 @@ const NOBODY: ReplySink = {
 export function lastEvent(exchange: Exchange, outcome: UpstreamFailed): Buffer {
   return Buffer.from(`event: message\ndata: ${answerRefusal(exchange, outcome, 'mcp').body}\n\n`)
 }
+
+/** Names the stream that a result ends: the id of the request that opened it (2026-07-28). */
+const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
+
+/**
+ * What a server says that ends a subscription in good order: the empty result of the request that opened
+ * it (2026-07-28 "Subscriptions"). Without it the client takes the end for a lost connection.
+ */
+export function endOfSubscription({ calls }: Exchange): Buffer {
+  const events = calls.flatMap(({ message: { id } }) => {
+    if (id === undefined) return []
+    const result = `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${id.raw}}}`
+    return `event: message\ndata: {"jsonrpc":"2.0","id":${id.raw},"result":${result}}\n\n`
+  })
+  return Buffer.from(events.join(''))
+}

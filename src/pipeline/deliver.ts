@@ -8,7 +8,7 @@ import { logDefect } from '../core/log.ts'
 import { findHeader } from '../core/raw-headers.ts'
 import { DRAINING, type Outcome, type UpstreamFailed } from '../core/outcome.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
-import { lastEvent, takeBackCalls } from './deadline.ts'
+import { endOfSubscription, lastEvent, takeBackCalls } from './deadline.ts'
 import type { DeliveryParts } from './delivery-parts.ts'
 import type { Stoppable } from './in-flight.ts'
 import { beginAttempt } from './begin-attempt.ts'
@@ -175,9 +175,12 @@ export class Delivery implements ReplySink, Stoppable {
 
   stop(): void {
     const { client, exchange, stages } = this.#parts
+    const mayAdd = this.#copy.betweenEvents && !this.#clientBehind
     this.#flight?.abort()
     this.#copy.drop()
     if (this.#headSent) {
+      const ends = this.#times.attempt?.stream === 'subscription'
+      if (ends && mayAdd) client.write(endOfSubscription(exchange))
       client.end()
       this.#finish({ kind: 'ok' })
       return

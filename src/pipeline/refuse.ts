@@ -7,7 +7,8 @@
  * - otherwise never 400, 404 or 405: clients take those for the mark of an older server;
  * - a refused `tools/call` is a tool result, written for the model that will read it;
  * - other requests get a JSON-RPC error, except `server/discover`: clients that probe for the
- *   protocol era take any JSON-RPC error as "legacy server", so it gets a 5xx status.
+ *   protocol era take any JSON-RPC error as "legacy server", so it gets a 5xx status; so does
+ *   `initialize` while the sidecar shuts down.
  */
 
 import { headerOf, type Call, type Exchange } from '../core/exchange.ts'
@@ -96,9 +97,17 @@ export function answerRefusal(
     // Its clients read no reply to a POST, only its status.
     exchange.endpoint !== 'sse_post' &&
     requests.length > 0 &&
-    !requests.some((call) => call.message.method === 'server/discover')
+    !requests.some(({ message }) => needsStatus(message, outcome))
   const body = bodyFor(exchange, requests, refusal, row, inBand)
   return { status: inBand ? 200 : row.status, headers: headersFor(exchange, refusal), body }
+}
+
+/**
+ * A session belongs to nobody before it has begun, so whoever stands between the client and us may begin
+ * it at another instance while this one shuts down; it knows that by the status.
+ */
+function needsStatus({ method }: Message, { reason }: Rejection | UpstreamFailed): boolean {
+  return method === 'server/discover' || (method === 'initialize' && reason === 'draining')
 }
 
 function rowOf(outcome: Rejection | UpstreamFailed): RefusalRow {

@@ -168,7 +168,7 @@ describe('The configuration', () => {
       },
       mcp: { enabled: true, control: false },
       ui: {},
-      shutdown: { drainTimeout: '10s', flushTimeout: '3s' },
+      shutdown: { delay: '0s', drainTimeout: '10s', linger: '500ms', flushTimeout: '3s' },
       log: { level: 'info', format: 'json' },
     })
   })

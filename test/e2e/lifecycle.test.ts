@@ -24,6 +24,9 @@ const call = (name: string): string =>
   `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${name}"}}`
 const LISTEN = '{"jsonrpc":"2.0","id":"l-1","method":"subscriptions/listen","params":{}}'
 
+const INITIALIZE =
+  '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}'
+
 interface Running {
   readonly sidecar: SidecarProcess
   readonly upstream: RawUpstream
@@ -32,7 +35,7 @@ interface Running {
 }
 
 /** A process in front of an upstream whose tool `slow` answers when the test says so. */
-async function running(drainTimeout: string): Promise<Running> {
+async function running(drainTimeout: string, delay = '0s'): Promise<Running> {
   const waiting: Reply[] = []
   const upstream = await startRawUpstream((request, reply) => {
     if (request.method === 'GET') return reply.stream()
@@ -43,7 +46,7 @@ async function running(drainTimeout: string): Promise<Running> {
     else if (params?.name === 'slow') waiting.push(reply)
     else answerWell(request, reply)
   })
-  const yaml = `upstreams:\n  main: { url: "${upstream.url}" }\nshutdown: { drainTimeout: ${drainTimeout}, flushTimeout: 1s }\n`
+  const yaml = `upstreams:\n  main: { url: "${upstream.url}" }\nshutdown: { delay: ${delay}, drainTimeout: ${drainTimeout}, flushTimeout: 1s }\n`
   const sidecar = await withFile(yaml, (file) => startSidecarProcess({ args: ['--config', file] }))
   return { sidecar, upstream, waiting }
 }
@@ -78,10 +81,8 @@ test('SIGTERM lets the call under way finish, ends streams, refuses the rest, an
   await waitFor(() => waiting.length === 1, { within: SOON, what: 'the slow call to arrive' })
   assert.equal(await readiness(sidecar), 200)
 
-  const signalledAt = performance.now()
   sidecar.signal('SIGTERM')
   await Promise.all([stream.until('0\r\n\r\n'), listen.until('0\r\n\r\n')])
-  await idle.gone()
   assert.equal(await readiness(sidecar), 503)
   assert.equal((await requestOnce(`${sidecar.adminUrl}/healthz`, { method: 'GET' })).status, 200)
 
@@ -92,22 +93,26 @@ test('SIGTERM lets the call under way finish, ends streams, refuses the rest, an
   assert.match(refused.body.toString(), /"isError":true.*"reason":"draining"/)
   assert.deepEqual(refused.values('connection'), ['close'])
   await assert.rejects(fetch(sidecar.url('main')), 'new connections are not taken')
+  // What a client sends on a connection that it has is answered, and not cut.
+  idle.send({ path: '/main/mcp', body: INITIALIZE })
+  const elsewhere = await idle.response()
+  assert.equal(elsewhere.status, 503)
+  assert.deepEqual(elsewhere.values('retry-after'), ['1'])
+  assert.deepEqual(elsewhere.values('connection'), ['close'])
+  await idle.gone()
 
   waiting[0]?.result({ content: [{ type: 'text', text: 'finished' }] })
   const finished = await slow.response()
   assert.match(finished.body.toString(), /finished/)
   const { code, signal } = await sidecar.finished(SOON)
   assert.deepEqual([code, signal], [0, null])
-  assert.ok(performance.now() - signalledAt < 5_000)
 })
 
 test('SIGINT ends an idle sidecar at once, with 0', async () => {
-  const { sidecar } = await running('10s')
-  const signalledAt = performance.now()
+  const { sidecar } = await running('10m')
   sidecar.signal('SIGINT')
   const { code, stderr } = await sidecar.finished(SOON)
   assert.equal(code, 0)
-  assert.ok(performance.now() - signalledAt < 1_500)
   assert.match(stderr, /sidecar\.draining.*sidecar\.stopped/s)
 })
 
@@ -119,20 +124,18 @@ test('a call that hangs is broken off at drainTimeout', async () => {
   sidecar.signal('SIGTERM')
   await slow.gone()
   const brokenAfter = performance.now() - signalledAt
-  assert.ok(brokenAfter > 600 && brokenAfter < 2_000, `after ${brokenAfter} ms`)
+  assert.ok(brokenAfter > 600, `after ${brokenAfter} ms`)
   const { code } = await sidecar.finished(SOON)
   assert.equal(code, 0)
 })
 
 test('a client that keeps its connection open does not keep the sidecar alive', async () => {
-  const { sidecar } = await running('10s')
+  const { sidecar } = await running('10m')
   const client = await RawClient.open(sidecar.dataUrl)
   client.write('POST /main/mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{')
-  const signalledAt = performance.now()
   sidecar.signal('SIGTERM')
-  const { code } = await sidecar.finished(SOON)
+  const { code } = await sidecar.finished(2 * SOON)
   assert.equal(code, 0)
-  assert.ok(performance.now() - signalledAt < 3_000)
 })
 
 test('a second signal ends the process at once', async () => {
@@ -140,7 +143,7 @@ test('a second signal ends the process at once', async () => {
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const) {
-    const { sidecar, waiting } = await running('60s')
+    const { sidecar, waiting } = await running('10m')
     await send(sidecar, { body: call('slow') })
     await waitFor(() => waiting.length === 1, { within: SOON, what: 'the slow call to arrive' })
     sidecar.signal('SIGTERM')
@@ -148,12 +151,29 @@ test('a second signal ends the process at once', async () => {
       within: SOON,
       what: 'the drain to begin',
     })
-    const signalledAt = performance.now()
     sidecar.signal(second)
-    const { code } = await sidecar.finished(SOON)
+    const { code } = await sidecar.finished(2 * SOON)
     assert.equal(code, expected)
-    assert.ok(performance.now() - signalledAt < 1_000)
   }
+})
+
+test('during shutdown.delay it is not ready, and still answers calls', async () => {
+  const { sidecar } = await running('1s', '10m')
+  const before = await send(sidecar, { body: call('quick') })
+  await before.response()
+  sidecar.signal('SIGTERM')
+  await waitFor(async () => (await readiness(sidecar)) === 503, {
+    within: SOON,
+    what: 'readiness to end',
+  })
+  for (const client of [before, await RawClient.open(sidecar.dataUrl)]) {
+    client.send({ path: '/main/mcp', body: call('quick') })
+    const response = await client.response()
+    assert.match(response.body.toString(), /"text":"done"/)
+    assert.deepEqual(response.values('connection'), ['close'])
+  }
+  sidecar.signal('SIGTERM')
+  assert.equal((await sidecar.finished(2 * SOON)).code, 143)
 })
 
 async function takenPort(): Promise<number> {

@@ -444,6 +444,24 @@ describe('A shutdown', () => {
     listening.endedWith('ok')
   })
 
+  it('ends a subscription with the result of its request, between two events', () => {
+    const sentAfter = (event: string): readonly string[] => {
+      const world = new World()
+      const client = world.send(post({ jsonrpc: '2.0', id: 'l-1', method: 'subscriptions/listen' }))
+      world.flight().sink.head(200, 'OK', STREAM_REPLY)
+      world.flight().sink.data(Buffer.from(event))
+      world.inFlight.stopLongLived()
+      return client.sent.slice(2)
+    }
+    const result =
+      '{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":"l-1"}}'
+    assert.deepEqual(sentAfter('data: {}\n\n'), [
+      `write event: message\ndata: {"jsonrpc":"2.0","id":"l-1","result":${result}}\n\n`,
+      'end',
+    ])
+    assert.deepEqual(sentAfter('data: {"half'), ['end'])
+  })
+
   it('breaks off what is left when the time is up', () => {
     const world = new World()
     const client = world.send(post(CALL))

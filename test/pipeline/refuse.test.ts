@@ -278,6 +278,19 @@ describe('A refused batch', () => {
   })
 })
 
+describe('A shutdown', () => {
+  it('refuses a session by its status, and a call in band', () => {
+    const initialize = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}'
+    const draining = reject('draining', 'the sidecar is shutting down')
+    const { status, headers, body } = answer(initialize, draining)
+    assert.equal(status, 503)
+    assert.deepEqual(headers.slice(-2), ['Retry-After', '1'])
+    assert.match(body, /"id":1,"error":\{"code":1007,/)
+    assert.equal(answer(initialize, reject('at_capacity', 'full')).status, 200)
+    assert.equal(answer(CALL, draining).status, 200)
+  })
+})
+
 describe('With rejections: http', () => {
   it('every refusal is a status', () => {
     for (const body of [CALL, LIST, DISCOVER, NOTE]) {

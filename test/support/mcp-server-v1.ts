@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js'
 import {
   StreamableHTTPServerTransport,
@@ -26,6 +27,8 @@ export interface V1Server {
   readonly url: string
   /** How often each tool ran. */
   readonly runs: ReadonlyMap<string, number>
+  /** The texts that `echo` was called with. */
+  readonly echoed: readonly string[]
   /** Calls of `wait` that were cancelled. */
   readonly cancelled: readonly string[]
   /** Lets the tools `wait` and `suspend` go on. */
@@ -76,14 +79,27 @@ interface Session {
   readonly transport: StreamableHTTPServerTransport
 }
 
-export async function startV1Server(options: { readonly json?: boolean } = {}): Promise<V1Server> {
+export interface V1ServerOptions {
+  readonly json?: boolean
+  /** How long `echo` takes. */
+  readonly echoMs?: number
+}
+
+export async function startV1Server(options: V1ServerOptions = {}): Promise<V1Server> {
   const sessions = new Map<string, Session>()
   const runs = new Map<string, number>()
   const cancelled: string[] = []
+  const echoed: string[] = []
   const release = signal()
 
   const open = async (): Promise<Session> => {
-    const server = createToolServer({ runs, cancelled, release })
+    const server = createToolServer({
+      runs,
+      cancelled,
+      echoed,
+      echoMs: options.echoMs ?? 0,
+      release,
+    })
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       enableJsonResponse: options.json ?? false,
@@ -132,6 +148,7 @@ export async function startV1Server(options: { readonly json?: boolean } = {}): 
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     runs,
+    echoed,
     cancelled,
     release,
     announceTools: () => {
@@ -154,10 +171,12 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 interface ToolParts {
   readonly runs: Map<string, number>
   readonly cancelled: string[]
+  readonly echoed: string[]
+  readonly echoMs: number
   readonly release: Signal
 }
 
-function createToolServer({ runs, cancelled, release }: ToolParts): McpServer {
+function createToolServer({ runs, cancelled, echoed, echoMs, release }: ToolParts): McpServer {
   const server = new McpServer(
     { name: 'v1', version: '1.0.0' },
     { capabilities: { logging: {}, tools: { listChanged: true } } },
@@ -165,8 +184,10 @@ function createToolServer({ runs, cancelled, release }: ToolParts): McpServer {
   const ran = (name: string): void => void runs.set(name, (runs.get(name) ?? 0) + 1)
   const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] })
 
-  server.registerTool('echo', { inputSchema: { text: z.string() } }, (args) => {
+  server.registerTool('echo', { inputSchema: { text: z.string() } }, async (args) => {
     ran('echo')
+    echoed.push(args.text)
+    if (echoMs > 0) await sleep(echoMs)
     return text(args.text)
   })
   server.registerTool('fail', {}, () => {

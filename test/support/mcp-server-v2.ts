@@ -4,6 +4,7 @@
  */
 
 import { createServer } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { toNodeHandler, type NodeIncomingMessageLike } from '@modelcontextprotocol/node'
 import {
   acceptedContent,
@@ -18,6 +19,8 @@ import { signal, type Signal } from './wait-for.ts'
 export interface V2Server {
   readonly url: string
   readonly runs: ReadonlyMap<string, number>
+  /** The texts that `echo` was called with. */
+  readonly echoed: readonly string[]
   /** Lets the tool `wait` go on. */
   readonly release: Signal
   /** Resolves when a call of `wait` was aborted. */
@@ -29,15 +32,24 @@ export interface V2Server {
 
 const NAME = z.object({ name: z.string() })
 
-export async function startV2Server(
-  options: { readonly modernOnly?: boolean } = {},
-): Promise<V2Server> {
+export interface V2ServerOptions {
+  readonly modernOnly?: boolean
+  /** How long `echo` takes. */
+  readonly echoMs?: number
+}
+
+export async function startV2Server(options: V2ServerOptions = {}): Promise<V2Server> {
   const runs = new Map<string, number>()
+  const echoed: string[] = []
+  const { echoMs = 0 } = options
   const release = signal()
   const aborted = signal()
-  const handler = createMcpHandler(() => createToolServer({ runs, release, aborted }), {
-    legacy: options.modernOnly === true ? 'reject' : 'stateless',
-  })
+  const handler = createMcpHandler(
+    () => createToolServer({ runs, echoed, echoMs, release, aborted }),
+    {
+      legacy: options.modernOnly === true ? 'reject' : 'stateless',
+    },
+  )
   const listener = toNodeHandler(handler)
   const server = createServer((request, response) => {
     // The SDK's own types disagree under exactOptionalPropertyTypes.
@@ -57,6 +69,7 @@ export async function startV2Server(
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     runs,
+    echoed,
     release,
     aborted,
     announceTools: () => handler.notify.toolsChanged(),
@@ -66,11 +79,13 @@ export async function startV2Server(
 
 interface ToolParts {
   readonly runs: Map<string, number>
+  readonly echoed: string[]
+  readonly echoMs: number
   readonly release: Signal
   readonly aborted: Signal
 }
 
-function createToolServer({ runs, release, aborted }: ToolParts): McpServer {
+function createToolServer({ runs, echoed, echoMs, release, aborted }: ToolParts): McpServer {
   const server = new McpServer(
     { name: 'v2', version: '2.0.0' },
     { capabilities: { tools: { listChanged: true } } },
@@ -78,8 +93,10 @@ function createToolServer({ runs, release, aborted }: ToolParts): McpServer {
   const ran = (name: string): void => void runs.set(name, (runs.get(name) ?? 0) + 1)
   const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] })
 
-  server.registerTool('echo', { inputSchema: z.object({ text: z.string() }) }, (args) => {
+  server.registerTool('echo', { inputSchema: z.object({ text: z.string() }) }, async (args) => {
     ran('echo')
+    echoed.push(args.text)
+    if (echoMs > 0) await sleep(echoMs)
     return text(args.text)
   })
   server.registerTool('fail', {}, () => ({ ...text('it failed'), isError: true }))

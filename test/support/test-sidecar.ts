@@ -47,7 +47,7 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
   const { listen, ...others }: { listen?: object } = options.config ?? {}
   const settings = {
     listen: { data: '127.0.0.1:0', admin: '127.0.0.1:0', ...listen },
-    shutdown: { drainTimeout: '2s', flushTimeout: '2s' },
+    shutdown: { drainTimeout: '2s', flushTimeout: '2s', linger: '0s' },
     ...others,
     upstreams: Object.fromEntries(
       Object.entries(options.upstreams).map(([name, value]) => [

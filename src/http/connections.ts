@@ -1,0 +1,85 @@
+/**
+ * The connections of a listener, and how they are ended without losing what is on its way on them.
+ *
+ * A client may send its next request in the moment in which its connection is closed. It cannot know
+ * then whether the request was read (RFC 9112 §9.6), and must not repeat one that changes something.
+ * So each client is told by a last reply, and only connections that nobody uses are closed.
+ */
+
+import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+/** Connections that wait to be taken come one in a turn of the event loop. */
+const TURNS_MAX = 1_000
+
+/** How often it is looked whether the last connections are still in use. */
+const LOOK_EVERY_MS = 20
+
+export class Connections {
+  /** Open connections with the reply that came last on each. */
+  readonly #open = new Map<Duplex, ServerResponse | undefined>()
+  #lettingGo = false
+  /** How many connections and requests there have been. */
+  #uses = 0
+
+  add(socket: Duplex): void {
+    this.#uses += 1
+    this.#open.set(socket, undefined)
+    socket.once('close', () => this.#open.delete(socket))
+  }
+
+  /** A request has come on the connection. */
+  replies(socket: Duplex, reply: ServerResponse): void {
+    this.#uses += 1
+    if (this.#lettingGo) reply.shouldKeepAlive = false
+    // One that has closed already would never go.
+    if (this.#open.has(socket)) this.#open.set(socket, reply)
+  }
+
+  /** True while a reply that has begun is not complete. */
+  isReplying(socket: Duplex): boolean {
+    const reply = this.#open.get(socket)
+    return reply?.headersSent === true && !reply.writableFinished
+  }
+
+  /** From now on every reply is its connection's last, also of requests that are here already. */
+  letGo(): void {
+    this.#lettingGo = true
+    for (const reply of this.#open.values()) {
+      if (reply?.headersSent === false) reply.shouldKeepAlive = false
+    }
+  }
+
+  /**
+   * Resolves when no connection waits to be taken. The operating system makes them in our name, and
+   * breaks those that wait when nobody listens any more, though clients have sent on them already. One
+   * that comes in the instant after is lost all the same: no system call closes only the door.
+   */
+  async allTaken(): Promise<void> {
+    for (let turn = 0; turn < TURNS_MAX; turn += 1) {
+      const before = this.#uses
+      // eslint-disable-next-line no-await-in-loop -- each turn depends on the one before
+      await nextTurn()
+      if (turn > 0 && this.#uses === before) return
+    }
+  }
+
+  async quiet(quietMs: number): Promise<void> {
+    let uses = this.#uses
+    let lookedFor = 0
+    while (this.#open.size > 0 && lookedFor < quietMs) {
+      // eslint-disable-next-line no-await-in-loop -- as long as it takes
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+      lookedFor = uses === this.#uses && !this.#isBusy() ? lookedFor + LOOK_EVERY_MS : 0
+      uses = this.#uses
+    }
+  }
+
+  #isBusy(): boolean {
+    for (const reply of this.#open.values()) {
+      if (reply !== undefined && !reply.writableFinished && !reply.destroyed) return true
+    }
+    return false
+  }
+}
