@@ -27,7 +27,7 @@ interface Matching {
 
 const NOT_REFUSED = { key: LABEL.inject, operator: 'NotIn', values: ['false'] }
 
-const MATCHES: readonly Matching[] = [
+export const MATCHES: readonly Matching[] = [
   {
     name: 'namespaces',
     namespaceSelector: { matchLabels: { [LABEL.inject]: 'true' } },
@@ -44,12 +44,12 @@ const MATCHES: readonly Matching[] = [
   },
 ]
 
-const POD_RULES = [
+export const POD_RULES = [
   { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] },
 ]
 
 /** A pod that has it already, from Kustomize or the chart, keeps what it has. */
-const CONDITIONS = [
+export const CONDITIONS = [
   {
     name: 'has-no-sidelight-yet',
     expression: ['containers', 'initContainers']
@@ -61,10 +61,13 @@ const CONDITIONS = [
   },
 ]
 
-const VARIABLES = [
+/** What the expression uses; `configMap` is taken where the pod names no other. */
+export const injectionVariables = (
+  configMap: string,
+): readonly { readonly name: string; readonly expression: string }[] => [
   {
     name: 'config',
-    expression: `has(object.metadata.annotations) && "${ANNOTATION.config}" in object.metadata.annotations ? object.metadata.annotations["${ANNOTATION.config}"] : "${DEFAULTS.configMap}"`,
+    expression: `has(object.metadata.annotations) && "${ANNOTATION.config}" in object.metadata.annotations ? object.metadata.annotations["${ANNOTATION.config}"] : "${configMap}"`,
   },
   {
     name: 'seconds',
@@ -72,15 +75,25 @@ const VARIABLES = [
   },
 ]
 
+/** `configMap` of the settings of a container that a policy puts in. */
+export const CONFIG_VARIABLE = asCel('variables.config')
+
 /** Values of a cluster: texts, or pieces of CEL (`asCel`). */
 interface ClusterValues {
   readonly image: string
   readonly tokenAudience: string
 }
 
-/** A list of operations, as CEL, that puts the sidecar into the pod `object`. */
-export function injectionExpression(values: ClusterValues): string {
-  const settings = { ...DEFAULTS, ...values, configMap: asCel('variables.config') }
+function expressionOf(values: ClusterValues): string {
+  const settings = { ...DEFAULTS, ...values, configMap: CONFIG_VARIABLE }
+  return injectionExpression(sidecarContainer(settings), sidecarVolumes(settings))
+}
+
+/**
+ * A list of operations, as CEL, that puts the sidecar into the pod `object`: its container and volumes, in
+ * which texts may be pieces of CEL (`asCel`).
+ */
+export function injectionExpression(container: object, volumes: readonly object[]): string {
   return [
     whenMissing('metadata.labels', '/metadata/labels', {}),
     operations([{ path: `/metadata/labels/${pointer(LABEL.sidecar)}`, value: 'true' }]),
@@ -88,10 +101,10 @@ export function injectionExpression(values: ClusterValues): string {
       { path: '/spec/terminationGracePeriodSeconds', value: asCel('variables.seconds') },
     ]),
     whenMissing('spec.volumes', '/spec/volumes', []),
-    operations(sidecarVolumes(settings).map((value) => ({ path: '/spec/volumes/-', value }))),
+    operations(volumes.map((value) => ({ path: '/spec/volumes/-', value }))),
     whenMissing('spec.initContainers', '/spec/initContainers', []),
     // Before all others, so that they too may call servers.
-    operations([{ path: '/spec/initContainers/0', value: sidecarContainer(settings) }]),
+    operations([{ path: '/spec/initContainers/0', value: container }]),
   ].join(' +\n')
 }
 
@@ -122,14 +135,14 @@ export function admissionPolicy(version: 'v1' | 'v1beta1'): readonly Manifest[] 
         paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
         matchConstraints: { resourceRules: POD_RULES },
         matchConditions: CONDITIONS,
-        variables: VARIABLES,
+        variables: injectionVariables(DEFAULTS.configMap),
         failurePolicy: 'Fail',
         reinvocationPolicy: 'IfNeeded',
         mutations: [
           {
             patchType: 'JSONPatch',
             jsonPatch: {
-              expression: injectionExpression({
+              expression: expressionOf({
                 image: asCel('params.data.image'),
                 tokenAudience: asCel('params.data.tokenAudience'),
               }),
@@ -167,12 +180,12 @@ export function kyvernoPolicies(): readonly Manifest[] {
     spec: {
       matchConstraints: { namespaceSelector, objectSelector, resourceRules: POD_RULES },
       matchConditions: CONDITIONS,
-      variables: VARIABLES,
+      variables: injectionVariables(DEFAULTS.configMap),
       failurePolicy: 'Fail',
       mutations: [
         {
           patchType: 'JSONPatch',
-          jsonPatch: { expression: injectionExpression(DEFAULTS) },
+          jsonPatch: { expression: expressionOf(DEFAULTS) },
         },
       ],
     },

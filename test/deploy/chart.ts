@@ -7,7 +7,7 @@ import { findTool } from '../support/monitoring-tools.ts'
 export const CHART = 'deploy/helm/sidelight'
 
 /** Values that somebody may have; each is linted, rendered and held against the schemas. */
-export const VALUES = ['none', 'fleet', 'without-operator'].map(
+export const VALUES = ['none', 'fleet', 'without-operator', 'injection'].map(
   (name) => `test/deploy/values/${name}.yaml`,
 )
 

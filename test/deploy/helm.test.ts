@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { parse, stringify } from 'yaml'
 import { runTool, skipWithout } from '../support/monitoring-tools.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { CHART, helm, only, render, renderChart, VALUES, type KubernetesObject } from './chart.ts'
+import { CHART, helm, only, render, VALUES, type KubernetesObject } from './chart.ts'
 import { isOperators, operatorProblems } from './operator-schema.ts'
 
 const FLEET = ['-f', 'test/deploy/values/fleet.yaml']
@@ -493,90 +493,3 @@ function asAlertmanager(value: object): unknown {
 const isMatcher = (
   value: object,
 ): value is Readonly<Record<'name' | 'matchType' | 'value', string>> => 'matchType' in value
-
-/** A chart of an agent that has this one as a dependency. */
-const AGENT = `apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: agent
-spec:
-  selector: { matchLabels: { app: agent } }
-  template:
-    metadata:
-      labels:
-        app: agent
-        {{- include "sidelight.podLabels" .Subcharts.sidelight | nindent 8 }}
-    spec:
-      terminationGracePeriodSeconds: {{ include "sidelight.gracePeriod" .Subcharts.sidelight }}
-      initContainers:
-        - {{- include "sidelight.sidecar" .Subcharts.sidelight | nindent 10 }}
-      containers:
-        - { name: agent, image: agent:1 }
-      volumes:
-        {{- include "sidelight.volumes" .Subcharts.sidelight | nindent 8 }}
-`
-
-describe('the templates for charts of agents', { skip: skipWithout('helm') }, () => {
-  interface Pod {
-    readonly metadata: { readonly labels: object }
-    readonly spec: {
-      readonly terminationGracePeriodSeconds: number
-      readonly initContainers: readonly Readonly<Record<string, unknown>>[]
-      readonly volumes: readonly Readonly<Record<string, unknown>>[]
-    }
-  }
-
-  const agent = (chart: string, ...args: readonly string[]): Pod => {
-    mkdirSync(path.join(chart, 'charts'), { recursive: true })
-    mkdirSync(path.join(chart, 'templates'), { recursive: true })
-    cpSync(CHART, path.join(chart, 'charts/sidelight'), { recursive: true })
-    writeFileSync(path.join(chart, 'templates/agent.yaml'), AGENT)
-    const about = {
-      apiVersion: 'v2',
-      name: 'agent',
-      version: '1.0.0',
-      dependencies: [{ name: 'sidelight', version: '>=0.0.0-0' }],
-    }
-    writeFileSync(path.join(chart, 'Chart.yaml'), stringify(about))
-    const objects = renderChart<{ readonly template: Pod }>(
-      chart,
-      '--set=sidelight.enabled=false',
-      ...args,
-    )
-    return only(objects, 'Deployment').spec.template
-  }
-
-  it('take values of their own', async () => {
-    const { spec } = agent(
-      await temporaryDirectory(),
-      '--set=sidelight.image.repository=registry.example.com/sidelight',
-      '--set-string=sidelight.image.tag=9',
-      '--set=sidelight.image.pullPolicy=Always,sidelight.config.name=shared',
-      '--set=sidelight.sidecar.secretName=mine,sidelight.sidecar.tokenAudience=https://mcp.example.com/mcp',
-      '--set=sidelight.sidecar.dataSize=10Gi,sidelight.telemetry.name=otel',
-      '--set=sidelight.sidecar.resources.limits.memory=1Gi',
-      '--set-json=sidelight.sidecar.overrides={"envFrom":[],"livenessProbe":{"periodSeconds":20}}',
-    )
-    const [container] = spec.initContainers
-    assert.equal(container?.['image'], 'registry.example.com/sidelight:9')
-    assert.equal(container?.['imagePullPolicy'], 'Always')
-    assert.deepEqual(container?.['envFrom'], [])
-    assert.deepEqual(container?.['resources'], {
-      requests: { cpu: '50m', memory: '128Mi' },
-      limits: { memory: '1Gi' },
-    })
-    assert.deepEqual(container?.['livenessProbe'], {
-      httpGet: { path: '/livez', port: 'sidelight-admin' },
-      periodSeconds: 20,
-      timeoutSeconds: 5,
-      failureThreshold: 6,
-    })
-    assert.deepEqual(spec.volumes.slice(0, 2), [
-      { name: 'sidelight-config', configMap: { name: 'shared' } },
-      { name: 'sidelight-credentials', secret: { secretName: 'mine', optional: true } },
-    ])
-    assert.ok(JSON.stringify(spec.volumes).includes('"audience":"https://mcp.example.com/mcp"'))
-    assert.ok(JSON.stringify(spec.volumes).includes('"sizeLimit":"10Gi"'))
-    assert.ok(!JSON.stringify(spec).includes('SIDELIGHT_'))
-  })
-})

@@ -18,6 +18,7 @@ import {
 } from '../container.ts'
 import { NOTE, toYaml } from '../print.ts'
 import { PROGRAM } from '../program.ts'
+import { chartInjection } from './injection.ts'
 import { valuesSchema, valuesTable, valuesYaml } from './render-values.ts'
 import type { Schema } from './value.ts'
 import { VALUES } from './values.ts'
@@ -42,6 +43,8 @@ const PLACEHOLDERS: SidecarSettings = {
   dataSize: 'SIDELIGHT_DATA_SIZE',
 }
 
+const PULL_POLICY = 'SIDELIGHT_PULL_POLICY'
+
 export function chartFiles(): readonly GeneratedFile[] {
   const { recording, alerts } = ruleGroups()
   return [
@@ -52,6 +55,7 @@ export function chartFiles(): readonly GeneratedFile[] {
     file('files/rules.yaml', rulesYaml([...recording, ...alerts], LINKS)),
     file('files/alertmanager-config.yaml', yaml(operatorSpec('SECRET_NAME'))),
     file('files/pod.json', json(pod())),
+    file('files/injection.json', json(chartInjection(PLACEHOLDERS, PULL_POLICY))),
     ...dashboardFiles().map(({ path, text }) =>
       file(`files/dashboards/${path.slice(path.lastIndexOf('/') + 1)}`, text),
     ),
@@ -92,7 +96,7 @@ const pod = (): object => ({
   labels: POD_LABELS,
   terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
   metricsPath: PROGRAM.paths.metrics,
-  container: { ...sidecarContainer(PLACEHOLDERS), imagePullPolicy: 'SIDELIGHT_PULL_POLICY' },
+  container: { ...sidecarContainer(PLACEHOLDERS), imagePullPolicy: PULL_POLICY },
   volumes: sidecarVolumes(PLACEHOLDERS),
 })
 

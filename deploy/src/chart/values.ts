@@ -58,6 +58,16 @@ const objectName: Schema = { pattern: '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$' }
 
 const quantity: Schema = { pattern: '^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$' }
 
+const amounts: Schema = {
+  type: 'object',
+  additionalProperties: {
+    anyOf: [
+      { type: 'string', ...quantity },
+      { type: 'number', minimum: 0 },
+    ],
+  },
+}
+
 const objects: Schema = { type: 'array', items: { type: 'object', additionalProperties: true } }
 
 /** Prometheus as its operator labels it, wherever it runs. */
@@ -127,7 +137,7 @@ export const VALUES: Values = {
       },
     ),
   }),
-  sidecar: section('The container: what the template `sidelight.sidecar` gives.', {
+  sidecar: section('The container, in the template `sidelight.sidecar` and where it is injected.', {
     secretName: text(
       DEFAULTS.secret,
       'Secret in the namespace of the agent whose keys are files in /var/run/secrets/sidelight; it need not exist.',
@@ -142,10 +152,25 @@ export const VALUES: Values = {
     resources: value(
       { ...DEFAULTS.resources },
       'Requests and limits. A limit of CPU would hold up calls of an agent that is idle itself.',
-      { type: 'object', additionalProperties: true },
+      {
+        type: 'object',
+        additionalProperties: false,
+        properties: { requests: amounts, limits: amounts },
+      },
     ),
     overrides: anything(
-      'Laid over the container: mappings key by key, lists as a whole, such as `envFrom`.',
+      'Laid over the container of the template, not over one that is injected: mappings key by key, lists as a whole, such as `envFrom`.',
+    ),
+  }),
+  injection: section('Puts the sidecar into the pods of agents, by an admission policy.', {
+    enabled: flag(
+      false,
+      'Pods of namespaces with the label `sidelight.dev/inject: "true"`, and pods with that label of their own, get it when they are made (docs/kubernetes.md).',
+    ),
+    api: text(
+      'v1',
+      "Whose policy: `v1` is Kubernetes' own from 1.36 on, `v1beta1` that of 1.34 and 1.35 where it is switched on, `kyverno` that of Kyverno 1.17 and later.",
+      { enum: ['v1', 'v1beta1', 'kyverno'] },
     ),
   }),
   monitoring: section('What the objects for the Prometheus operator have in common.', {

@@ -60,3 +60,16 @@ labels:
 {{- define "sidelight.pod" -}}
 {{- include "sidelight.fill" (dict "root" . "file" "files/pod.json") -}}
 {{- end -}}
+
+{{/* `sidecar.resources` as CEL, whose maps hold values of one type: amounts are texts. */}}
+{{- define "sidelight.resourcesCel" -}}
+{{- $parts := list -}}
+{{- range $name, $amounts := .Values.sidecar.resources -}}
+{{- $members := list -}}
+{{- range $resource, $amount := $amounts -}}
+{{- $members = append $members (printf "%q: %q" $resource (toString $amount)) -}}
+{{- end -}}
+{{- $parts = append $parts (printf "%s: {%s}" $name (join ", " $members)) -}}
+{{- end -}}
+Object.spec.initContainers.resources{ {{- join ", " $parts -}} }
+{{- end -}}

@@ -1,0 +1,226 @@
+/** What the chart puts into pods, as a template and by admission, is what the component of Kustomize does. */
+
+import assert from 'node:assert/strict'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { parse, parseAllDocuments, stringify } from 'yaml'
+import { skipWithout } from '../support/monitoring-tools.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { CHART, only, render, renderChart, type KubernetesObject } from './chart.ts'
+
+/** A chart of an agent that has this one as a dependency. */
+const AGENT = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: agent
+spec:
+  selector: { matchLabels: { app: agent } }
+  template:
+    metadata:
+      labels:
+        app: agent
+        {{- include "sidelight.podLabels" .Subcharts.sidelight | nindent 8 }}
+    spec:
+      terminationGracePeriodSeconds: {{ include "sidelight.gracePeriod" .Subcharts.sidelight }}
+      initContainers:
+        - {{- include "sidelight.sidecar" .Subcharts.sidelight | nindent 10 }}
+      containers:
+        - { name: agent, image: agent:1 }
+      volumes:
+        {{- include "sidelight.volumes" .Subcharts.sidelight | nindent 8 }}
+`
+
+interface Pod {
+  readonly metadata: { readonly labels: Readonly<Record<string, string>> }
+  readonly spec: {
+    readonly terminationGracePeriodSeconds: number
+    readonly initContainers: readonly Readonly<Record<string, unknown>>[]
+    readonly volumes: readonly Readonly<Record<string, unknown>>[]
+  }
+}
+
+/** The pod of that agent, with values under the name of the dependency. */
+async function agent(values: object = {}): Promise<Pod> {
+  const chart = await temporaryDirectory()
+  mkdirSync(path.join(chart, 'charts'))
+  mkdirSync(path.join(chart, 'templates'))
+  cpSync(CHART, path.join(chart, 'charts/sidelight'), { recursive: true })
+  writeFileSync(path.join(chart, 'templates/agent.yaml'), AGENT)
+  const about = {
+    apiVersion: 'v2',
+    name: 'agent',
+    version: '1.0.0',
+    dependencies: [{ name: 'sidelight', version: '>=0.0.0-0' }],
+  }
+  writeFileSync(path.join(chart, 'Chart.yaml'), stringify(about))
+  const file = path.join(chart, 'values.yaml')
+  writeFileSync(file, stringify({ sidelight: { ...values, enabled: false } }))
+  const objects = renderChart<{ readonly template: Pod }>(chart)
+  return only(objects, 'Deployment').spec.template
+}
+
+const withInjection: object = parse(readFileSync('test/deploy/values/injection.yaml', 'utf8'))
+
+describe('the templates for charts of agents', { skip: skipWithout('helm') }, () => {
+  it('give the pod what the component of Kustomize gives it', async () => {
+    const component: KubernetesObject<{ readonly template: Pod }> = parse(
+      readFileSync('deploy/kustomize/sidecar/deployment.yaml', 'utf8'),
+    )
+    const { metadata, spec } = component.spec.template
+    const given = await agent()
+    assert.equal(spec.initContainers.length, 1)
+    assert.deepEqual(given.spec.initContainers, spec.initContainers)
+    assert.deepEqual(given.spec.volumes, spec.volumes)
+    assert.deepEqual(given.metadata.labels, { app: 'agent', ...metadata.labels })
+    assert.equal(given.spec.terminationGracePeriodSeconds, spec.terminationGracePeriodSeconds)
+  })
+
+  it('take values', async () => {
+    const overrides = { envFrom: [], livenessProbe: { periodSeconds: 20 } }
+    const { sidecar }: { readonly sidecar?: object } = withInjection
+    const { spec } = await agent({ ...withInjection, sidecar: { ...sidecar, overrides } })
+    const [container] = spec.initContainers
+    assert.equal(container?.['image'], 'registry.example.com/sidelight:9')
+    assert.equal(container?.['imagePullPolicy'], 'Always')
+    assert.deepEqual(container?.['envFrom'], [])
+    assert.deepEqual(container?.['resources'], {
+      requests: { cpu: 0.1, memory: '128Mi' },
+      limits: { memory: '1Gi' },
+    })
+    assert.deepEqual(container?.['livenessProbe'], {
+      httpGet: { path: '/livez', port: 'sidelight-admin' },
+      periodSeconds: 20,
+      timeoutSeconds: 5,
+      failureThreshold: 6,
+    })
+    assert.deepEqual(spec.volumes, [
+      { name: 'sidelight-config', configMap: { name: 'shared' } },
+      { name: 'sidelight-credentials', secret: { secretName: 'mine', optional: true } },
+      {
+        name: 'sidelight-token',
+        projected: {
+          sources: [
+            {
+              serviceAccountToken: {
+                audience: 'https://mcp.example.com/mcp',
+                expirationSeconds: 3600,
+                path: 'token',
+              },
+            },
+          ],
+        },
+      },
+      { name: 'sidelight-data', emptyDir: { sizeLimit: '10Gi' } },
+      { name: 'sidelight-cache', emptyDir: { sizeLimit: '64Mi' } },
+    ])
+  })
+})
+
+interface Policy {
+  readonly paramKind?: unknown
+  readonly policyName?: string
+  readonly matchResources?: object
+  readonly mutations: readonly { readonly jsonPatch: { readonly expression: string } }[]
+}
+
+/** Objects of a file that Kustomize reads. */
+const shipped = (file: string): readonly KubernetesObject<Policy>[] =>
+  parseAllDocuments(readFileSync(file, 'utf8')).map((document): KubernetesObject<Policy> =>
+    document.toJS(),
+  )
+
+const expressionOf = ({ spec }: KubernetesObject<Policy>): string =>
+  spec.mutations[0]?.jsonPatch.expression ?? ''
+
+/** Lines are broken elsewhere where a value is longer or shorter, and Helm sorts the members of a mapping. */
+const comparable = (expression: string): string =>
+  expression
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll('{ ', '{')
+    .replaceAll(' }', '}')
+    .replace(
+      'requests: {"cpu": "50m", "memory": "128Mi"}, limits: {"memory": "512Mi"}',
+      'limits: {"memory": "512Mi"}, requests: {"cpu": "50m", "memory": "128Mi"}',
+    )
+
+const injected = (...args: readonly string[]): readonly KubernetesObject<Policy>[] =>
+  render<Policy>('--set=injection.enabled=true', ...args).filter(({ kind }) =>
+    kind.startsWith('Mutating'),
+  )
+
+describe('injection by the chart', { skip: skipWithout('helm') }, () => {
+  for (const api of ['v1', 'v1beta1']) {
+    it(`is that of Kustomize for ${api}, with values in place of parameters`, () => {
+      const directory = api === 'v1' ? 'injection' : 'injection-v1beta1'
+      const wanted = shipped(`deploy/kustomize/${directory}/policy.yaml`)
+      const made = injected(`--set=injection.api=${api}`)
+      assert.deepEqual(
+        made.map(({ apiVersion, kind, metadata }) => [apiVersion, kind, metadata.name]),
+        wanted.map(({ apiVersion, kind, metadata }) => [
+          apiVersion,
+          kind,
+          `fleet-${metadata.name}`,
+        ]),
+      )
+      const policy = only(made, 'MutatingAdmissionPolicy')
+      const example = only(wanted, 'MutatingAdmissionPolicy')
+      const { paramKind, mutations, ...rest } = example.spec
+      const { mutations: ours, ...same } = policy.spec
+      assert.deepEqual(paramKind, { apiVersion: 'v1', kind: 'ConfigMap' })
+      assert.deepEqual([ours.length, mutations.length], [1, 1])
+      assert.deepEqual(same, rest)
+      assert.equal(
+        comparable(expressionOf(policy)),
+        comparable(expressionOf(example))
+          .replace('params.data.image', '"sidelight:0.1.0"')
+          .replace('params.data.tokenAudience', '"mcp"'),
+      )
+      const bindings = (objects: readonly KubernetesObject<Policy>[]): readonly object[] =>
+        objects
+          .filter(({ kind }) => kind === 'MutatingAdmissionPolicyBinding')
+          .map(({ spec: { matchResources } }) => matchResources ?? {})
+      assert.equal(bindings(made).length, 2)
+      assert.deepEqual(
+        made.map(({ spec }) => spec.policyName),
+        [undefined, 'fleet-sidelight-injection', 'fleet-sidelight-injection'],
+      )
+      assert.deepEqual(bindings(made), bindings(wanted))
+    })
+  }
+
+  it('is that for Kyverno, where that is the one to do it', () => {
+    const wanted = shipped('deploy/kyverno/injection.yaml')
+    const made = injected('--set=injection.api=kyverno')
+    const parts = ({ apiVersion, kind, metadata, spec }: KubernetesObject<Policy>): unknown => {
+      const { mutations, ...rest } = spec
+      const name = metadata.name.replace(/^fleet-/, '')
+      const { annotations } = metadata
+      return { apiVersion, kind, name, annotations, rest, mutations: mutations.length }
+    }
+    assert.equal(made.length, 2)
+    assert.deepEqual(made.map(parts), wanted.map(parts))
+    assert.deepEqual(
+      made.map((policy) => comparable(expressionOf(policy))),
+      wanted.map((policy) => comparable(expressionOf(policy))),
+    )
+  })
+
+  it('takes values into the expression', () => {
+    const [policy] = injected('-f', 'test/deploy/values/injection.yaml')
+    assert.ok(policy !== undefined)
+    const expression = comparable(expressionOf(policy))
+    for (const part of [
+      'image: "registry.example.com/sidelight:9", imagePullPolicy: "Always"',
+      'Object.spec.volumes.secret{secretName: "mine", optional: true}',
+      'audience: "https://mcp.example.com/mcp"',
+      'configMapRef{name: "otel", optional: true}',
+      'emptyDir{sizeLimit: "10Gi"}',
+      'resources{limits: {"memory": "1Gi"}, requests: {"cpu": "0.1", "memory": "128Mi"}}',
+    ]) {
+      assert.ok(expression.includes(part), `${part} is not in ${expression}`)
+    }
+    assert.ok(JSON.stringify(policy.spec).includes(': \\"shared\\"'), 'the name of the ConfigMap')
+    assert.ok(!JSON.stringify(policy.spec).includes('SIDELIGHT_'))
+  })
+})
