@@ -21,7 +21,7 @@ const CODE = `${OUT}/lib`
 
 /** Modules that run as processes of their own keep their names. */
 const ENTRIES: Readonly<Record<string, string>> = {
-  main: 'src/main.ts',
+  main: 'src/start.ts',
   'demo/agent': 'src/cli/demo/agent.ts',
   'demo/everything-server': 'src/cli/demo/everything-server.ts',
   'demo/library-server': 'src/cli/demo/library-server.ts',
@@ -99,6 +99,6 @@ const sbom = spawnSync(
   },
 )
 if (sbom.status !== 0) throw new Error(`npm sbom failed: ${sbom.stderr}`)
-writeFileSync(`${OUT}/sbom.cdx.json`, billOfMaterials(sbom.stdout))
+writeFileSync(`${OUT}/sbom.cdx.json`, billOfMaterials(sbom.stdout, 'sidelight'))
 const bytes = Object.values(metafile.outputs).reduce((sum, { bytes: size }) => sum + size, 0)
 process.stdout.write(`${OUT}: ${Math.ceil(bytes / 1000)} kB of code\n`)

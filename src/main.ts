@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The composition root: the only file that touches the process's arguments, environment and signals. */
 
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readFileSync, realpathSync } from 'node:fs'
+import path from 'node:path'
 import { EXIT, type CommandContext, type ProgramFiles } from './cli/command.ts'
 import type { CommandName } from './cli/commands.ts'
 import { helpText, parseCommandLine, type FlagValues } from './cli/flags.ts'
@@ -83,13 +83,15 @@ function readProgram(): ProgramFiles {
     typeof found === 'object' && found !== null && 'sharedObjects' in found
       ? found.sharedObjects
       : []
+  // Where it is installed, its name is a link.
+  const script = realpathSync(process.argv[1] ?? '')
   return {
     platform,
     processor: arch,
     node: execPath,
     libraries: Array.isArray(libraries) ? libraries.map(String) : [],
-    package: fileURLToPath(new URL('..', import.meta.url)),
-    script: fileURLToPath(import.meta.url),
+    package: path.dirname(path.dirname(script)),
+    script,
   }
 }
 

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { readAdminAddress } from '../config/admin-address.ts'
 import { parseAddress, type ListenAddress } from '../config/units.ts'
+import { ADMIN_PATHS } from '../http/paths.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
 
@@ -31,7 +32,7 @@ export async function healthcheckCommand(
     context.err(`sidelight healthcheck: ${why}\n`)
     return text === 'off' ? EXIT.failed : EXIT.usage
   }
-  const path = flags['ready'] === true ? '/readyz' : '/healthz'
+  const path = flags['ready'] === true ? ADMIN_PATHS.ready : ADMIN_PATHS.health
   const problem = await ask(address, path, flags['token-file'])
   if (problem === undefined) return EXIT.ok
   context.err(`sidelight healthcheck: ${path} of ${text}: ${problem}\n`)

@@ -48,35 +48,47 @@ function findProblem(directory: string | undefined, { at }: FlagValues): string 
 }
 
 function findObstacle(files: ProgramFiles): string | undefined {
-  const { platform, processor, node, libraries, script } = files
+  const { platform, processor, script } = files
   if (!script.endsWith('.js')) return 'only the published package can be copied: npm run build'
   if (platform !== 'linux' || !LAUNCHER_PROCESSORS.includes(processor)) {
     return `only for Linux on ${LAUNCHER_PROCESSORS.join(' and ')}; this is ${platform} on ${processor}`
   }
-  const loader = loaderOf(libraries)
-  if (loader === undefined)
+  if (!isCopy(files) && loaderOf(files) === undefined) {
     return 'this Node has no loader of shared libraries that could be copied'
-  if (path.basename(node) === LOADER)
-    return 'a copy cannot be copied; run the one that it was made by'
+  }
   return undefined
 }
 
 /** Processes are called by the name of the file that was started, which is the loader's. */
 const LOADER = 'sidelight'
 
-const loaderOf = (libraries: readonly string[]): string | undefined =>
+/** Whether it was installed itself: what runs is the loader, and all else is beside it. */
+const isCopy = ({ node }: ProgramFiles): boolean => path.basename(node) === LOADER
+
+const loaderOf = ({ libraries }: ProgramFiles): string | undefined =>
   libraries.find((file) => /^ld-.*\.so/.test(path.basename(file)))
+
+/** Name in `runtime/` → the file that it is a copy of. */
+async function runtimeOf(files: ProgramFiles): Promise<ReadonlyMap<string, string>> {
+  if (isCopy(files)) {
+    const runtime = path.dirname(files.node)
+    const names = await readdir(runtime)
+    return new Map(names.map((name) => [name, path.join(runtime, name)]))
+  }
+  const loader = loaderOf(files)
+  const libraries = files.libraries.filter((file) => path.isAbsolute(file))
+  return new Map([
+    ['node', files.node],
+    ...libraries.map((file) => [file === loader ? LOADER : path.basename(file), file] as const),
+  ])
+}
 
 /** Copies to `target` what will be started at `at`. The launcher comes last: when it is there, all is. */
 async function install(files: ProgramFiles, target: string, at: string): Promise<void> {
-  const loader = loaderOf(files.libraries)
   const runtime = path.join(target, 'runtime')
   await mkdir(runtime, { recursive: true })
-  await copy(await realpath(files.node), path.join(runtime, 'node'), EXECUTABLE)
-  for (const library of files.libraries) {
-    if (!path.isAbsolute(library)) continue
-    const name = library === loader ? LOADER : path.basename(library)
-    await copy(await realpath(library), path.join(runtime, name), EXECUTABLE)
+  for (const [name, file] of await runtimeOf(files)) {
+    await copy(await realpath(file), path.join(runtime, name), EXECUTABLE)
   }
   await copyTree(files.package, path.join(target, 'package'))
   const launcher = createLauncher(files.processor, {
