@@ -1,13 +1,15 @@
 /**
  * The data plane: MCP and nothing else.
  *
- * Hono routes; everything after the route is the pipeline, on Node's raw request and response.
+ * A path as it is configured is found at once, and Hono routes the rest; everything after the route is
+ * the pipeline, on Node's raw request and response.
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Endpoint } from '../core/exchange.ts'
+import { logDefect } from '../core/log.ts'
 import { reject } from '../core/outcome.ts'
 import { refuseUnread } from '../pipeline/handle.ts'
 import { NO_ENDPOINT } from '../pipeline/refuse.ts'
@@ -66,9 +68,29 @@ export function createDataApp(options: DataAppOptions): RequestListener {
       checkPeer(incoming, options.peers) ?? checkMethod(incoming) ?? checkSession(incoming)
     if (rejection === undefined) {
       if (serveDocument(incoming, outgoing, options)) return
-      return void listener(incoming, outgoing)
+      const route = options.paths.get(pathAsSent(incoming.url ?? ''))
+      if (route === undefined) return void listener(incoming, outgoing)
+      return receiveAt(route, { incoming, outgoing }, options)
     }
     refuseUnread(unread(incoming, options), new ServerClient(outgoing), rejection, options.stages)
+    discardBody(incoming, options.bodyBytesMax)
+  }
+}
+
+/** Nearly every request names a path as it is configured, and needs no router. */
+function pathAsSent(target: string): string {
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
+}
+
+function receiveAt(route: Route, bindings: HttpBindings, options: DataAppOptions): void {
+  try {
+    receive(bindings, route, options)
+  } catch (error) {
+    const { incoming, outgoing } = bindings
+    logDefect(options.stages.log, 'A request could not be received', error)
+    const client = new ServerClient(outgoing)
+    refuseUnread(unread(incoming, options), client, { kind: 'internal' }, options.stages)
     discardBody(incoming, options.bodyBytesMax)
   }
 }

@@ -13,6 +13,7 @@ import type { Stages } from '../pipeline/stages.ts'
 import { authenticate } from './authenticate.ts'
 import { isRepeated } from './guard.ts'
 import { discardBody, readBody, type BodyBudget, type BodyEnd } from './read-body.ts'
+import { Reading } from './reading.ts'
 import { ServerClient } from './server-client.ts'
 
 export interface ReceiveOptions {
@@ -34,9 +35,6 @@ export interface Route {
 }
 
 const EMPTY = Buffer.alloc(0)
-
-/** How long a request may still take to arrive when a shutdown begins. */
-const UPLOAD_GRACE_MS = 1_000
 
 const KINDS: Readonly<Record<string, ExchangeKind>> = {
   POST: 'message',
@@ -120,32 +118,18 @@ interface Arrived {
 
 function read(arrived: Arrived, options: ReceiveOptions): void {
   const { incoming, outgoing, route } = arrived
-  const { stages } = options
-  let finished = false
-  // A shutdown waits for requests that are still coming in, but not for long.
-  const reading = {
-    upstreamName: route.upstream,
-    inFlightIndex: -1,
-    longLived: true,
-    stop: () => {
-      setTimeout(() => {
-        if (!finished) outgoing.destroy()
-      }, UPLOAD_GRACE_MS).unref()
-    },
-    abort: () => void outgoing.destroy(),
-    cancelCall: () => {},
-    tick: () => {},
-  }
+  const { stages, bodyBytesMax: bytesMax, bodyBudget: budget } = options
+  const reading = new Reading(route.upstream, outgoing)
   stages.inFlight.add(reading)
   readBody(
     incoming,
-    { bytesMax: options.bodyBytesMax, budget: options.bodyBudget },
+    { bytesMax, budget },
     (give) => {
       if (outgoing.closed) give()
       else outgoing.once('close', give)
     },
     (end) => {
-      finished = true
+      reading.finished = true
       const body = end.kind === 'body' ? end.body : EMPTY
       const exchange = toExchange(arrived, body, options)
       if (end.kind === 'body') pass(exchange, outgoing, stages)

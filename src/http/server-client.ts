@@ -7,6 +7,8 @@ export class ServerClient implements Client {
   readonly #outgoing: ServerResponse
   /** The reply's Content-Length, while nothing of its body has been sent; otherwise -1. */
   #expected = -1
+  #resume: (() => void) | undefined
+  #behind = false
 
   constructor(outgoing: ServerResponse) {
     this.#outgoing = outgoing
@@ -28,7 +30,7 @@ export class ServerClient implements Client {
     if (outgoing.destroyed) return true
     const whole = chunk.length === this.#expected && chunk.length <= ONE_WRITE_BYTES_MAX
     this.#expected = -1
-    if (!whole || outgoing.writableEnded) return outgoing.write(chunk)
+    if (!whole || outgoing.writableEnded) return this.#writePiece(chunk)
     // As Latin-1 text, which keeps every byte, Node sends head and body in one plain write.
     outgoing.end(chunk.toString('latin1'), 'latin1')
     return true
@@ -53,7 +55,7 @@ export class ServerClient implements Client {
   }
 
   onDrain(resume: () => void): void {
-    this.#outgoing.on('drain', resume)
+    this.#resume = resume
   }
 
   onGone(gone: () => void): void {
@@ -61,6 +63,19 @@ export class ServerClient implements Client {
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) gone()
     })
+  }
+
+  #writePiece(chunk: Buffer): boolean {
+    const keepsUp = this.#outgoing.write(chunk)
+    if (!keepsUp && !this.#behind) {
+      this.#behind = true
+      // Most clients keep up, so nothing listens for this until one does not.
+      this.#outgoing.once('drain', () => {
+        this.#behind = false
+        this.#resume?.()
+      })
+    }
+    return keepsUp
   }
 }
 
