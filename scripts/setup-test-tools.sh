@@ -57,6 +57,7 @@ missing=()
 need_young promtool promtool 3.5.3+ds1-6 'tests the rules of Prometheus; macOS: brew install prometheus'
 need_young prometheus prometheus 3.5.3+ds1-6 'evaluates them against a real sidecar'
 need_young prometheus-alertmanager prometheus-alertmanager 0.33.1-5 'sends alerts, and tests its routes with amtool'
+need_young kubectl kubectl 1.36.4+ds-1 'renders the components of Kustomize; macOS: brew install kubernetes-cli'
 
 # from_forky CODENAME PACKAGE=VERSION...: from the mirror that this machine's own Debian comes from.
 from_forky() {
@@ -85,7 +86,7 @@ from_forky() {
   done
   for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/root" || return 1; done
   mkdir -p "$tools/usr/bin"
-  for deb in promtool prometheus prometheus-alertmanager amtool; do
+  for deb in promtool prometheus prometheus-alertmanager amtool kubectl; do
     [ ! -e "$work/root/usr/bin/$deb" ] || mv -f "$work/root/usr/bin/$deb" "$tools/usr/bin/$deb"
   done
   [ ! -e "$work/root/$templates" ] || install -D -m 644 -t "$tools/$templates" "$work/root/$templates"/*.tmpl
@@ -138,6 +139,6 @@ else
 fi
 
 protoc --version
-for tool in promtool prometheus amtool prometheus-alertmanager helm; do
+for tool in promtool prometheus amtool prometheus-alertmanager helm kubectl; do
   PATH="$PATH:$tools/usr/bin" command -v "$tool" >/dev/null || echo "no $tool" >&2
 done

@@ -1,5 +1,11 @@
 /**
- * Prometheus, Alertmanager, their tools and Helm, as `scripts/setup-test-tools.sh` provides them. Tests that
+export type Tool =
+  | 'promtool'
+  | 'prometheus'
+  | 'amtool'
+  | 'prometheus-alertmanager'
+  | 'helm'
+  | 'kubectl'
  * need one say loudly why they do not run where it is missing.
  */
 
@@ -8,7 +14,11 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
+<<<<<<< HEAD
 export type Tool = 'promtool' | 'prometheus' | 'amtool' | 'prometheus-alertmanager' | 'helm'
+=======
+export type Tool = 'promtool' | 'prometheus' | 'amtool' | 'prometheus-alertmanager' | 'kubectl'
+>>>>>>> 6de87ad (Hold manifests against the schemas of nine versions of Kubernetes, Pod Security and the policy's own CEL)
 
 /** Where the setup script unpacks what the system does not have. */
 const UNPACKED = join(
