@@ -12,12 +12,10 @@ import {
   templateOf,
   type Json,
 } from './support/manifests.ts'
+import { isOperators, operatorProblems } from './operator-schema.ts'
 import { restrictedProblems } from './support/pod-security.ts'
 import { VERSIONS, schemaProblems } from './support/schemas.ts'
 import { CROWDED, WORKLOADS } from './support/workloads.ts'
-
-/** Kinds that are no part of Kubernetes, and held against schemas of their own. */
-const ADDED_KINDS = ['PodMonitor', 'PrometheusRule']
 
 /** In alphabetical order. */
 const names = (list: Json): readonly string[] =>
@@ -97,10 +95,11 @@ describe('deploy/kustomize', { skip: skipWithout('kubectl') }, () => {
       ...exampleOverlays().flatMap((directory) => renderKustomize(directory)),
     ]
     assert.ok(rendered.length > 10)
+    assert.deepEqual(await operatorProblems(rendered.filter(isOperators)), [])
     assert.deepEqual(VERSIONS.slice(0, 2), ['1.29', '1.30'])
     for (const version of VERSIONS) {
       const problems = rendered
-        .filter(({ kind }) => !ADDED_KINDS.includes(kind))
+        .filter((manifest) => !isOperators(manifest))
         .flatMap((manifest) => schemaProblems(manifest, version))
       assert.deepEqual(problems, [])
     }

@@ -14,11 +14,13 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-<<<<<<< HEAD
-export type Tool = 'promtool' | 'prometheus' | 'amtool' | 'prometheus-alertmanager' | 'helm'
-=======
-export type Tool = 'promtool' | 'prometheus' | 'amtool' | 'prometheus-alertmanager' | 'kubectl'
->>>>>>> 6de87ad (Hold manifests against the schemas of nine versions of Kubernetes, Pod Security and the policy's own CEL)
+export type Tool =
+  | 'promtool'
+  | 'prometheus'
+  | 'amtool'
+  | 'prometheus-alertmanager'
+  | 'helm'
+  | 'kubectl'
 
 /** Where the setup script unpacks what the system does not have. */
 const UNPACKED = join(
