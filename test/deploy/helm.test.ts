@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { parse, stringify } from 'yaml'
 import { runTool, skipWithout } from '../support/monitoring-tools.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { CHART, helm, only, render, VALUES, type KubernetesObject } from './chart.ts'
+import { CHART, helm, only, render, renderChart, VALUES, type KubernetesObject } from './chart.ts'
 import { isOperators, operatorProblems } from './operator-schema.ts'
 
 const FLEET = ['-f', 'test/deploy/values/fleet.yaml']
@@ -92,6 +92,28 @@ describe('the chart', { skip: skipWithout('helm') }, () => {
       assert.equal(metadata.labels?.['app.kubernetes.io/managed-by'], 'Helm', kind)
       assert.equal(metadata.labels?.['team'], 'platform', kind)
     }
+  })
+
+  it('has no object too large for kubectl apply, which keeps a copy in an annotation', () => {
+    for (const object of render(...FLEET)) {
+      const { length } = JSON.stringify(object)
+      assert.ok(length < 262_144, `${object.metadata.name} has ${String(length)} bytes`)
+    }
+  })
+
+  it('is refused by a Kubernetes that has no native sidecars', () => {
+    const { ok, stderr } = helm('template', 'fleet', CHART, '--kube-version=1.28.9')
+    assert.ok(!ok)
+    assert.match(stderr, /requires kubeVersion: >=1\.29\.0-0/)
+  })
+
+  it('is the same when it comes from a package', async () => {
+    const directory = await temporaryDirectory()
+    const { ok, stderr } = helm('package', CHART, '--destination', directory)
+    assert.ok(ok, stderr)
+    const [archive = ''] = readdirSync(directory)
+    assert.match(archive, /^sidelight-\d+\.\d+\.\d+\.tgz$/)
+    assert.deepEqual(renderChart(path.join(directory, archive), ...FLEET), render(...FLEET))
   })
 
   it('fits into the Secret in which Helm keeps a release, with everything switched on', () => {
@@ -314,7 +336,6 @@ describe('dashboards of the chart', { skip: skipWithout('helm') }, () => {
           'utf8',
         ),
       })
-      assert.ok(Buffer.byteLength(JSON.stringify(data)) < 1 << 20)
     }
   })
 
