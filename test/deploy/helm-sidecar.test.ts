@@ -7,6 +7,11 @@ import { describe, it } from 'node:test'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 import { skipWithout } from '../support/monitoring-tools.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { admit } from './support/admission.ts'
+import { podOf } from './support/manifests.ts'
+import { restrictedProblems } from './support/pod-security.ts'
+import { schemaProblems, VERSIONS } from './support/schemas.ts'
+import { CROWDED } from './support/workloads.ts'
 import { CHART, only, render, renderChart, type KubernetesObject } from './chart.ts'
 
 /** A chart of an agent that has this one as a dependency. */
@@ -74,6 +79,13 @@ describe('the templates for charts of agents', { skip: skipWithout('helm') }, ()
     assert.deepEqual(given.spec.volumes, spec.volumes)
     assert.deepEqual(given.metadata.labels, { app: 'agent', ...metadata.labels })
     assert.equal(given.spec.terminationGracePeriodSeconds, spec.terminationGracePeriodSeconds)
+  })
+
+  it('make a pod that every Kubernetes takes, and a sidecar that "restricted" allows', async () => {
+    const { metadata, spec } = await agent()
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'agent' }, spec }
+    for (const version of VERSIONS) assert.deepEqual(schemaProblems(pod, version), [])
+    assert.deepEqual(restrictedProblems({ spec: { ...spec, containers: [] } }), [])
   })
 
   it('take values', async () => {
@@ -222,5 +234,22 @@ describe('injection by the chart', { skip: skipWithout('helm') }, () => {
     }
     assert.ok(JSON.stringify(policy.spec).includes(': \\"shared\\"'), 'the name of the ConfigMap')
     assert.ok(!JSON.stringify(policy.spec).includes('SIDELIGHT_'))
+  })
+
+  it('makes of a pod what the templates make of it, with values too', async () => {
+    for (const values of [{}, withInjection]) {
+      const file = path.join(await temporaryDirectory(), 'values.yaml')
+      writeFileSync(file, stringify(values))
+      const policy = only(injected('-f', file), 'MutatingAdmissionPolicy')
+      const pod = admit(policy, podOf(CROWDED), undefined)
+      const wanted = (await agent(values)).spec
+      const [container] = wanted.initContainers
+      // Amounts are texts to an admission policy; 0.1 and "0.1" are one amount.
+      const asTexts = JSON.parse(JSON.stringify(container).replace('"cpu":0.1', '"cpu":"0.1"'))
+      assert.deepEqual(pod.spec.initContainers[0], asTexts)
+      assert.deepEqual(pod.spec.volumes.slice(-5), wanted.volumes)
+      assert.equal(pod.metadata.labels['sidelight.dev/sidecar'], 'true')
+      for (const version of VERSIONS) assert.deepEqual(schemaProblems(pod, version), [])
+    }
   })
 })

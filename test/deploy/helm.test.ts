@@ -11,6 +11,7 @@ import { runTool, skipWithout } from '../support/monitoring-tools.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { CHART, helm, only, render, renderChart, VALUES, type KubernetesObject } from './chart.ts'
 import { isOperators, operatorProblems } from './operator-schema.ts'
+import { schemaProblems, VERSIONS } from './support/schemas.ts'
 
 const FLEET = ['-f', 'test/deploy/values/fleet.yaml']
 
@@ -92,6 +93,24 @@ describe('the chart', { skip: skipWithout('helm') }, () => {
       assert.equal(metadata.labels?.['app.kubernetes.io/managed-by'], 'Helm', kind)
       assert.equal(metadata.labels?.['team'], 'platform', kind)
     }
+  })
+
+  it('has objects that are valid in every Kubernetes from the oldest that it takes', () => {
+    const valid = (objects: readonly KubernetesObject[]): readonly string[] =>
+      VERSIONS.filter((version) => {
+        const problems = objects.flatMap((object) => schemaProblems(object, version))
+        return problems.every((problem) => problem.includes('does not exist in Kubernetes'))
+          ? problems.length === 0
+          : assert.fail(problems.join('\n'))
+      })
+    for (const values of VALUES) {
+      const objects = render('-f', values).filter((object) => !isOperators(object))
+      const from = values.includes('injection') ? '1.36' : '1.29'
+      assert.ok(objects.length > 0)
+      assert.deepEqual(valid(objects), VERSIONS.slice(VERSIONS.indexOf(from)), values)
+    }
+    const older = render('-f', 'test/deploy/values/injection.yaml', '--set=injection.api=v1beta1')
+    assert.deepEqual(valid(older), ['1.34', '1.35', '1.36', '1.37'])
   })
 
   it('has no object too large for kubectl apply, which keeps a copy in an annotation', () => {

@@ -1,11 +1,5 @@
 /**
-export type Tool =
-  | 'promtool'
-  | 'prometheus'
-  | 'amtool'
-  | 'prometheus-alertmanager'
-  | 'helm'
-  | 'kubectl'
+ * Prometheus, Alertmanager, their tools, Helm and kubectl, as `scripts/setup-test-tools.sh` provides them. Tests that
  * need one say loudly why they do not run where it is missing.
  */
 
