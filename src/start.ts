@@ -9,7 +9,7 @@ import { enableCompileCache } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Comes with the image, for the user that it names; whoever may not write there may read. */
+/** Comes with the image, for every user. */
 const SHIPPED = fileURLToPath(new URL('../cache', import.meta.url))
 
 /**

@@ -52,7 +52,7 @@ write('etc/group', `sidelight:x:${USER.gid}:\n`)
 write('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n')
 if (existsSync('/etc/os-release')) write('etc/os-release', readFileSync('/etc/os-release', 'utf8'))
 
-/** By the user who will run it, since Node keeps a cache for each; afterwards nobody may change it. */
+/** By the user who will run it; afterwards everybody may read it, and nobody change it. */
 async function compileAhead(): Promise<void> {
   const cache = path.join(PROGRAM, 'package/cache')
   mkdirSync(cache)
