@@ -1,10 +1,10 @@
 /** The components of deploy/kustomize, as kubectl renders them. */
 
 import assert from 'node:assert/strict'
-import { globSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { skipWithout } from '../support/monitoring-tools.ts'
 import {
+  EXAMPLES,
   find,
   podOf,
   renderKustomize,
@@ -92,7 +92,7 @@ describe('deploy/kustomize', { skip: skipWithout('kubectl') }, () => {
         [...WORKLOADS, { ...CROWDED, metadata: { name: 'crowded' } }],
         ['sidecar', 'program', 'scrape-annotations', 'monitoring', 'network-policy'],
       )),
-      ...exampleOverlays().flatMap((directory) => renderKustomize(directory)),
+      ...EXAMPLES.flatMap((directory) => renderKustomize(directory)),
     ]
     assert.ok(rendered.length > 10)
     assert.deepEqual(await operatorProblems(rendered.filter(isOperators)), [])
@@ -152,10 +152,6 @@ describe('deploy/kustomize', { skip: skipWithout('kubectl') }, () => {
     assert.equal(policy.spec.ingress[0].ports[0].port, port.containerPort)
   })
 })
-
-/** Every overlay among the examples. */
-const exampleOverlays = (): readonly string[] =>
-  globSync('examples/**/kustomization.yaml').map((file) => file.replace('/kustomization.yaml', ''))
 
 function assertUnique(values: readonly string[]): void {
   assert.equal(new Set(values).size, values.length, values.join(', '))

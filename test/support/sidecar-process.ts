@@ -58,11 +58,20 @@ export async function startSidecarProcess(options: {
   readonly env?: Readonly<Record<string, string>>
   /** Where its data plane listens, in place of a port that is free. */
   readonly listen?: string
+  /** Where the admin plane listens; the same without it. */
+  readonly admin?: string
   /** A program to run in place of the sources, and what runs it. */
   readonly program?: readonly [command: string, ...args: string[]]
 }): Promise<SidecarProcess> {
   const program = launch(
-    ['run', '--listen', options.listen ?? '127.0.0.1:0', '--admin', '127.0.0.1:0', ...options.args],
+    [
+      'run',
+      '--listen',
+      options.listen ?? '127.0.0.1:0',
+      '--admin',
+      options.admin ?? '127.0.0.1:0',
+      ...options.args,
+    ],
     options.env ?? {},
     options.program,
   )

@@ -1,6 +1,7 @@
 /** Manifests as Kubernetes' own tools render them. */
 
 import assert from 'node:assert/strict'
+import { globSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -70,3 +71,8 @@ export function podOf(workload: Json): Json {
     spec,
   }
 }
+
+/** Every overlay among the examples. */
+export const EXAMPLES: readonly string[] = globSync('examples/**/kustomization.yaml', {
+  cwd: ROOT,
+}).map((file) => path.dirname(file))
