@@ -31,7 +31,7 @@ import {
 } from './fault-summary.ts'
 import { describeMachine, loadAverage } from './machine.ts'
 import { save } from './report.ts'
-import { startWorker } from './targets.ts'
+import { startWorker } from './launch.ts'
 
 const CALLS_PER_SECOND = 200
 

@@ -97,5 +97,6 @@ function framingOf(head: string): Framing {
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
   if (length !== undefined) return Number(length)
   if (/\r\ntransfer-encoding: *chunked/i.test(head)) return 'chunked'
+  if (/^(GET|DELETE) /.test(head)) return 0
   throw new Error('a message has neither a length nor chunks')
 }

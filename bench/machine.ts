@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { nginxVersion } from './targets.ts'
+import { PEER_NAMES, peerVersion } from './target-peers.ts'
+import { haproxyVersion, nginxVersion, wrkVersion } from './target-native.ts'
 
 export interface Machine {
   readonly cpu: string
@@ -13,7 +14,11 @@ export interface Machine {
   readonly kernel: string
   readonly node: string
   readonly nginx: string | null
+  readonly haproxy: string | null
+  readonly wrk: string | null
   readonly packages: Readonly<Record<string, string>>
+  /** Of the proxies in bench/peers; null for those that are not installed. */
+  readonly peers: Readonly<Record<string, string | null>>
   /** The commit measured; `+changes` when the working copy differs from it. */
   readonly commit: string | null
 }
@@ -35,6 +40,9 @@ export function describeMachine(): Machine {
     kernel: `${type()} ${release().split('.').slice(0, 2).join('.')}`,
     node: process.version,
     nginx: nginxVersion() ?? null,
+    haproxy: haproxyVersion() ?? null,
+    wrk: wrkVersion() ?? null,
+    peers: Object.fromEntries(PEER_NAMES.map((name) => [name, peerVersion(name) ?? null])),
     packages: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
     commit: describeCommit(),
   }

@@ -1,11 +1,15 @@
 /** What the run and its helper processes tell each other over Node's process channel. */
 
+import type { RequestFacts } from './request.ts'
+
 /** One window of load, from the run to the load generator. */
-export interface LoadOrder {
+export interface LoadOrder extends RequestFacts {
   readonly kind: 'load'
-  readonly port: number
-  readonly path: string
   readonly connections: number
+  /** Calls are made in these sessions in turns; without any, outside of sessions. */
+  readonly sessionIds: readonly string[]
+  /** Calls a second, each made when it is due; undefined: the next follows the answer. */
+  readonly rate: number | undefined
   /** Load before the measured time, so that connections are open and warm. */
   readonly leadMs: number
   readonly windowMs: number
@@ -13,6 +17,8 @@ export interface LoadOrder {
   readonly callsMax: number
   /** The length every reply body must have. */
   readonly bodyBytes: number
+  /** So much longer it may be: a bridge that reads messages writes them in its own words. */
+  readonly bodySlack: number
 }
 
 /** The measured time has begun, or ended: the run looks at the processes now. */
@@ -39,6 +45,8 @@ export interface LoadResult {
   readonly p50Us: number
   readonly p99Us: number
   readonly p999Us: number
+  /** At a fixed rate: how late calls were sent, which is the generator's own fault. */
+  readonly lateP99Us?: number
 }
 
 export interface LoadErrors {
@@ -50,6 +58,13 @@ export interface LoadErrors {
   readonly connection: number
   /** Not answered when the grace time was over. */
   readonly unanswered: number
+}
+
+/** How long the event loop of a target was held up since it was last asked. */
+export interface LoopDelay {
+  readonly kind: 'loop_delay'
+  readonly p99Ms: number
+  readonly maxMs: number
 }
 
 /** What has arrived at the OTLP sink. */
@@ -77,6 +92,10 @@ export function isLoadStarted(message: unknown): message is LoadStarted {
 
 export function isSinkStats(message: unknown): message is SinkStats {
   return kindOf(message) === 'stats'
+}
+
+export function isLoopDelay(message: unknown): message is LoopDelay {
+  return kindOf(message) === 'loop_delay'
 }
 
 function kindOf(message: unknown): unknown {

@@ -27,8 +27,15 @@ export interface Options<T extends string = string> {
   /** Load on each target before the first round. */
   readonly warmupSeconds: number
   readonly shapes: readonly Shape[]
+  /** Those chosen; empty: all. */
   readonly targets: readonly T[]
   readonly pin: boolean
+  /** The load generator of closed loops; undefined: the native one if there is one. */
+  readonly generator: 'wrk' | 'node' | undefined
+  /** True: Sidelight runs from its source. */
+  readonly source: boolean
+  /** Commands of targets that only this machine has, by their name. */
+  readonly peers: ReadonlyMap<string, string>
   /** The exit code follows the requirement. */
   readonly assert: boolean
   /** Undefined for a quick run without `--out`: its figures are not worth keeping. */
@@ -40,6 +47,7 @@ export type ParsedOptions<T extends string> =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'problem'; readonly message: string }
 
+const GENERATORS = ['wrk', 'node'] as const
 const ROUNDS_MAX = 200
 const SECONDS_MAX = 60
 
@@ -58,6 +66,11 @@ function helpText<T extends string>(catalogue: Catalogue<T>): string {
   --target NAME    Measure only this target; may be repeated.
                    ${targets.join(', ')}.
   --quick          2 rounds of 1 s, to see that everything works.
+  --all            Measure every shape, not only the default ones.
+  --load NAME      wrk or node: the load generator of closed loops. Default: wrk if installed.
+  --source         Run Sidelight from its source instead of from dist.
+  --peer NAME=COMMAND  Also measure this proxy. {port} is where it has to listen, {upstream} the
+                   URL of the server, {server} the command of a server over pipes.
   --no-pin         Leave it to the scheduler which core runs what.
   --name TEXT      Short description for the name of the result's file.
   --out FILE       Write the result here. Default bench/results/DATE-NAME.json;
@@ -85,18 +98,16 @@ export function readOptions<T extends string>(
   if (typeof rounds === 'string') return { kind: 'problem', message: rounds }
   const seconds = readNumber('--seconds', given.seconds, usual.seconds, SECONDS_MAX)
   if (typeof seconds === 'string') return { kind: 'problem', message: seconds }
-  const shapes = readShapes(given.shape, catalogue)
-  if (typeof shapes === 'string') return { kind: 'problem', message: shapes }
-  const targets = readTargets(given.target, catalogue)
-  if (typeof targets === 'string') return { kind: 'problem', message: targets }
+  const choice = readChoice(given, catalogue)
+  if (typeof choice === 'string') return { kind: 'problem', message: choice }
   return {
     kind: 'options',
     options: {
       rounds: Math.round(rounds),
       seconds,
       warmupSeconds: usual.warmupSeconds,
-      shapes,
-      targets,
+      ...choice,
+      source: given.source,
       pin: !given['no-pin'],
       assert: given.assert,
       out: given.out ?? (given.quick ? undefined : defaultFile(today, given.name)),
@@ -104,11 +115,32 @@ export function readOptions<T extends string>(
   }
 }
 
+type Choice<T extends string> = Pick<Options<T>, 'shapes' | 'targets' | 'generator' | 'peers'>
+
+/** What is measured and with what, or what is wrong with the flags that say so. */
+function readChoice<T extends string>(given: Given, catalogue: Catalogue<T>): Choice<T> | string {
+  const shapes = readShapes(given.shape, catalogue)
+  if (typeof shapes === 'string') return shapes
+  const peers = readPeers(given.peer)
+  if (typeof peers === 'string') return peers
+  const targets = readTargets(given.target, catalogue)
+  if (typeof targets === 'string') return targets
+  const generator = GENERATORS.find((name) => name === given.load)
+  if (given.load !== undefined && generator === undefined) {
+    return `--load ${given.load}: expected wrk or node`
+  }
+  return { shapes: given.all ? catalogue.shapes : shapes, targets, generator, peers }
+}
+
 interface Given {
   readonly rounds: string | undefined
   readonly seconds: string | undefined
   readonly shape: readonly string[]
   readonly target: readonly string[]
+  readonly all: boolean
+  readonly load: string | undefined
+  readonly source: boolean
+  readonly peer: readonly string[]
   readonly quick: boolean
   readonly 'no-pin': boolean
   readonly name: string
@@ -127,6 +159,10 @@ function parse(args: readonly string[], defaultName: string): Given | string {
         seconds: { type: 'string' },
         shape: { type: 'string', multiple: true, default: [] },
         target: { type: 'string', multiple: true, default: [] },
+        all: { type: 'boolean', default: false },
+        load: { type: 'string' },
+        source: { type: 'boolean', default: false },
+        peer: { type: 'string', multiple: true, default: [] },
         quick: { type: 'boolean', default: false },
         'no-pin': { type: 'boolean', default: false },
         name: { type: 'string', default: defaultName },
@@ -135,7 +171,8 @@ function parse(args: readonly string[], defaultName: string): Given | string {
         help: { type: 'boolean', default: false },
       },
     })
-    return { ...values, rounds: values.rounds, seconds: values.seconds, out: values.out }
+    const { rounds, seconds, load, out } = values
+    return { ...values, rounds, seconds, load, out }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
@@ -166,6 +203,19 @@ function readShapes<T extends string>(
   return shapes.size === 0 ? defaultShapes : [...shapes]
 }
 
+/** `NAME=COMMAND` each. */
+function readPeers(words: readonly string[]): ReadonlyMap<string, string> | string {
+  const peers = new Map<string, string>()
+  for (const word of words) {
+    const [, name, command] = /^([a-z0-9-]+)=(.*\{port\}.*)$/.exec(word) ?? []
+    if (name === undefined || command === undefined) {
+      return `--peer ${word}: expected NAME=COMMAND with {port} in it`
+    }
+    peers.set(name, command)
+  }
+  return peers
+}
+
 function readTargets<T extends string>(
   words: readonly string[],
   { targets }: Catalogue<T>,
@@ -174,7 +224,7 @@ function readTargets<T extends string>(
   if (unknown !== undefined) {
     return `--target ${unknown}: expected one of ${targets.join(', ')}`
   }
-  return words.length === 0 ? targets : targets.filter((name) => words.includes(name))
+  return targets.filter((name) => words.includes(name))
 }
 
 function defaultFile(today: string, name: string): string {

@@ -14,8 +14,8 @@ import {
   type Child,
   type Pinning,
 } from './children.ts'
-import type { Shape } from './shapes.ts'
-import { startHelper, startWorker } from './targets.ts'
+import { shape } from './shapes.ts'
+import { startHelper, startWorker } from './launch.ts'
 import { measureWindow, type LoadTarget, type WindowFigures } from './window.ts'
 
 const CONNECTIONS = 32
@@ -47,24 +47,24 @@ export async function measureRefusals(): Promise<RefusalFigures> {
   await openBreaker(adminPort)
   const messageBytes = await refusalBytes(port)
   const plain = await startPlain(pinning, messageBytes)
-  const ours: LoadTarget = { pid: sidecar.pid, port, path: '/mcp', sinkPid: sink.child.pid }
-  const theirs: LoadTarget = { ...ours, pid: plain.child.pid, port: plain.port }
-  const id = `refusal@${CONNECTIONS}`
-  const shape: Shape = {
-    id,
-    family: 'refusal',
-    form: 'json',
-    messageBytes,
-    connections: CONNECTIONS,
+  const ours: LoadTarget = {
+    pid: sidecar.pid,
+    port,
+    path: '/mcp',
+    headers: [],
+    sessionIds: ['0b8f1c52-5a3e-4f6e-9d0b-7f6f0f3f2a11'],
+    loopDelay: () => Promise.resolve(undefined),
   }
+  const theirs: LoadTarget = { ...ours, pid: plain.child.pid, port: plain.port }
+  const refusal = shape('refusal', messageBytes, CONNECTIONS)
   const windows: { readonly ours: WindowFigures[]; readonly theirs: WindowFigures[] } = {
     ours: [],
     theirs: [],
   }
   for (let round = -WARMUP_ROUNDS; round < ROUNDS; round += 1) {
     const options = { round, seconds: SECONDS }
-    const one = await measureWindow(load, ours, shape, [plain.child.pid], options)
-    const other = await measureWindow(load, theirs, shape, [sidecar.pid], options)
+    const one = await measureWindow(load, ours, refusal, options)
+    const other = await measureWindow(load, theirs, refusal, options)
     if (round < 0) continue
     windows.ours.push(one.figures)
     windows.theirs.push(other.figures)

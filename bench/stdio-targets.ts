@@ -1,11 +1,12 @@
 /** What the stdio benchmark measures: each target between a load and a server of its own. */
 
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { startChild, type Child, type Pinning } from './children.ts'
-import { isLoadStarted, type SinkStats } from './messages.ts'
+import type { SinkStats } from './messages.ts'
 import type { Shape } from './shapes.ts'
-import { SAMPLED_TEN_PERCENT, askSink, startHelper } from './targets.ts'
+import { askSink, startHelper } from './launch.ts'
+import { untilStarted } from './target-peers.ts'
+import { SAMPLED_TEN_PERCENT } from './target-sidelight.ts'
 
 export const STDIO_TARGET_NAMES = ['direct', 'line-pipe', 'wrap', 'wrap-10', 'wrap-off'] as const
 
@@ -24,9 +25,6 @@ export interface StdioTarget {
   /** Resolves to what its telemetry sink has taken, if it has one. */
   stop(): Promise<SinkStats | undefined>
 }
-
-/** Loading the program on a busy machine. */
-const READY_MS = 20_000
 
 export async function startStdioTarget(
   name: StdioTargetName,
@@ -85,18 +83,6 @@ function commandOf(
   const behind = [...on(pinning?.helper), ...server]
   if (name === 'line-pipe') return [...target, node, ownFile('targets/line-pipe.ts'), ...behind]
   return [...target, node, ownFile('../src/main.ts'), 'wrap', '--name', 'bench', '--', ...behind]
-}
-
-async function untilStarted(load: Child): Promise<number> {
-  const patience = AbortSignal.timeout(READY_MS)
-  const ended = once(load.process, 'exit', { signal: patience }).then(() => undefined)
-  const started = once(load.process, 'message', { signal: patience })
-  // Whichever comes second is nobody's.
-  ended.catch(() => {})
-  started.catch(() => {})
-  const [message]: unknown[] = (await Promise.race([ended, started])) ?? []
-  if (isLoadStarted(message)) return message.pid
-  throw new Error(`${load.name}: the target ended before it answered`)
 }
 
 function ownFile(script: string): string {

@@ -119,14 +119,15 @@ async function measureShape(
   pinning: Pinning | undefined,
 ): Promise<ShapeResult> {
   const entries: Entry[] = []
-  for (const name of options.targets) {
+  const names = options.targets.length === 0 ? STDIO_TARGET_NAMES : options.targets
+  for (const name of names) {
     const target = await startStdioTarget(name, shape, pinning)
     entries.push({ target, windows: [], callsInAll: 0 })
   }
   await measureRounds(entries, options, async (entry, round, seconds) => {
-    const { load, pid, sinkPid } = entry.target
-    const place = { pid, sinkPid, port: 0, path: '' }
-    const outcome = await measureWindow(load, place, shape, [], { round, seconds })
+    const { load, pid } = entry.target
+    const place = { pid, port: 0, path: '', headers: [], sessionIds: [], loopDelay: noLoopDelay }
+    const outcome = await measureWindow(load, place, shape, { round, seconds })
     entry.callsInAll += outcome.callsInAll
     if (round >= 0) entry.windows.push(outcome.figures)
   })
@@ -137,5 +138,8 @@ async function measureShape(
   }
   return summariseShape(shape, measured, STDIO_BASE_TARGET)
 }
+
+/** Targets over pipes have no channel to ask on. */
+const noLoopDelay = (): Promise<undefined> => Promise.resolve(undefined)
 
 process.exitCode = await runBenchmark(CATALOGUE, run)

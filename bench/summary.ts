@@ -31,7 +31,14 @@ export interface TargetResult {
   readonly p99Ms: number
   readonly p999Ms: number
   readonly cpuUsPerCall: number | null
+  readonly cpuUserUsPerCall: number | null
+  readonly cpuSystemUsPerCall: number | null
+  /** Under load; before any call, and when the load was over. */
   readonly rssMb: number | null
+  readonly rssIdleMb: number | null
+  readonly rssAfterMb: number | null
+  readonly loopDelayP99Ms: number | null
+  readonly lateP99Ms: number | null
   /** Summed over the rounds. */
   readonly calls: number
   readonly errors: number
@@ -59,6 +66,8 @@ export interface Measured {
   readonly target: string
   readonly windows: readonly WindowFigures[]
   readonly telemetry: Telemetry | null
+  readonly rssIdleMb?: number | null
+  readonly rssAfterMb?: number | null
 }
 
 /** What a sink has taken, if there is one, for so many calls. */
@@ -115,7 +124,7 @@ export function quartiles(values: readonly number[]): Quartiles | null {
 }
 
 function summariseTarget(
-  { target, windows, telemetry }: Measured,
+  { target, windows, telemetry, rssIdleMb = null, rssAfterMb = null }: Measured,
   base: readonly WindowFigures[],
 ): TargetResult {
   const medianOf = (read: (figures: WindowFigures) => number): number =>
@@ -127,7 +136,13 @@ function summariseTarget(
     p99Ms: medianOf((each) => each.p99Ms),
     p999Ms: medianOf((each) => each.p999Ms),
     cpuUsPerCall: median(windows.map((each) => each.cpuUsPerCall)),
+    cpuUserUsPerCall: median(windows.map((each) => each.cpuUserUsPerCall)),
+    cpuSystemUsPerCall: median(windows.map((each) => each.cpuSystemUsPerCall)),
     rssMb: median(windows.map((each) => each.rssMb)),
+    rssIdleMb,
+    rssAfterMb,
+    loopDelayP99Ms: median(windows.map((each) => each.loopDelayP99Ms)),
+    lateP99Ms: median(windows.map((each) => each.lateP99Ms)),
     calls: windows.reduce((sum, each) => sum + each.calls, 0),
     errors: windows.reduce((sum, each) => sum + errorsOf(each), 0),
     throughputRatio: pairwise(windows, base, (each) => each.callsPerSecond),

@@ -7,9 +7,11 @@ import {
   type LoadMark,
   type LoadOrder,
   type LoadResult,
+  type LoopDelay,
 } from './messages.ts'
-import { readGroup, readMachine, type GroupUse, type MachineUse } from './procfs.ts'
-import type { ReplyForm, Shape } from './shapes.ts'
+import { readMachine, readProcess, readTree, type MachineUse, type ProcessUse } from './procfs.ts'
+import { bodyBytesOf } from './reply.ts'
+import type { Shape } from './shapes.ts'
 
 /** The figures of one window. CPU and memory are null where there is no `/proc`. */
 export interface WindowFigures {
@@ -21,11 +23,17 @@ export interface WindowFigures {
   readonly p99Ms: number
   readonly p999Ms: number
   readonly errors: LoadErrors
-  /** User and system time of the target's process group. */
+  /** User and system time of the target's process, without those that it started. */
   readonly cpuUsPerCall: number | null
+  readonly cpuUserUsPerCall: number | null
+  readonly cpuSystemUsPerCall: number | null
   readonly rssMb: number | null
   /** Cores kept busy by programs that are no part of this run, and by the hypervisor. */
   readonly foreignCores: number | null
+  /** How long the event loop of a target on Node was held up; null for others. */
+  readonly loopDelayP99Ms: number | null
+  /** At a fixed rate: how late calls were sent, which is the load generator's own fault. */
+  readonly lateP99Ms: number | null
 }
 
 export interface WindowOptions {
@@ -39,7 +47,9 @@ export interface LoadTarget {
   /** Where the load generator posts to; 0 and empty when it holds the target's pipes. */
   readonly port: number
   readonly path: string
-  readonly sinkPid: number | undefined
+  readonly headers: LoadOrder['headers']
+  readonly sessionIds: readonly string[]
+  readonly loopDelay: () => Promise<LoopDelay | undefined>
 }
 
 /** Connections of the target to the upstream are opened again in this time. */
@@ -50,10 +60,8 @@ const CALLS_MAX = 1_000_000
 /** On top of a window's own time: nothing waits for ever. */
 const PATIENCE_MS = 10_000
 
-const EVENT_BYTES: Readonly<Record<ReplyForm, number>> = {
-  json: 0,
-  sse: 'event: message\ndata: '.length + '\n\n'.length,
-}
+/** Bridges between pipes and HTTP may write messages in their own words. */
+const BRIDGE_SLACK_BYTES = 256
 
 export interface WindowOutcome {
   readonly figures: WindowFigures
@@ -65,27 +73,28 @@ export async function measureWindow(
   load: Child,
   target: LoadTarget,
   shape: Shape,
-  helperPids: readonly number[],
   options: WindowOptions,
 ): Promise<WindowOutcome> {
   const look = (): Looks => ({
-    target: readGroup(target.pid),
-    ours: sumCpu([target.pid, target.sinkPid, load.pid, ...helperPids]),
+    target: readProcess(target.pid),
+    ours: readTree(process.pid),
     machine: readMachine(),
   })
   let before: Looks | undefined
   let after: Looks | undefined
+  await target.loopDelay()
   const result = await orderLoad(load, toOrder(target, shape, options.seconds), (mark) => {
     if (mark.kind === 'begun') before = look()
     else after = look()
   })
-  const figures = toFigures(options.round, result, before, after)
+  const loopDelay = await target.loopDelay()
+  const figures = toFigures(options.round, result, { before, after, loopDelay })
   return { figures, callsInAll: result.callsInAll }
 }
 
 /** What the processes had spent at one moment. */
 interface Looks {
-  readonly target: GroupUse | undefined
+  readonly target: ProcessUse | undefined
   readonly ours: number | undefined
   readonly machine: MachineUse | undefined
 }
@@ -95,11 +104,16 @@ function toOrder(target: LoadTarget, shape: Shape, seconds: number): LoadOrder {
     kind: 'load',
     port: target.port,
     path: target.path,
+    era: shape.era,
+    headers: target.headers,
+    sessionIds: target.sessionIds.slice(0, shape.connections),
+    rate: shape.rate,
     connections: shape.connections,
     leadMs: LEAD_MS,
     windowMs: seconds * 1000,
     callsMax: CALLS_MAX,
-    bodyBytes: shape.messageBytes + EVENT_BYTES[shape.form],
+    bodyBytes: bodyBytesOf(shape),
+    bodySlack: shape.job === 'http' ? 0 : BRIDGE_SLACK_BYTES,
   }
 }
 
@@ -140,12 +154,19 @@ function orderLoad(
 function toFigures(
   round: number,
   result: LoadResult,
-  before: Looks | undefined,
-  after: Looks | undefined,
+  looks: {
+    readonly before: Looks | undefined
+    readonly after: Looks | undefined
+    readonly loopDelay: LoopDelay | undefined
+  },
 ): WindowFigures {
-  const { calls, elapsedMs, errors, p50Us, p99Us, p999Us } = result
+  const { before, after, loopDelay } = looks
+  const { calls, elapsedMs, errors, p50Us, p99Us, p999Us, lateP99Us } = result
   const seconds = elapsedMs / 1000
-  const cpuSeconds = difference(before?.target?.cpuSeconds, after?.target?.cpuSeconds)
+  const perCall = (read: (use: ProcessUse) => number): number | null => {
+    if (before?.target === undefined || after?.target === undefined || calls === 0) return null
+    return rounded(((read(after.target) - read(before.target)) * 1e6) / calls, 1)
+  }
   const rssBytes = after?.target?.rssBytes
   return {
     round,
@@ -156,10 +177,13 @@ function toFigures(
     p99Ms: rounded(p99Us / 1000, 3),
     p999Ms: rounded(p999Us / 1000, 3),
     errors,
-    cpuUsPerCall:
-      cpuSeconds === null || calls === 0 ? null : rounded((cpuSeconds * 1e6) / calls, 1),
+    cpuUsPerCall: perCall(({ cpuSeconds }) => cpuSeconds),
+    cpuUserUsPerCall: perCall(({ userSeconds }) => userSeconds),
+    cpuSystemUsPerCall: perCall(({ systemSeconds }) => systemSeconds),
     rssMb: rssBytes === undefined ? null : rounded(rssBytes / 1024 ** 2, 1),
     foreignCores: foreignCores(seconds, before, after),
+    loopDelayP99Ms: loopDelay === undefined ? null : rounded(loopDelay.p99Ms, 2),
+    lateP99Ms: lateP99Us === undefined ? null : rounded(lateP99Us / 1000, 3),
   }
 }
 
@@ -177,18 +201,6 @@ function foreignCores(
 
 function difference(before: number | undefined, after: number | undefined): number | null {
   return before === undefined || after === undefined ? null : after - before
-}
-
-/** CPU seconds of our own process groups and of this process. */
-function sumCpu(pids: readonly (number | undefined)[]): number | undefined {
-  let sum = process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6
-  for (const pid of pids) {
-    if (pid === undefined) continue
-    const use = readGroup(pid)
-    if (use === undefined) return undefined
-    sum += use.cpuSeconds
-  }
-  return sum
 }
 
 function rounded(value: number, digits: number): number {

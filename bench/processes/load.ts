@@ -7,11 +7,10 @@
 
 import { connect, type Socket } from 'node:net'
 import { createHistogram } from 'node:perf_hooks'
+import { judgeAnswer } from '../answer.ts'
 import { MessageReader } from '../framing.ts'
 import { isLoadOrder, type LoadMessage, type LoadOrder } from '../messages.ts'
-
-/** Ids all have ten digits, so that every request of a run has the same length. */
-const FIRST_ID = 1_000_000_000
+import { FIRST_ID, partsOf, type RequestParts } from '../request.ts'
 
 /** Calls under way at the end of a window get this long. */
 const GRACE_MS = 2_000
@@ -19,35 +18,15 @@ const GRACE_MS = 2_000
 /** A target that fails this often is not worth waiting for. */
 const ERRORS_MAX = 1_000
 
-const REQUEST_BODY_END =
-  ',"method":"tools/call","params":{"name":"search","arguments":{"query":"weather in Vienna","limit":10}}}'
-
 let nextId = FIRST_ID
 
 function tell(message: LoadMessage): void {
   process.send?.(message)
 }
 
-/** The bytes of a call up to its id. */
-function requestStart({ port, path }: LoadOrder): string {
-  const bodyStart = '{"jsonrpc":"2.0","id":'
-  const length = bodyStart.length + String(FIRST_ID).length + REQUEST_BODY_END.length
-  const head = [
-    `POST ${path} HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    'Content-Type: application/json',
-    'Accept: application/json, text/event-stream',
-    'MCP-Protocol-Version: 2025-06-18',
-    'Mcp-Session-Id: 0b8f1c52-5a3e-4f6e-9d0b-7f6f0f3f2a11',
-    'User-Agent: sidelight-bench',
-    `Content-Length: ${length}`,
-  ]
-  return `${head.join('\r\n')}\r\n\r\n${bodyStart}`
-}
-
 class Window {
   readonly #order: LoadOrder
-  readonly #requestStart: string
+  readonly #parts: RequestParts
   readonly #latency = createHistogram({ figures: 3 })
   readonly #open = new Set<Lane>()
   readonly errors = { status: 0, content: 0, connection: 0, unanswered: 0 }
@@ -60,7 +39,7 @@ class Window {
 
   constructor(order: LoadOrder) {
     this.#order = order
-    this.#requestStart = requestStart(order)
+    this.#parts = partsOf(order, order.sessionIds.length > 0)
   }
 
   start(): void {
@@ -71,15 +50,16 @@ class Window {
   /** The bytes of the next call, or undefined when there shall be no more. */
   next(id: number): string | undefined {
     if (this.#phase === 'over') return undefined
-    return this.#requestStart + id + REQUEST_BODY_END
+    const { head, middle, end } = this.#parts
+    const { sessionIds } = this.#order
+    const session = sessionIds.length === 0 ? '' : (sessionIds[id % sessionIds.length] ?? '')
+    return head + session + middle + id + end
   }
 
   /** Takes one answer; its id has been asked for `latencyMs` ago. */
   answered(head: string, body: Buffer, id: number, latencyMs: number): void {
-    if (!head.startsWith('HTTP/1.1 200')) return this.#failed('status')
-    if (body.length !== this.#order.bodyBytes || !body.includes(`"id":${id},`)) {
-      return this.#failed('content')
-    }
+    const verdict = judgeAnswer(this.#order, head, body, id)
+    if (verdict !== 'right') return this.#failed(verdict)
     this.#callsInAll += 1
     if (this.#phase !== 'measured') return
     this.#calls += 1

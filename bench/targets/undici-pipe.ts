@@ -9,7 +9,7 @@ import { serve } from '../processes/serve.ts'
 import { forwardedHeaders } from './headers.ts'
 
 const upstream = new URL(process.env['BENCH_UPSTREAM'] ?? '')
-const pool = new Pool(upstream.origin, { connections: 256, pipelining: 1 })
+const pool = new Pool(upstream.origin, { connections: 4_096, pipelining: 1 })
 
 class Pipe implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse

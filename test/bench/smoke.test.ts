@@ -18,18 +18,28 @@ test('a quick run measures its targets and documents itself', async (t) => {
 
   const { code, text } = await runBench([
     '--quick',
+    '--source',
+    '--load',
+    'node',
+    '--seconds',
+    '0.5',
     '--shape',
-    'json-200B',
+    'json-200B@32',
+    '--shape',
+    'json-200B@32/500',
     '--target',
     'direct',
     '--target',
-    'sidelight',
+    'full-100',
     '--out',
     out,
   ])
 
   assert.equal(code, 0, text)
-  assert.match(text, /^NOT MEASURED: calls\/s through sidelight >= node-http at json-200B@32/m)
+  assert.match(
+    text,
+    /^NOT MEASURED: calls\/s through full-10 >= 0\.75 of undici-pipe at json-200B@32/m,
+  )
   const result = readObject(JSON.parse(readFileSync(out, 'utf8')))
   assert.deepEqual(Object.keys(result), [
     'version',
@@ -45,13 +55,13 @@ test('a quick run measures its targets and documents itself', async (t) => {
   assert.equal(result['version'], 1)
   assert.deepEqual(
     readObjects(result['shapes']).map((shape) => shape['shape']),
-    ['json-200B@32', 'json-200B@1'],
+    ['json-200B@32', 'json-200B@32/500'],
   )
   for (const shape of readObjects(result['shapes'])) {
     const targets = readObjects(shape['targets'])
     assert.deepEqual(
       targets.map(({ target }) => target),
-      ['direct', 'sidelight'],
+      ['direct', 'full-100'],
     )
     for (const target of targets) checkTarget(target)
     checkTelemetry(targets)
@@ -62,6 +72,8 @@ test('--assert refuses a run that could not judge', async () => {
   const { code, text } = await runBench([
     '--quick',
     '--assert',
+    '--load',
+    'node',
     '--shape',
     'json-200B@1',
     '--target',
@@ -72,7 +84,14 @@ test('--assert refuses a run that could not judge', async () => {
 })
 
 test('an unknown flag, shape or target is refused with what is known', async () => {
-  for (const args of [['--fast'], ['--shape', 'xml'], ['--target', 'envoy'], ['--rounds', '0']]) {
+  for (const args of [
+    ['--fast'],
+    ['--shape', 'xml'],
+    ['--target', 'envoy'],
+    ['--rounds', '0'],
+    ['--load', 'ab'],
+    ['--peer', 'envoy=envoy'],
+  ]) {
     const { code, text } = await runBench(args)
     assert.equal(code, 2, text)
     assert.match(text, /^bench: /)
@@ -95,11 +114,11 @@ function checkTarget(target: Record<string, unknown>): void {
   assert.equal(readObjects(target['windows']).length, 2)
 }
 
-/** The figures of sidelight include the export of its spans. */
+/** The figures of Sidelight include the export of its spans. */
 function checkTelemetry(targets: readonly Record<string, unknown>[]): void {
-  const [direct, sidelight] = targets
+  const [direct, full] = targets
   assert.equal(direct?.['telemetry'], null)
-  const telemetry = readObject(sidelight?.['telemetry'])
+  const telemetry = readObject(full?.['telemetry'])
   assert.ok(Number(telemetry['spans']) > 0)
   assert.ok(Number(telemetry['exports']) > 0)
 }
