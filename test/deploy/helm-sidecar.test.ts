@@ -14,6 +14,11 @@ import { schemaProblems, VERSIONS } from './support/schemas.ts'
 import { CROWDED } from './support/workloads.ts'
 import { CHART, only, render, renderChart, type KubernetesObject } from './chart.ts'
 
+/** Of the program, and so of the image. */
+const { version: VERSION }: { readonly version: string } = JSON.parse(
+  readFileSync('package.json', 'utf8'),
+)
+
 /** A chart of an agent that has this one as a dependency. */
 const AGENT = `apiVersion: apps/v1
 kind: Deployment
@@ -30,10 +35,15 @@ spec:
       terminationGracePeriodSeconds: {{ include "sidelight.gracePeriod" .Subcharts.sidelight }}
       initContainers:
         - {{- include "sidelight.sidecar" .Subcharts.sidelight | nindent 10 }}
+        - {{- include "sidelight.install" .Subcharts.sidelight | nindent 10 }}
       containers:
-        - { name: agent, image: agent:1 }
+        - name: agent
+          image: agent:1
+          volumeMounts:
+            - {{- include "sidelight.programMount" .Subcharts.sidelight | nindent 14 }}
       volumes:
         {{- include "sidelight.volumes" .Subcharts.sidelight | nindent 8 }}
+        {{- include "sidelight.installVolumes" .Subcharts.sidelight | nindent 8 }}
 `
 
 interface Pod {
@@ -41,6 +51,7 @@ interface Pod {
   readonly spec: {
     readonly terminationGracePeriodSeconds: number
     readonly initContainers: readonly Readonly<Record<string, unknown>>[]
+    readonly containers: readonly Readonly<Record<string, unknown>>[]
     readonly volumes: readonly Readonly<Record<string, unknown>>[]
   }
 }
@@ -68,17 +79,25 @@ async function agent(values: object = {}): Promise<Pod> {
 const withInjection: object = parse(readFileSync('test/deploy/values/injection.yaml', 'utf8'))
 
 describe('the templates for charts of agents', { skip: skipWithout('helm') }, () => {
-  it('give the pod what the component of Kustomize gives it', async () => {
-    const component: KubernetesObject<{ readonly template: Pod }> = parse(
-      readFileSync('deploy/kustomize/sidecar/deployment.yaml', 'utf8'),
+  const templateOf = (component: string): Pod => {
+    const workload: KubernetesObject<{ readonly template: Pod }> = parse(
+      readFileSync(`deploy/kustomize/${component}/deployment.yaml`, 'utf8'),
     )
-    const { metadata, spec } = component.spec.template
+    return workload.spec.template
+  }
+
+  it('give the pod what the components of Kustomize give it', async () => {
+    const { metadata, spec } = templateOf('sidecar')
+    const program = templateOf('program').spec
     const given = await agent()
-    assert.equal(spec.initContainers.length, 1)
-    assert.deepEqual(given.spec.initContainers, spec.initContainers)
-    assert.deepEqual(given.spec.volumes, spec.volumes)
+    assert.deepEqual([spec.initContainers.length, program.initContainers.length], [1, 1])
+    assert.deepEqual(given.spec.initContainers, [...spec.initContainers, ...program.initContainers])
+    assert.deepEqual(given.spec.volumes, [...spec.volumes, ...program.volumes])
     assert.deepEqual(given.metadata.labels, { app: 'agent', ...metadata.labels })
     assert.equal(given.spec.terminationGracePeriodSeconds, spec.terminationGracePeriodSeconds)
+    assert.deepEqual(given.spec.containers[0]?.['volumeMounts'], [
+      { name: 'sidelight-program', mountPath: '/sidelight', readOnly: true },
+    ])
   })
 
   it('make a pod that every Kubernetes takes, and a sidecar that "restricted" allows', async () => {
@@ -92,7 +111,9 @@ describe('the templates for charts of agents', { skip: skipWithout('helm') }, ()
     const overrides = { envFrom: [], livenessProbe: { periodSeconds: 20 } }
     const { sidecar }: { readonly sidecar?: object } = withInjection
     const { spec } = await agent({ ...withInjection, sidecar: { ...sidecar, overrides } })
-    const [container] = spec.initContainers
+    const [container, install] = spec.initContainers
+    assert.equal(install?.['image'], 'registry.example.com/sidelight:9')
+    assert.equal(install?.['imagePullPolicy'], 'Always')
     assert.equal(container?.['image'], 'registry.example.com/sidelight:9')
     assert.equal(container?.['imagePullPolicy'], 'Always')
     assert.deepEqual(container?.['envFrom'], [])
@@ -106,7 +127,7 @@ describe('the templates for charts of agents', { skip: skipWithout('helm') }, ()
       timeoutSeconds: 5,
       failureThreshold: 6,
     })
-    assert.deepEqual(spec.volumes, [
+    assert.deepEqual(spec.volumes.slice(0, 5), [
       { name: 'sidelight-config', configMap: { name: 'shared' } },
       { name: 'sidelight-credentials', secret: { secretName: 'mine', optional: true } },
       {
@@ -185,7 +206,7 @@ describe('injection by the chart', { skip: skipWithout('helm') }, () => {
       assert.equal(
         comparable(expressionOf(policy)),
         comparable(expressionOf(example))
-          .replace('params.data.image', '"sidelight:0.1.0"')
+          .replace('params.data.image', `"sidelight:${VERSION}"`)
           .replace('params.data.tokenAudience', '"mcp"'),
       )
       const bindings = (objects: readonly KubernetesObject<Policy>[]): readonly object[] =>
@@ -247,7 +268,7 @@ describe('injection by the chart', { skip: skipWithout('helm') }, () => {
       // Amounts are texts to an admission policy; 0.1 and "0.1" are one amount.
       const asTexts = JSON.parse(JSON.stringify(container).replace('"cpu":0.1', '"cpu":"0.1"'))
       assert.deepEqual(pod.spec.initContainers[0], asTexts)
-      assert.deepEqual(pod.spec.volumes.slice(-5), wanted.volumes)
+      assert.deepEqual(pod.spec.volumes.slice(-5), wanted.volumes.slice(0, 5))
       assert.equal(pod.metadata.labels['sidelight.dev/sidecar'], 'true')
       for (const version of VERSIONS) assert.deepEqual(schemaProblems(pod, version), [])
     }

@@ -13,6 +13,11 @@ import { CHART, helm, only, render, renderChart, VALUES, type KubernetesObject }
 import { isOperators, operatorProblems } from './operator-schema.ts'
 import { schemaProblems, VERSIONS } from './support/schemas.ts'
 
+/** Of the program, and so of the chart and the image. */
+const { version: VERSION }: { readonly version: string } = JSON.parse(
+  readFileSync('package.json', 'utf8'),
+)
+
 const FLEET = ['-f', 'test/deploy/values/fleet.yaml']
 
 interface Rule {
@@ -147,6 +152,61 @@ describe('the chart', { skip: skipWithout('helm') }, () => {
     assert.ok(ok, stderr)
     const kept = gzipSync(stdout, { level: 9 }).toString('base64').length
     assert.ok(kept < (1 << 20) * 0.75, `${String(kept)} bytes of the 1 MiB that etcd takes`)
+  })
+})
+
+/** What somebody reads after an install. */
+const notes = (...args: readonly string[]): readonly string[] => {
+  const { ok, stdout, stderr } = helm(
+    'install',
+    'fleet',
+    CHART,
+    '--dry-run=client',
+    '--output=json',
+    '--namespace=sidelight',
+    ...args,
+  )
+  assert.ok(ok, stderr)
+  const release: { readonly info: { readonly notes: string } } = JSON.parse(stdout)
+  return release.info.notes.trimEnd().split('\n')
+}
+
+describe('what is said after an install', { skip: skipWithout('helm') }, () => {
+  const selector = '  kubectl get pods --all-namespaces --selector sidelight.dev/sidecar=true'
+
+  it('names what is still missing', () => {
+    assert.deepEqual(notes(), [
+      `sidelight ${VERSION}, for agents in sidelight.`,
+      '',
+      'Configuration: none was given. Each of these namespaces needs a ConfigMap sidelight with the key sidelight.yaml.',
+      'Scraping: every pod with the label sidelight.dev/sidecar=true.',
+      'If your Prometheus selects monitors and rules by a label, set it in monitoring.labels: it sees nothing of this otherwise.',
+      'Alerts: set links.grafanaUrl and links.runbooksUrl, so that they lead to dashboards and runbooks.',
+      '',
+      'Which sidecars there are:',
+      selector,
+    ])
+  })
+
+  it('names what is there', () => {
+    assert.deepEqual(notes(...FLEET), [
+      `sidelight ${VERSION}, for agents in research, support.`,
+      '',
+      'Configuration: the ConfigMap sidelight in each of these namespaces. Running sidecars follow a change.',
+      'Scraping: every pod with the label sidelight.dev/sidecar=true.',
+      'Receivers: the Secret alert-addresses in monitoring is yours to make.',
+      '',
+      'Which sidecars there are:',
+      selector,
+    ])
+    assert.deepEqual(notes('-f', 'test/deploy/values/injection.yaml').slice(2, 5), [
+      'Configuration: none was given. Each of these namespaces needs a ConfigMap shared with the key sidelight.yaml.',
+      'Injection: pods with the label sidelight.dev/inject=true, or of a namespace that has it.',
+      'Scraping: not by the chart. Have the port sidelight-admin scraped, or no alert can fire.',
+    ])
+    assert.deepEqual(notes('--set=enabled=false'), [
+      'Nothing was installed, as `enabled: false` says.',
+    ])
   })
 })
 

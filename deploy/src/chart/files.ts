@@ -10,7 +10,10 @@ import { ruleGroups, rulesYaml } from '../../../grafana/src/rules/files.ts'
 import type { GeneratedFile } from '../../../scripts/generated.ts'
 import {
   DEFAULTS,
+  installContainer,
+  installVolumes,
   POD_LABELS,
+  PROGRAM_MOUNT,
   sidecarContainer,
   sidecarVolumes,
   TERMINATION_GRACE_SECONDS,
@@ -98,6 +101,11 @@ const pod = (): object => ({
   metricsPath: PROGRAM.paths.metrics,
   container: { ...sidecarContainer(PLACEHOLDERS), imagePullPolicy: PULL_POLICY },
   volumes: sidecarVolumes(PLACEHOLDERS),
+  install: {
+    container: { ...installContainer(PLACEHOLDERS), imagePullPolicy: PULL_POLICY },
+    volumes: installVolumes(),
+    mount: PROGRAM_MOUNT,
+  },
 })
 
 function readme(): string {

@@ -34,3 +34,19 @@ For charts of agents that have this one as a dependency. Each takes the context 
 {{- define "sidelight.gracePeriod" -}}
 {{- (include "sidelight.pod" . | fromJson).terminationGracePeriodSeconds -}}
 {{- end -}}
+
+{{/*
+For agents that start stdio servers themselves (`sidelight wrap`): an entry of `initContainers` that puts the
+program into a volume, that volume, and where the agent's own container mounts it.
+*/}}
+{{- define "sidelight.install" -}}
+{{- toYaml (include "sidelight.pod" . | fromJson).install.container -}}
+{{- end -}}
+
+{{- define "sidelight.installVolumes" -}}
+{{- toYaml (include "sidelight.pod" . | fromJson).install.volumes -}}
+{{- end -}}
+
+{{- define "sidelight.programMount" -}}
+{{- toYaml (include "sidelight.pod" . | fromJson).install.mount -}}
+{{- end -}}
