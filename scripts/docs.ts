@@ -18,6 +18,7 @@ import {
 } from '../src/pipeline/refuse.ts'
 import { openApiDocument } from '../src/http/api/openapi.ts'
 import { API_ROUTES } from '../src/http/api/routes.ts'
+import { DEFAULTS as DEPLOYED } from '../deploy/src/container.ts'
 import { changesTable, fleetsTable, unitsTable } from './capacity.ts'
 import { countedLimitsTable, fixedLimitsTable, settableLimitsTable } from './limits-docs.ts'
 import { code, table } from './markdown.ts'
@@ -31,6 +32,7 @@ import {
 import { alertsTable, thresholdsTable } from '../grafana/src/runbooks.ts'
 import { chaosTable } from './chaos-table.ts'
 import { readFaultTable } from './fault-table.ts'
+import { FAILURE_KINDS, failureTable } from './failure-table.ts'
 
 const PARTS: Readonly<Record<string, () => string>> = {
   cli: cliPart,
@@ -48,6 +50,8 @@ const PARTS: Readonly<Record<string, () => string>> = {
   thresholds: thresholdsTable,
   chaos: () => chaosTable('bench/results/2026-11-30-chaos.json'),
   api: apiPart,
+  sizes: sizesPart,
+  ...Object.fromEntries(FAILURE_KINDS.map((kind) => [`failures${kind}`, () => failureTable(kind)])),
   limitscounted: countedLimitsTable,
   limitssettable: settableLimitsTable,
   limitsfixed: fixedLimitsTable,
@@ -273,6 +277,28 @@ function numbersPart(): string {
     `Small JSON calls over 32 connections, targets interleaved, one core for the target (${cpu}, ${cores} cores, Node ${node}; [${RESULT.split('/').at(-1)}](${RESULT})):`,
     '',
     table(['', 'calls/s', 'ratio to node:http pipe', 'CPU µs per call', 'p50 ms', 'p99 ms'], rows),
+  ].join('\n')
+}
+
+/** What a sidecar takes, from the same result, and what the manifests ask for. */
+function sizesPart(): string {
+  const result: BenchResult = JSON.parse(readFileSync(RESULT, 'utf8'))
+  const targets = result.shapes.find(({ shape }) => shape === 'json-200B@32')?.targets ?? []
+  const rows = BENCHED.filter(([name]) => name.startsWith('sidelight')).map(([name, what]) => {
+    const found = targets.find(({ target }) => target === name)
+    if (found === undefined) throw new Error(`${RESULT} has no target ${name}`)
+    return [
+      what,
+      `${found.cpuUsPerCall.toFixed(0)} µs`,
+      `${(found.cpuUsPerCall / 10).toFixed(1)} %`,
+      found.callsPerSecond.toFixed(0),
+    ]
+  })
+  const { requests, limits } = DEPLOYED.resources
+  return [
+    table(['', 'CPU of a call', 'Of a core, at 1000 calls a second', 'Most calls a second'], rows),
+    '',
+    `The manifests ask for ${requests['cpu']} CPU and ${requests['memory']} of memory, and allow ${limits['memory']} ([kustomize](../deploy/kustomize), [chart](../deploy/helm)).`,
   ].join('\n')
 }
 

@@ -228,7 +228,7 @@ export function countedLimitsTable(): string {
       typeof from === 'string' ? keyText(from) : inUnits(constantOf(from[0], from[1]), from[2])
     return [code(name), what, value, beyond]
   })
-  return table(['`sidelight.limit.name`', 'Of what', 'How much', 'What happens beyond it'], rows)
+  return table(['`sidelight.limit`', 'Of what', 'How much', 'What happens beyond it'], rows)
 }
 
 /** Keys that say how much, how many or how long, in the order of the configuration. */
