@@ -4,6 +4,8 @@ export class BoundedMap<V> {
   readonly #onEvict: (key: string, value: V) => void
   /** In order of use, so the first is the oldest. */
   readonly #entries = new Map<string, V>()
+  /** The last one in that order, which need not be moved there. */
+  #newest: string | undefined
   /**
    * Stands before the oldest entry, and goes on from there: an iterator that is begun anew walks over
    * every entry that was deleted since the map last grew.
@@ -22,9 +24,10 @@ export class BoundedMap<V> {
   /** Also counts as use. */
   get(key: string): V | undefined {
     const value = this.#entries.get(key)
-    if (value === undefined) return undefined
+    if (value === undefined || key === this.#newest) return value
     this.#entries.delete(key)
     this.#entries.set(key, value)
+    this.#newest = key
     return value
   }
 
@@ -34,6 +37,7 @@ export class BoundedMap<V> {
       this.#evict()
     }
     this.#entries.set(key, value)
+    this.#newest = key
   }
 
   #evict(): void {

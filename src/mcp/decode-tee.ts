@@ -30,7 +30,8 @@ export function createDecodeTee(
   contentEncoding: string | undefined,
   onData: (chunk: Buffer) => void,
 ): DecodeTee | undefined | 'unreadable' {
-  const codings = (contentEncoding ?? '')
+  if (contentEncoding === undefined) return undefined
+  const codings = contentEncoding
     .split(',')
     .map((coding) => coding.trim().toLowerCase())
     .filter((coding) => coding !== '' && coding !== 'identity')

@@ -10,12 +10,16 @@ export interface Edit {
 /** The bytes with the edits made, which must not overlap; the same buffer when there are none. */
 export function applyEdits(bytes: Buffer, edits: readonly Edit[]): Buffer {
   if (edits.length === 0) return bytes
-  const pieces: Buffer[] = []
+  let { length } = bytes
+  for (const { start, end, text } of edits) length += Buffer.byteLength(text) - (end - start)
+  const edited = Buffer.allocUnsafe(length)
+  let from = 0
   let at = 0
-  for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
-    pieces.push(bytes.subarray(at, edit.start), Buffer.from(edit.text, 'utf8'))
-    at = edit.end
+  for (const { start, end, text } of edits.toSorted((a, b) => a.start - b.start)) {
+    at += bytes.copy(edited, at, from, start)
+    at += edited.write(text, at)
+    from = end
   }
-  pieces.push(bytes.subarray(at))
-  return Buffer.concat(pieces)
+  bytes.copy(edited, at, from)
+  return edited
 }

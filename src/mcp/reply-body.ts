@@ -1,9 +1,8 @@
 /** Reads the body of a reply, JSON or a stream of events, and tells what messages pass in it. */
 
 import type { Slot } from './json-shape.ts'
-import { JsonScanner } from './json-scanner.ts'
 import type { NoAnswer } from './reply-outcome.ts'
-import { REPLY_SHAPE } from './shapes.ts'
+import { ReplyScanners, type ReplyScanner } from './reply-scanners.ts'
 import { SseScanner } from './sse-scanner.ts'
 import type { TextCapture } from './text-capture.ts'
 
@@ -38,10 +37,11 @@ export function watchBody(
   contentType: string | undefined,
   answers: Answers,
   capture: TextCapture | undefined,
+  scanners = new ReplyScanners(),
 ): ReplyWatch {
-  if (isEventStream(contentType)) return new SseWatch(answers, capture)
-  if (isJson(contentType)) return new JsonWatch(answers, capture)
-  if (contentType === LINES_TYPE) return new LinesWatch(answers, capture)
+  if (isEventStream(contentType)) return new SseWatch(answers, capture, scanners)
+  if (isJson(contentType)) return new JsonWatch(answers, capture, scanners)
+  if (contentType === LINES_TYPE) return new LinesWatch(answers, capture, scanners)
   return {
     resumable: false,
     events: 0,
@@ -59,14 +59,6 @@ function isJson(contentType: string | undefined): boolean {
   return contentType !== undefined && /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)
 }
 
-function scannerFor(answers: Answers, capture: TextCapture | undefined): JsonScanner {
-  return new JsonScanner(REPLY_SHAPE, {
-    strict: false,
-    depthMax: Number.MAX_SAFE_INTEGER,
-    onMessage: (slots) => answers.message(slots, capture),
-  })
-}
-
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 class JsonWatch implements ReplyWatch {
@@ -76,12 +68,15 @@ class JsonWatch implements ReplyWatch {
   #markBytes = 0
   readonly #open: Answers
   readonly #capture: TextCapture | undefined
-  readonly #scanner: JsonScanner
+  readonly #scanners: ReplyScanners
+  /** Undefined when it has been given back. */
+  #scanner: ReplyScanner | undefined
 
-  constructor(open: Answers, capture: TextCapture | undefined) {
+  constructor(open: Answers, capture: TextCapture | undefined, scanners: ReplyScanners) {
     this.#open = open
     this.#capture = capture
-    this.#scanner = scannerFor(open, capture)
+    this.#scanners = scanners
+    this.#scanner = scanners.take((slots) => open.message(slots, capture))
   }
 
   write(chunk: Buffer): void {
@@ -91,7 +86,7 @@ class JsonWatch implements ReplyWatch {
   /** Copied first: the scanner may find the end of a message in these bytes. */
   #take(chunk: Buffer, from: number, to: number): void {
     this.#capture?.write(chunk, from, to)
-    this.#scanner.write(chunk, from, to)
+    this.#scanner?.write(chunk, from, to)
   }
 
   /** Clients that read a reply as text drop a byte order mark; it may come in pieces. */
@@ -110,13 +105,16 @@ class JsonWatch implements ReplyWatch {
   }
 
   end(): void {
-    this.#open.endText(this.#scanner.end() === 'complete')
+    this.#open.endText(this.#scanner?.end() === 'complete')
     this.#open.close('bad_message')
     this.drop()
   }
 
   drop(): void {
     this.#capture?.reset()
+    const scanner = this.#scanner
+    this.#scanner = undefined
+    if (scanner !== undefined) this.#scanners.give(scanner)
   }
 }
 
@@ -124,34 +122,43 @@ class SseWatch implements ReplyWatch {
   readonly #open: Answers
   readonly #capture: TextCapture | undefined
   readonly #sse: SseScanner
+  readonly #scanners: ReplyScanners
+  /** Undefined when it has been given back. */
+  #scanner: ReplyScanner | undefined
   resumable = false
   events = 0
 
-  constructor(open: Answers, capture: TextCapture | undefined) {
+  constructor(open: Answers, capture: TextCapture | undefined, scanners: ReplyScanners) {
     this.#open = open
     this.#capture = capture
-    const scanner = scannerFor(open, capture)
-    const take = (chunk: Buffer, from: number, to: number): void => {
-      capture?.write(chunk, from, to)
-      scanner.write(chunk, from, to)
-    }
+    this.#scanners = scanners
+    this.#scanner = scanners.take((slots) => open.message(slots, capture))
     this.#sse = new SseScanner({
-      data: take,
-      dataLine: () => take(NEW_LINE, 0, NEW_LINE.length),
+      data: (chunk, from, to) => this.#take(chunk, from, to),
+      dataLine: () => this.#take(NEW_LINE, 0, NEW_LINE.length),
       event: (hasData, named, hasId) => {
         if (hasId) this.resumable = true
-        if (!hasData) return
-        const whole = !named && scanner.end() === 'complete'
-        if (whole) this.events += 1
-        open.endText(whole)
-        scanner.reset()
-        capture?.reset()
+        if (hasData) this.#endEvent(named)
       },
     })
   }
 
   write(chunk: Buffer): void {
     this.#sse.write(chunk)
+  }
+
+  #take(chunk: Buffer, from: number, to: number): void {
+    this.#capture?.write(chunk, from, to)
+    this.#scanner?.write(chunk, from, to)
+  }
+
+  #endEvent(named: boolean): void {
+    const whole = !named && this.#scanner?.end() === 'complete'
+    if (whole) this.events += 1
+    // Who hears of an answer may end everything.
+    this.#scanner?.reset()
+    this.#capture?.reset()
+    this.#open.endText(whole)
   }
 
   end(): void {
@@ -163,6 +170,9 @@ class SseWatch implements ReplyWatch {
 
   drop(): void {
     this.#capture?.reset()
+    const scanner = this.#scanner
+    this.#scanner = undefined
+    if (scanner !== undefined) this.#scanners.give(scanner)
   }
 }
 
@@ -174,17 +184,17 @@ class LinesWatch implements ReplyWatch {
   events = 0
   readonly #answers: Answers
   readonly #capture: TextCapture | undefined
-  readonly #scanner: JsonScanner
+  readonly #scanner: ReplyScanner
 
-  constructor(answers: Answers, capture: TextCapture | undefined) {
+  constructor(answers: Answers, capture: TextCapture | undefined, scanners: ReplyScanners) {
     this.#answers = answers
     this.#capture = capture
-    this.#scanner = scannerFor(answers, capture)
+    this.#scanner = scanners.take((slots) => answers.message(slots, capture))
   }
 
   write(line: Buffer): void {
     this.#capture?.write(line, 0, line.length)
-    this.#scanner.write(line)
+    this.#scanner.write(line, 0, line.length)
     const whole = this.#scanner.end() === 'complete'
     if (whole) this.events += 1
     this.#answers.endText(whole)

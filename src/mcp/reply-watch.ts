@@ -11,6 +11,7 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
 import { readId } from './read-envelope.ts'
 import { watchBody, type Answers, type ReplyWatch } from './reply-body.ts'
+import type { ReplyScanners } from './reply-scanners.ts'
 import { outcomeOfReply, outcomeOfStatus, type NoAnswer } from './reply-outcome.ts'
 import { REPLY } from './shapes.ts'
 import { SpeechWatch, type SpeechSink } from './speech-watch.ts'
@@ -46,11 +47,12 @@ export function watchReply(
   onOutcome: OnOutcome,
   captures?: Captures,
   speech?: SpeechSink,
+  scanners?: ReplyScanners,
 ): ReplyWatch {
   const open = new OpenCalls(head, messages, onOutcome, captures?.wanted ?? [], speech)
   const capture =
     captures === undefined ? undefined : new TextCapture(() => open.wanted(), captures.budget)
-  return watchBody(head.contentType, open, capture)
+  return watchBody(head.contentType, open, capture, scanners)
 }
 
 /** A call whose answer is looked for on a stream that is not its own. */

@@ -71,7 +71,7 @@ export class AgentSignals {
     this.#nowMs = nowMs
     const untilMs = this.#refusals.size === 0 ? undefined : this.#refusals.get(tool)
     const afterRefusal = untilMs !== undefined && nowMs < untilMs
-    const key = `${tool}\n${digestOf(call)}`
+    const key = digestOf(tool, call)
     const known = this.#calls.get(key)
     if (known === undefined) {
       this.#calls.set(key, { repeats: 0, lastMs: nowMs })
@@ -100,10 +100,10 @@ function clientOf(exchange: Exchange): string {
 }
 
 /** Equal for equal bytes of arguments; spelled differently they count as different. */
-function digestOf({ exchange, message: { args } }: Call): string {
-  if (args === undefined) return ''
+function digestOf(tool: string, { exchange, message: { args } }: Call): string {
+  if (args === undefined) return hash('sha256', tool, 'base64')
   const bytes = args.end - args.start
   const end = args.start + Math.min(bytes, ARGUMENT_BYTES_MAX)
-  const digest = hash('sha256', exchange.body.subarray(args.start, end), 'base64')
-  return `${bytes} ${digest}`
+  const text = exchange.body.toString('latin1', args.start, end)
+  return hash('sha256', `${tool}\n${bytes} ${text}`, 'base64')
 }

@@ -45,6 +45,8 @@ export class SessionRegistry {
   readonly #events: SessionEvents
   /** In order of use, the least recent first. */
   readonly #sessions = new Map<string, Session>()
+  /** The last one in that order, which need not be moved there. */
+  #newest: string | undefined
   readonly #counts = new Map<string, number>()
 
   constructor(limits: SessionLimits, clock: Clock, events: SessionEvents) {
@@ -63,18 +65,20 @@ export class SessionRegistry {
    * otherwise returns what to call at the exchange's end, so that an open stream keeps its session.
    */
   enter(exchange: Exchange): Rejection | Visit | undefined {
-    const { sessionId, upstreamName, ownerKey } = exchange
-    if (sessionId === undefined) return undefined
-    const key = keyOf(upstreamName, sessionId)
+    const key = digestOf(exchange)
+    if (key === undefined) return undefined
     const session = this.#sessions.get(key)
     if (session === undefined) return undefined
-    if (session.owner !== undefined && session.owner !== ownerKey) return NOT_YOURS
+    if (session.owner !== undefined && session.owner !== exchange.ownerKey) return NOT_YOURS
     session.active += 1
     // What `initialize` asked for need not be what was agreed on; later messages say that.
     session.protocolVersion =
       headerOf(exchange.headers, 'mcp-protocol-version') ?? session.protocolVersion
-    this.#sessions.delete(key)
-    this.#sessions.set(key, session)
+    if (key !== this.#newest) {
+      this.#sessions.delete(key)
+      this.#sessions.set(key, session)
+      this.#newest = key
+    }
     return {
       kind: 'visit',
       leave: () => {
@@ -91,8 +95,8 @@ export class SessionRegistry {
     if (minted !== undefined && minted !== sessionId && good) {
       return this.#open(keyOf(upstreamName, minted), exchange)
     }
-    if (sessionId === undefined) return
-    const key = keyOf(upstreamName, sessionId)
+    const key = digestOf(exchange)
+    if (key === undefined) return
     if (status === 404) this.#end(key, 'lost')
     else if (good && exchange.kind === 'end_session') this.#end(key, 'deleted')
     else if (good && !this.#sessions.has(key)) this.#open(key, exchange)
@@ -123,6 +127,7 @@ export class SessionRegistry {
       lastSeenMs: nowMs,
       active: 0,
     })
+    this.#newest = key
     this.#counts.set(upstream, this.count(upstream) + 1)
   }
 
@@ -152,6 +157,13 @@ export class SessionRegistry {
 }
 
 const NOT_YOURS = reject('session_unknown', 'Session not found; start a new one with initialize')
+
+function digestOf(exchange: Exchange): string | undefined {
+  const { sessionId, upstreamName } = exchange
+  if (sessionId === undefined) return undefined
+  exchange.sessionDigest ??= keyOf(upstreamName, sessionId)
+  return exchange.sessionDigest
+}
 
 function keyOf(upstream: string, sessionId: string): string {
   return hash('sha256', `${upstream} ${sessionId}`, 'base64')

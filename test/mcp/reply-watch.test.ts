@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import type { Outcome } from '../../src/core/outcome.ts'
+import { ReplyScanners } from '../../src/mcp/reply-scanners.ts'
 import { watchReply } from '../../src/mcp/reply-watch.ts'
 import {
   failure,
@@ -25,12 +26,20 @@ interface Reply {
 /** What was told, in order: `[index, outcome]`. */
 type Told = [index: number, outcome: Outcome | 'suspended'][]
 
+/** The same for all of them, as in a sidecar: each reply is read by what read others before. */
+const scanners = new ReplyScanners()
+
 function watch(sent: unknown, reply: Reply): Told {
   const told: Told = []
   const type = 'type' in reply ? reply.type : 'application/json'
   const head = { status: reply.status ?? 200, contentType: type }
-  const watcher = watchReply(head, readMessages(sent), (index, outcome) =>
-    told.push([index, outcome]),
+  const watcher = watchReply(
+    head,
+    readMessages(sent),
+    (index, outcome) => told.push([index, outcome]),
+    undefined,
+    undefined,
+    scanners,
   )
   const bytes = Buffer.from(reply.body)
   let at = 0
@@ -40,6 +49,7 @@ function watch(sent: unknown, reply: Reply): Told {
   }
   watcher.write(bytes.subarray(at))
   if (reply.ends !== false) watcher.end()
+  watcher.drop()
   return told
 }
 
@@ -513,3 +523,34 @@ function expectedOf(message: {
   if (message.result?.resultType === 'input_required') return { kind: 'input_required' }
   return message.result?.isError === true ? { kind: 'tool_error' } : { kind: 'ok' }
 }
+
+describe('what reads replies', () => {
+  const told: string[] = []
+  const begin = (type: string, id: number): ReturnType<typeof watchReply> =>
+    watchReply(
+      { status: 200, contentType: type },
+      readMessages(request(id, 'ping')),
+      (_index, outcome) => told.push(`${id} ${outcome === 'suspended' ? outcome : outcome.kind}`),
+      undefined,
+      undefined,
+      scanners,
+    )
+
+  it('is used again only when nothing is told of the reply before any more', () => {
+    for (const [type, start] of [
+      ['application/json', ''],
+      [STREAM, 'data: '],
+    ] as const) {
+      told.length = 0
+      const first = begin(type, 1)
+      first.write(Buffer.from(`${start}{"jsonrpc":"2.0","id":1,"result":{"a":[1,"`))
+      first.drop()
+      const second = begin(type, 2)
+      second.write(Buffer.from(`${start}{"jsonrpc":"2.0","id":2,`))
+      first.write(Buffer.from('"id":1,"error":{"code":-1,"message":""}}\n\n'))
+      second.write(Buffer.from('"result":{}}\n\n'))
+      second.end()
+      assert.deepEqual(told, ['2 ok'])
+    }
+  })
+})
