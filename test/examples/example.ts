@@ -17,7 +17,7 @@ import { closeAfterTest } from '../support/scope.ts'
 import { bounded, waitFor } from '../support/wait-for.ts'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const PACKAGES = path.join(ROOT, 'test/clients/node_modules')
+export const PACKAGES = path.join(ROOT, 'test/clients/node_modules')
 const MAIN = path.join(ROOT, 'src/main.ts')
 
 /** Loading several programs, npm's among them, on a busy machine. */
@@ -63,33 +63,43 @@ export interface Listening extends Running {
   readonly adminUrl: string
 }
 
+/** A home directory, and an environment for what is run there; gone after the test. */
+export async function newHome(): Promise<{
+  readonly folder: string
+  readonly env: Readonly<Record<string, string>>
+}> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sidelight-example-'))
+  closeAfterTest(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const env = {
+    PATH: [path.dirname(process.execPath), process.env['PATH'] ?? ''].join(path.delimiter),
+    HOME: folder,
+    // What is not installed is not fetched.
+    npm_config_offline: 'true',
+    npm_config_update_notifier: 'false',
+  }
+  return { folder, env }
+}
+
 /** A copy of `examples/NAME`, with a home directory and `sidelight` on the path; gone after the test. */
 export async function copyExample(name: string): Promise<Example> {
-  const base = await mkdtemp(path.join(tmpdir(), 'sidelight-example-'))
-  closeAfterTest(() => rm(base, { recursive: true, force: true, maxRetries: 3 }))
-  const folder = path.join(base, name)
+  const home = await newHome()
+  const folder = path.join(home.folder, name)
   await cp(path.join(ROOT, 'examples', name), folder, {
     recursive: true,
     filter: (source) => path.basename(source) !== 'node_modules',
   })
   await symlink(PACKAGES, path.join(folder, 'node_modules'))
-  await mkdir(path.join(base, 'bin'))
-  const program = path.join(base, 'bin/sidelight')
+  const bin = path.join(home.folder, 'bin')
+  await mkdir(bin)
+  const program = path.join(bin, 'sidelight')
   await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
   await chmod(program, 0o755)
-  const env = {
-    PATH: [path.join(base, 'bin'), path.dirname(process.execPath), process.env['PATH'] ?? ''].join(
-      path.delimiter,
-    ),
-    HOME: base,
-    // What is not installed is not fetched.
-    npm_config_offline: 'true',
-    npm_config_update_notifier: 'false',
-  }
-  return inFolder(folder, env)
+  const PATH = `${bin}${path.delimiter}${home.env['PATH'] ?? ''}`
+  return inFolder(folder, { ...home.env, PATH })
 }
 
-function inFolder(folder: string, env: Readonly<Record<string, string>>): Example {
+/** Commands in a folder, with these variables. */
+export function inFolder(folder: string, env: Readonly<Record<string, string>>): Example {
   const start: Example['start'] = (command, more = {}) => {
     const { running } = launch(command, folder, { ...env, ...more })
     return running
@@ -104,7 +114,7 @@ function inFolder(folder: string, env: Readonly<Record<string, string>>): Exampl
       return running.stdout
     },
     startSidelight: async (command, more = {}) => {
-      assert.match(command, /^sidelight run /)
+      assert.match(command, /^(npx )?sidelight run /)
       const own = `${command} --listen 127.0.0.1:0 --admin 127.0.0.1:0`
       const running = start(own, { ...checkedExports(), ...more })
       const [line = ''] = await running.find(/^.*"sidelight\.sidecar\.started".*$/m)
