@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { parseAllDocuments } from 'yaml'
-import { findTool } from '../support/monitoring-tools.ts'
+import { findTool, skipWithout } from '../support/monitoring-tools.ts'
 
 export const CHART = 'deploy/helm/sidelight'
 
@@ -37,6 +37,14 @@ export function helm(...args: readonly string[]): HelmRun {
     maxBuffer: 64 << 20,
   })
   return { ok: status === 0, stdout, stderr }
+}
+
+/** For the option `skip` of a test that installs without a cluster: false, or why it cannot run. */
+export function skipWithoutDryRun(): string | false {
+  const missing = skipWithout('helm')
+  if (missing !== false) return missing
+  const version = helm('version', '--short').stdout.trim()
+  return version.startsWith('v3.') ? `NOT TESTED: Helm ${version} asks a cluster even then` : false
 }
 
 /** What an install as `fleet` in the namespace `sidelight` would send, in Helm's order. */
