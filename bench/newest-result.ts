@@ -1,0 +1,22 @@
+/** Results are named by their day and what they are of: `2026-11-30-gate.json`. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+const DIR = 'bench/results'
+
+/** The newest recorded result of this kind, as a path from the root; undefined when there is none. */
+export function newestResult(kind: string): string | undefined {
+  const pattern = new RegExp(`^\\d{4}-\\d{2}-\\d{2}-${kind}\\.json$`)
+  if (!existsSync(DIR)) return undefined
+  const last = readdirSync(DIR)
+    .filter((name) => pattern.test(name))
+    .toSorted()
+    .at(-1)
+  return last === undefined ? undefined : path.posix.join(DIR, last)
+}
+
+/** Its content; the caller knows what its own command writes. */
+export function readResult<T>(file: string): T {
+  return JSON.parse(readFileSync(file, 'utf8'))
+}
