@@ -88,7 +88,6 @@ export async function measureCapacityFigures(): Promise<CapacityFigures> {
   return { series, spans, audit: await measureAudit(rig.auditDirectory), log: measureLog(stderr) }
 }
 
-/** Each step adds one kind of thing, and what it added is what that costs. */
 async function measureSeries(rig: Rig): Promise<CapacityFigures['series']> {
   const { sidecar } = rig
   await waitFor(
@@ -100,60 +99,34 @@ async function measureSeries(rig: Rig): Promise<CapacityFigures['series']> {
   await request(rig, 'server/discover', {})
   await request(rig, 'tools/list', {})
   await call(rig, TOOLS[0])
-  const one = await scrape(sidecar.adminUrl)
   await call(rig, TOOLS[1])
-  const two = await scrape(sidecar.adminUrl)
   await call(rig, TOOLS[1], { fail: true })
-  const failing = await scrape(sidecar.adminUrl)
-  const of = (kind: 'classic' | 'native'): SeriesFigures => ({
-    sidecar: failing.sidecar[kind],
-    upstreamIdle: failing.calendars[kind],
-    upstreamUsed: 2 * one.documents[kind] - two.documents[kind],
-    tool: two.documents[kind] - one.documents[kind],
-    toolError: failing.documents[kind] - two.documents[kind],
-  })
-  return {
-    classic: of('classic'),
-    native: of('native'),
-    bytes: failing.bytes / failing.samples,
-    gzippedBytes: failing.gzipped / failing.samples,
-  }
-}
-
-interface Counted {
-  /** As `/metrics` shows it: a series for each bucket. */
-  readonly classic: number
-  /** With one series for a whole histogram. */
-  readonly native: number
-}
-
-interface Scrape {
-  readonly sidecar: Counted
-  readonly documents: Counted
-  readonly calendars: Counted
-  readonly samples: number
-  readonly bytes: number
-  readonly gzipped: number
-}
-
-/** One scrape as Prometheus asks for it. */
-async function scrape(adminUrl: string): Promise<Scrape> {
-  const response = await fetch(`${adminUrl}/metrics`, {
+  const response = await fetch(`${sidecar.adminUrl}/metrics`, {
     headers: { Accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' },
   })
   const text = await response.text()
   const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  const count = (keep: (line: string) => boolean): Counted => {
-    const kept = samples.filter(keep)
-    return { classic: kept.length, native: new Set(kept.map(withoutBucket)).size }
-  }
   return {
-    sidecar: count((line) => !line.includes('sidelight_upstream_name=')),
-    documents: count((line) => line.includes('sidelight_upstream_name="documents"')),
-    calendars: count((line) => line.includes('sidelight_upstream_name="calendars"')),
-    samples: samples.length,
-    bytes: Buffer.byteLength(text),
-    gzipped: gzipSync(text).length,
+    classic: countSeries(samples),
+    native: countSeries([...new Set(samples.map(withoutBucket))]),
+    bytes: Buffer.byteLength(text) / samples.length,
+    gzippedBytes: gzipSync(text).length / samples.length,
+  }
+}
+
+/** Series by whose they are; of a tool those are meant that name it. */
+function countSeries(series: readonly string[]): SeriesFigures {
+  const count = (...parts: readonly string[]): number =>
+    series.filter((line) => parts.every((part) => line.includes(part))).length
+  const used = 'sidelight_upstream_name="documents"'
+  const ofTool = 'gen_ai_tool_name='
+  const tool = count(used, `${ofTool}"${TOOLS[0]}"`)
+  return {
+    sidecar: series.length - count('sidelight_upstream_name='),
+    upstreamIdle: count('sidelight_upstream_name="calendars"'),
+    upstreamUsed: count(used) - count(used, ofTool),
+    tool,
+    toolError: count(used, `${ofTool}"${TOOLS[1]}"`, 'error_type="tool_error"'),
   }
 }
 
