@@ -12,10 +12,7 @@ import type { Manifest } from './kubernetes.ts'
 import { ANNOTATION, LABEL, NAME } from './names.ts'
 import { manifestFile } from './print.ts'
 
-/** Where the policy's own parameters are. */
-export const SYSTEM_NAMESPACE = 'sidelight-system'
-
-const PARAMETERS = `${NAME}-injection`
+const POLICY = `${NAME}-injection`
 
 /** Of pods that are made where the label says so. */
 interface Matching {
@@ -78,15 +75,26 @@ export const injectionVariables = (
 /** `configMap` of the settings of a container that a policy puts in. */
 export const CONFIG_VARIABLE = asCel('variables.config')
 
-/** Values of a cluster: texts, or pieces of CEL (`asCel`). */
-interface ClusterValues {
-  readonly image: string
-  readonly tokenAudience: string
-}
+/**
+ * What differs between clusters comes first, for overlays to replace. It stands in the policy, not in a
+ * ConfigMap of parameters: after all bindings were gone once, Kubernetes goes on with the values of a ConfigMap
+ * that it read before, or finds none, until the API server is started anew (kubernetes/kubernetes#130887).
+ */
+const VARIABLES = [
+  { name: 'image', expression: JSON.stringify(DEFAULTS.image) },
+  { name: 'tokenAudience', expression: JSON.stringify(DEFAULTS.tokenAudience) },
+  ...injectionVariables(DEFAULTS.configMap),
+]
 
-function expressionOf(values: ClusterValues): string {
-  const settings = { ...DEFAULTS, ...values, configMap: CONFIG_VARIABLE }
-  return injectionExpression(sidecarContainer(settings), sidecarVolumes(settings))
+function mutations(): readonly object[] {
+  const settings = {
+    ...DEFAULTS,
+    image: asCel('variables.image'),
+    tokenAudience: asCel('variables.tokenAudience'),
+    configMap: CONFIG_VARIABLE,
+  }
+  const expression = injectionExpression(sidecarContainer(settings), sidecarVolumes(settings))
+  return [{ patchType: 'JSONPatch', jsonPatch: { expression } }]
 }
 
 /**
@@ -123,92 +131,56 @@ function whenMissing(field: string, path: string, value: unknown): string {
 /** A key as part of a JSON Pointer (RFC 6901). */
 const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
 
-/** Kubernetes' own policy, with its bindings and the values of the cluster. */
+/** The same for Kubernetes' policy and for Kyverno's. */
+const SPEC = {
+  matchConditions: CONDITIONS,
+  variables: VARIABLES,
+  failurePolicy: 'Fail',
+  mutations: mutations(),
+}
+
+/** Kubernetes' own policy, with its bindings. */
 export function admissionPolicy(version: 'v1' | 'v1beta1'): readonly Manifest[] {
   const apiVersion = `admissionregistration.k8s.io/${version}`
   return [
     {
       apiVersion,
       kind: 'MutatingAdmissionPolicy',
-      metadata: { name: PARAMETERS },
+      metadata: { name: POLICY },
       spec: {
-        paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+        ...SPEC,
         matchConstraints: { resourceRules: POD_RULES },
-        matchConditions: CONDITIONS,
-        variables: injectionVariables(DEFAULTS.configMap),
-        failurePolicy: 'Fail',
         reinvocationPolicy: 'IfNeeded',
-        mutations: [
-          {
-            patchType: 'JSONPatch',
-            jsonPatch: {
-              expression: expressionOf({
-                image: asCel('params.data.image'),
-                tokenAudience: asCel('params.data.tokenAudience'),
-              }),
-            },
-          },
-        ],
       },
     },
     ...MATCHES.map(({ name, namespaceSelector, objectSelector }) => ({
       apiVersion,
       kind: 'MutatingAdmissionPolicyBinding',
-      metadata: { name: `${PARAMETERS}-${name}` },
-      spec: {
-        policyName: PARAMETERS,
-        paramRef: {
-          name: PARAMETERS,
-          namespace: SYSTEM_NAMESPACE,
-          parameterNotFoundAction: 'Deny',
-        },
-        matchResources: { namespaceSelector, objectSelector },
-      },
+      metadata: { name: `${POLICY}-${name}` },
+      spec: { policyName: POLICY, matchResources: { namespaceSelector, objectSelector } },
     })),
   ]
 }
 
-/** The same for Kyverno 1.17 and later, which has no parameters: the image stands in the policy. */
+/** Kyverno has no bindings, so there is a policy for each. */
 export function kyvernoPolicies(): readonly Manifest[] {
   return MATCHES.map(({ name, namespaceSelector, objectSelector, about }) => ({
     apiVersion: 'policies.kyverno.io/v1',
     kind: 'MutatingPolicy',
     metadata: {
-      name: `${PARAMETERS}-${name}`,
+      name: `${POLICY}-${name}`,
       annotations: { 'policies.kyverno.io/description': about },
     },
     spec: {
+      ...SPEC,
       matchConstraints: { namespaceSelector, objectSelector, resourceRules: POD_RULES },
-      matchConditions: CONDITIONS,
-      variables: injectionVariables(DEFAULTS.configMap),
-      failurePolicy: 'Fail',
-      mutations: [
-        {
-          patchType: 'JSONPatch',
-          jsonPatch: { expression: expressionOf(DEFAULTS) },
-        },
-      ],
     },
   }))
 }
 
-/** Values of the cluster, which every injected pod takes. */
-function parameters(): readonly Manifest[] {
-  const { image, tokenAudience } = DEFAULTS
-  return [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } },
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: PARAMETERS, namespace: SYSTEM_NAMESPACE },
-      data: { image, tokenAudience },
-    },
-  ]
-}
-
 const ABOUT = [
   `Puts Sidelight into pods whose namespace, or who themselves, have the label ${LABEL.inject}: "true".`,
-  'docs/kubernetes.md says how to use it. The ConfigMap holds what differs between clusters.',
+  'docs/kubernetes.md says how to use it. Its first variables are what differs between clusters.',
 ]
 
 export function injectionFiles(): readonly GeneratedFile[] {
@@ -221,10 +193,7 @@ export function injectionFiles(): readonly GeneratedFile[] {
     ),
     manifestFile(
       'deploy/kyverno/injection.yaml',
-      [
-        ...ABOUT,
-        'For clusters without MutatingAdmissionPolicy: Kyverno 1.17 and later. The image stands in it twice.',
-      ],
+      [...ABOUT, 'For clusters without MutatingAdmissionPolicy: Kyverno 1.17 and later.'],
       kyvernoPolicies(),
     ),
   ]
@@ -239,11 +208,10 @@ function injectionDirectory(
   const kustomization: Manifest = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
-    resources: ['parameters.yaml', 'policy.yaml'],
+    resources: ['policy.yaml'],
   }
   return [
     manifestFile(`${directory}/kustomization.yaml`, [...ABOUT, where], [kustomization]),
-    manifestFile(`${directory}/parameters.yaml`, [], parameters()),
     manifestFile(`${directory}/policy.yaml`, [], admissionPolicy(version)),
   ]
 }

@@ -23,11 +23,10 @@ const read = (file: string): readonly Json[] =>
   parseManifests(readFileSync(path.join(ROOT, file), 'utf8'))
 
 const policies = read('deploy/kustomize/injection/policy.yaml')
-const parameters = find(read('deploy/kustomize/injection/parameters.yaml'), 'ConfigMap')
 const policy = find(policies, 'MutatingAdmissionPolicy')
 const kyverno = read('deploy/kyverno/injection.yaml')
 
-const inject = (pod: Json): Json => admit(policy, pod, parameters)
+const inject = (pod: Json): Json => admit(policy, pod)
 
 /** Lists whose order means nothing, in one order. */
 function comparable({ metadata, spec }: Json): Json {
@@ -50,9 +49,17 @@ describe('injection', () => {
     },
   )
 
-  it('takes image and audience from the parameters of the cluster', () => {
-    const data = { image: 'registry.example.com/sidelight@sha256:0', tokenAudience: 'https://mcp' }
-    const { spec } = admit(policy, podOf(CROWDED), { data })
+  it('takes image and audience from an overlay', { skip: skipWithout('kubectl') }, async () => {
+    const replace = (index: number, value: string): object => ({
+      op: 'replace',
+      path: `/spec/variables/${index}/expression`,
+      value: JSON.stringify(value),
+    })
+    const patch = [replace(0, 'registry.example.com/sidelight@sha256:0'), replace(1, 'https://mcp')]
+    const rendered = await renderOverlay(policies, [], {
+      patches: [{ target: { kind: 'MutatingAdmissionPolicy' }, patch: JSON.stringify(patch) }],
+    })
+    const { spec } = admit(find(rendered, 'MutatingAdmissionPolicy'), podOf(CROWDED))
     assert.equal(spec.initContainers[0].image, 'registry.example.com/sidelight@sha256:0')
     const token = spec.volumes.find(({ name }: Json) => name === 'sidelight-token')
     assert.equal(token.projected.sources[0].serviceAccountToken.audience, 'https://mcp')
@@ -112,7 +119,7 @@ describe('injection', () => {
   it('is valid as v1beta1 from 1.34, and as v1 from 1.36', { skip: skipWithout('kubectl') }, () => {
     const valid = (directory: string): readonly string[] => {
       const rendered = renderKustomize(directory)
-      assert.equal(rendered.length, 5)
+      assert.equal(rendered.length, 3)
       return VERSIONS.filter((version) =>
         rendered.every((manifest) => schemaProblems(manifest, version).length === 0),
       )
@@ -121,12 +128,12 @@ describe('injection', () => {
     assert.deepEqual(valid('deploy/kustomize/injection-v1beta1'), ['1.34', '1.35', '1.36', '1.37'])
   })
 
-  it('is the same for Kyverno, with the values of the cluster in its policies', () => {
+  it('is the same for Kyverno', () => {
     assert.equal(kyverno.length, 2)
     for (const manifest of kyverno) {
       assert.equal(manifest.apiVersion, 'policies.kyverno.io/v1')
       assert.equal(manifest.kind, 'MutatingPolicy')
-      assert.deepEqual(admit(manifest, podOf(CROWDED), undefined), inject(podOf(CROWDED)))
+      assert.deepEqual(admit(manifest, podOf(CROWDED)), inject(podOf(CROWDED)))
     }
   })
 

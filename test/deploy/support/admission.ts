@@ -13,10 +13,10 @@ const environment = new Environment({
 })
 
 /** The pod as it is admitted, or the pod itself when a condition of the policy does not hold. */
-export function admit(policy: Json, pod: Json, params: Json): Json {
+export function admit(policy: Json, pod: Json): Json {
   const object = withIntegers(pod)
   const { matchConditions = [], variables = [], mutations } = policy.spec
-  const context: Json = { object, params, variables: {} }
+  const context: Json = { object, variables: {} }
   if (!matchConditions.every(({ expression }: Json) => evaluate(expression, context))) return pod
   for (const { name, expression } of variables) {
     context.variables[name] = evaluate(expression, context)
