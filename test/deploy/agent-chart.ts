@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { CHART, only, renderChart } from './chart.ts'
 
 /** A chart of an agent that has this one as a dependency. */
-const AGENT = `apiVersion: apps/v1
+export const AGENT = `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: agent

@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib'
 import { parse, stringify } from 'yaml'
 import { runTool, skipWithout } from '../support/monitoring-tools.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { AGENT } from './agent-chart.ts'
 import {
   CHART,
   helm,
@@ -241,8 +242,8 @@ const REFUSED: readonly (readonly [setting: string, says: RegExp])[] = [
   ['agentNamespaces={Research}', /at '\/agentNamespaces\/0': 'Research' does not match pattern/],
   ['links.grafanaUrl=https://grafana.example/', /at '\/links\/grafanaUrl'.*does not match pattern/],
   [
-    'telemetry.variables.HOME=/',
-    /at '\/telemetry\/variables': additional properties 'HOME' not allowed/,
+    'environment.variables.proxy=/',
+    /at '\/environment\/variables': additional properties 'proxy' not allowed/,
   ],
   ['sidecar.tokenAudience=a"b', /at '\/sidecar\/tokenAudience': .* does not match pattern/],
   [
@@ -475,6 +476,48 @@ describe('the configuration that the chart shares', { skip: skipWithout('helm') 
       },
       audit: { dir: '/var/lib/sidelight/audit' },
     })
+  })
+})
+
+describe('docs/helm.md', { skip: skipWithout('helm') }, () => {
+  const page = readFileSync('docs/helm.md', 'utf8')
+
+  it('shows values that the chart takes', async () => {
+    const shown = /```yml\n# fleet\.yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
+    const file = path.join(await temporaryDirectory(), 'fleet.yaml')
+    writeFileSync(file, shown)
+    const kinds = render('-f', file).map(({ kind }) => kind)
+    assert.deepEqual([...new Set(kinds)].toSorted(), [
+      'ConfigMap',
+      'MutatingAdmissionPolicy',
+      'MutatingAdmissionPolicyBinding',
+      'PodMonitor',
+      'PrometheusRule',
+    ])
+  })
+
+  it('names values that the chart has', () => {
+    const known = new Set(
+      [...readFileSync(`${CHART}/README.md`, 'utf8').matchAll(/^\| `([\w.]+)`/gm)].flatMap(
+        ([, name = '']) =>
+          name.split('.').map((_, end, parts) => parts.slice(0, end + 1).join('.')),
+      ),
+    )
+    const sections = [...known].filter((name) => !name.includes('.'))
+    const named = [...page.matchAll(/`(\w+)\.(\w+)`/g)]
+      .filter(([, first = '']) => sections.includes(first))
+      .map(([, first, second]) => `${first}.${second}`)
+    assert.ok(named.length > 10)
+    assert.deepEqual(
+      named.filter((name) => !known.has(name)),
+      [],
+    )
+  })
+
+  it('shows templates that the chart has, as they are used in the tests', () => {
+    const used = [...page.matchAll(/\{\{-? include "[^"]+" \.Subcharts\.sidelight[^}]*\}\}/g)]
+    assert.equal(used.length, 4)
+    for (const [text] of used) assert.ok(AGENT.includes(text), text)
   })
 })
 

@@ -114,7 +114,13 @@ function readme(): string {
 # Sidelight for a fleet
 
 What a platform team installs once, beside sidecars that run in the pods of agents: scraping, rules, dashboards,
-the shared configuration, a network policy. \`docs/helm.md\` of the project says how to install, upgrade and remove it.
+the shared configuration, injection, a network policy; and templates for the charts of agents.
+
+\`\`\`sh
+helm upgrade --install sidelight . --namespace sidelight --create-namespace --values fleet.yaml
+\`\`\`
+
+\`docs/helm.md\` of the project says what to write into \`fleet.yaml\`, how to use the templates, upgrade and uninstall.
 
 ## Values
 

@@ -121,7 +121,7 @@ export const VALUES: Values = {
     ),
     annotations: texts({}, 'Annotations of the ConfigMap.'),
   }),
-  telemetry: section('Where sidecars send traces and logs.', {
+  environment: section('Environment variables that sidecars share.', {
     name: text(
       DEFAULTS.telemetryConfigMap,
       'Name of the ConfigMap, in each of `agentNamespaces`.',
@@ -129,10 +129,10 @@ export const VALUES: Values = {
     ),
     variables: value(
       {},
-      'Environment variables of OpenTelemetry (docs/telemetry.md), such as `OTEL_EXPORTER_OTLP_ENDPOINT`. Empty: no ConfigMap is made. Sidecars read them at their start. Secrets do not belong here.',
+      'Above all where traces and logs go, `OTEL_EXPORTER_OTLP_ENDPOINT` (docs/telemetry.md). Empty: no ConfigMap is made. Sidecars read them at their start. Secrets do not belong here.',
       {
         type: 'object',
-        patternProperties: { '^OTEL_[A-Z0-9_]+$': { type: 'string' } },
+        patternProperties: { '^[A-Z_][A-Z0-9_]*$': { type: 'string' } },
         additionalProperties: false,
       },
     ),

@@ -51,7 +51,7 @@ labels:
     | replace "SIDELIGHT_PULL_POLICY" $values.image.pullPolicy
     | replace "SIDELIGHT_CONFIG_MAP" $values.config.name
     | replace "SIDELIGHT_SECRET" $values.sidecar.secretName
-    | replace "SIDELIGHT_TELEMETRY" $values.telemetry.name
+    | replace "SIDELIGHT_TELEMETRY" $values.environment.name
     | replace "SIDELIGHT_AUDIENCE" $values.sidecar.tokenAudience
     | replace "SIDELIGHT_DATA_SIZE" $values.sidecar.dataSize -}}
 {{- end -}}
