@@ -7,6 +7,7 @@
  * Pairs are added until it is clear on which side of the limit the median lies, or until the time is up.
  */
 
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createCaller, type Caller } from './caller.ts'
@@ -21,7 +22,7 @@ import {
 } from './gate-verdict.ts'
 import { ownFile, startHelper, startWorker, type Place, type RunningTarget } from './launch.ts'
 import { describeMachine, loadAverage } from './machine.ts'
-import { newestResult, readResult } from './newest-result.ts'
+import { newestResult } from './newest-result.ts'
 import { save } from './report.ts'
 import { beginSessions } from './sessions.ts'
 import { shape } from './shapes.ts'
@@ -145,7 +146,7 @@ interface Recorded {
 
 function readRecorded(): Recorded | undefined {
   const file = newestResult('gate')
-  return file === undefined ? undefined : readResult(file)
+  return file === undefined ? undefined : JSON.parse(readFileSync(file, 'utf8'))
 }
 
 function recordedUs({ pairs }: Recorded): number {

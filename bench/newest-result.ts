@@ -1,6 +1,6 @@
 /** Results are named by their day and what they are of: `2026-11-30-gate.json`. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 
 const DIR = 'bench/results'
@@ -14,9 +14,4 @@ export function newestResult(kind: string): string | undefined {
     .toSorted()
     .at(-1)
   return last === undefined ? undefined : path.posix.join(DIR, last)
-}
-
-/** Its content; the caller knows what its own command writes. */
-export function readResult<T>(file: string): T {
-  return JSON.parse(readFileSync(file, 'utf8'))
 }
