@@ -211,22 +211,45 @@ export function fleetsTable(): string {
 
 /** What has to change, and from how many pods on. */
 export function changesTable(): string {
-  const sizes = [1, 2, 5].flatMap((step) => [10, 100, 1000, 10_000, 100_000].map((n) => n * step))
-  const seen = new Set<string>()
-  const rows: string[][] = []
-  for (const pods of sizes.filter((n) => n <= 100_000).toSorted((a, b) => a - b)) {
-    const fleet = { ...FLEET_DEFAULTS, pods }
-    for (const { part, text } of adviceFor(
-      fleet,
-      loadOf(fleet, readFigures(), readPrometheusFigures()),
-    )) {
-      const kind = `${part}: ${text.replaceAll(/[\d.,]+/g, 'N')}`
-      if (seen.has(kind)) continue
-      seen.add(kind)
-      rows.push([short(pods), part, text])
+  const sizes = [1, 10, 100, 1000, 10_000, 100_000].flatMap((size) => [size, 2 * size, 5 * size])
+  const rows: { pods: number; part: string; text: string }[] = []
+  let before = 0
+  for (const size of sizes.filter((pods) => pods <= 100_000)) {
+    for (const { part, text } of adviceOf(size)) {
+      const said = rows.findLast((row) => row.part === part)
+      if (said !== undefined && kindOf(said.text) === kindOf(text)) continue
+      const pods = firstPods(before, size, part, kindOf(text))
+      const there = adviceOf(pods).find((advice) => advice.part === part)
+      rows.push({ pods, part, text: there?.text ?? text })
     }
+    before = size
   }
-  return table(['From so many pods', 'Part', 'What it takes'], rows)
+  return table(
+    ['From so many pods', 'Part', 'What it takes'],
+    rows
+      .toSorted((one, other) => one.pods - other.pods)
+      .map(({ pods, part, text }) => [pods.toLocaleString('en'), part, text]),
+  )
+}
+
+function adviceOf(pods: number): ReturnType<typeof adviceFor> {
+  const fleet = { ...FLEET_DEFAULTS, pods }
+  return adviceFor(fleet, loadOf(fleet, readFigures(), readPrometheusFigures()))
+}
+
+/** An advice without its numbers. */
+const kindOf = (text: string): string => text.replaceAll(/\d[\d.,]*/g, 'N')
+
+/** The least number of pods, above one for which it is not so, for which a part is of this kind. */
+function firstPods(above: number, atMost: number, part: string, kind: string): number {
+  let [no, yes] = [above, atMost]
+  while (yes - no > 1) {
+    const middle = Math.floor((no + yes) / 2)
+    const found = adviceOf(middle).find((advice) => advice.part === part)
+    if (found !== undefined && kindOf(found.text) === kind) yes = middle
+    else no = middle
+  }
+  return yes
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -20,6 +20,14 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 const WITHIN = 30_000
 
+/** A stdio server that answers everything alike. */
+const SERVER = `import { createInterface } from 'node:readline'
+for await (const line of createInterface({ input: process.stdin })) {
+  const { jsonrpc, id } = JSON.parse(line)
+  if (id !== undefined) console.log(JSON.stringify({ jsonrpc, id, result: {} }))
+}
+`
+
 interface Scene {
   readonly sidecar: SidecarProcess
   readonly directory: string
@@ -48,6 +56,7 @@ async function startScene(): Promise<Scene> {
   }
   const file = join(directory, 'sidelight.yaml')
   await writeFile(file, JSON.stringify(config))
+  await writeFile(join(directory, 'server.mjs'), SERVER)
   const sidecar = await startSidecarProcess({ args: ['--config', file] })
   await call(sidecar, 'weather', { method: 'tools/list' })
   const forecast = { method: 'tools/call', params: { name: 'forecast' } }

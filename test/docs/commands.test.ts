@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { readFleet } from '../../scripts/capacity.ts'
 import { parseCommandLine } from '../../src/cli/flags.ts'
 import { API_ROUTES } from '../../src/http/api/routes.ts'
 import {
@@ -91,6 +92,15 @@ describe('a command in the documentation', () => {
       .filter(({ words }) => words[0] === 'npm' && words[1] === 'run')
       .filter(({ words }) => !Object.hasOwn(scripts, words[2] ?? ''))
     assert.deepEqual(wrong, [])
+  })
+
+  it('of the calculator has flags that it takes', () => {
+    const ours = shown.filter(({ words }) => words.join(' ').startsWith('npm run capacity --'))
+    const wrong = ours
+      .map(({ words }) => readFleet(words.slice(4).filter((word) => word !== '--help')))
+      .filter((fleet) => typeof fleet === 'string')
+    assert.deepEqual(wrong, [])
+    assert.ok(ours.length > 0)
   })
 
   it('that runs or copies a file of the repository names one that exists', () => {
