@@ -1,6 +1,7 @@
 /** The examples of agents and of clients: what they print, and that all of a call is one trace. */
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { parseJson } from '../support/json.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
@@ -116,4 +117,32 @@ test('clients on both lines of the official SDK call a tool, in one trace each',
       `${name}: add two numbers`,
     ])
   }
+})
+
+/** A Python with the packages of the example, if there is one. */
+const PYTHON = process.env['SIDELIGHT_TEST_PYTHON'] ?? 'python3'
+const { status } = spawnSync(PYTHON, [
+  '-c',
+  'from mcp import Client; import opentelemetry.sdk, opentelemetry.exporter.otlp.proto.http',
+])
+const skip = status === 0 ? false : 'there is no Python with the packages of the example'
+
+test('a client on the Python SDK calls a tool, in one trace', { skip }, async () => {
+  const [install, sidelight, client, ...more] = commandsOf('examples/python/README.md')
+  assert.deepEqual([install, more], ['python3 -m pip install -r requirements.txt', []])
+  const [example, traces] = await Promise.all([copyExample('python'), startTraces()])
+  const listening = await example.startSidelight(sidelight ?? '', traces.env)
+  const output = await example.run(client?.replace(/^python3/, PYTHON) ?? '', {
+    ...traces.env,
+    ...urlsOf(listening),
+  })
+  assert.match(output, /^The sum of 17 and 25 is 42\.\n/)
+  assert.deepEqual(await callsAt(output), ['get-sum: ok'])
+  const path = await traces.path(traceIn(output), 'tools/call get-sum', 'sidelight')
+  assert.deepEqual(path, [
+    'sidelight: tools/call get-sum',
+    'sidelight: tools/call get-sum',
+    'python-client: MCP send tools/call get-sum',
+    'python-client: add two numbers',
+  ])
 })
