@@ -254,8 +254,11 @@ const AGGREGATE_ABOVE = (250 * RULES.mimirSeriesPerIngesterCore) / RULES.mimirRe
 const GATEWAYS_MAX = 10
 
 function samplingAdvice(fleet: Fleet, { gateways }: Load): string {
-  if (gateways <= GATEWAYS_MAX)
-    return 'trace every call, and let the gateways choose (tail sampling)'
+  if (gateways <= GATEWAYS_MAX) {
+    return fleet.sampling === 1
+      ? 'trace every call, and let the gateways choose (tail sampling)'
+      : 'leave it so, with telemetry.keep for failed and slow calls'
+  }
   const share = (fleet.sampling * GATEWAYS_MAX) / gateways
   return `begin with at most ${Math.floor(share * 100)} % of the calls (OTEL_TRACES_SAMPLER=parentbased_traceidratio), with telemetry.keep for failed and slow ones`
 }

@@ -136,7 +136,7 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
       what: 'A stdio server hangs',
       seen: 'That session waits until its `timeout`; others have processes of their own.',
       recorded: EVERYTHING,
-      alerts: ['SidelightLatencyP95High'],
+      alerts: ['SidelightErrorRateHigh'],
       todo: 'End the session, or let it time out.',
       proofs: [['test/faults/stdio-scenarios.test.ts', 'a program that hangs in one session']],
     },
@@ -443,6 +443,18 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
       proofs: [
         ['test/pipeline/deliver.test.ts', 'pauses the upstream until it has caught up'],
         ['test/e2e/hostile.test.ts', 'a client that never closes does not hold its connection'],
+      ],
+    },
+    {
+      what: 'The sidecar is short of CPU, or something holds its event loop',
+      seen: 'Every call takes longer by about that.',
+      recorded:
+        'everything; `nodejs_eventloop_delay_p99_seconds` and `sidelight_overhead_duration_seconds` say how much',
+      alerts: ['SidelightEventLoopSlow', 'SidelightOverloaded'],
+      todo: 'Take its limit of CPU away, or run more sidecars.',
+      proofs: [
+        ['test/telemetry/runtime-metrics.test.ts', 'tells how long its event loop was held'],
+        ['test/telemetry/traffic.test.ts', 'is from its last byte to the hand-over'],
       ],
     },
     {
