@@ -60,7 +60,12 @@ export function renderChart<Spec = unknown>(
 ): readonly KubernetesObject<Spec>[] {
   const { ok, stdout, stderr } = helm('template', 'fleet', chart, '--namespace=sidelight', ...args)
   if (!ok) throw new Error(stderr)
-  return parseAllDocuments(stdout)
+  return parseAll(stdout)
+}
+
+/** Objects of a YAML text; nothing at all is no object. */
+export function parseAll<Spec = unknown>(text: string): readonly KubernetesObject<Spec>[] {
+  return parseAllDocuments(text)
     .map((document): KubernetesObject<Spec> | null => {
       if (document.errors.length > 0) throw new Error(String(document.errors[0]))
       return document.toJS()

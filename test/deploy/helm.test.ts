@@ -14,6 +14,7 @@ import {
   CHART,
   helm,
   only,
+  parseAll,
   render,
   renderChart,
   skipWithoutDryRun,
@@ -128,6 +129,28 @@ describe('the chart', { skip: skipWithout('helm') }, () => {
     }
     const older = render('-f', 'test/deploy/values/injection.yaml', '--set=injection.api=v1beta1')
     assert.deepEqual(valid(older), ['1.34', '1.35', '1.36', '1.37'])
+  })
+
+  it('keeps names texts that look like numbers', () => {
+    const { ok, stdout, stderr } = helm(
+      'template',
+      '1',
+      CHART,
+      ...FLEET,
+      '--set-string=fullnameOverride=2,agentNamespaces={3},config.name=4,environment.name=5',
+      '--set-string=dashboards.namespace=6,monitoring.namespace=7',
+      '--set=injection.enabled=true',
+    )
+    assert.ok(ok, stderr)
+    for (const { kind, metadata } of parseAll(stdout)) {
+      const { name, namespace, labels } = metadata
+      const texts = [name, namespace ?? '', labels?.['app.kubernetes.io/instance']]
+      assert.deepEqual(
+        texts.map((one) => typeof one),
+        ['string', 'string', 'string'],
+        kind,
+      )
+    }
   })
 
   it('has no object too large for kubectl apply, which keeps a copy in an annotation', () => {

@@ -11,7 +11,7 @@
 {{- define "sidelight.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
@@ -21,8 +21,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Of the objects for the operator of Prometheus. */}}
 {{- define "sidelight.monitoringMetadata" -}}
-name: {{ include "sidelight.fullname" . }}
-namespace: {{ .Values.monitoring.namespace | default .Release.Namespace }}
+name: {{ include "sidelight.fullname" . | quote }}
+namespace: {{ .Values.monitoring.namespace | default .Release.Namespace | quote }}
 labels:
   {{- include "sidelight.labels" . | nindent 2 }}
   {{- with .Values.monitoring.labels }}
