@@ -5,7 +5,7 @@
 
 import { subscribe } from 'node:diagnostics_channel'
 
-const us = Number(process.env['BENCH_BURN_US'])
+const us = Number(process.env['BENCH_BURN_US'] ?? 0)
 
 function spent(): number {
   const { user, system } = process.threadCpuUsage()

@@ -20,7 +20,13 @@ import {
   type PairFigures,
   type Verdict,
 } from './gate-verdict.ts'
-import { ownFile, startHelper, startWorker, type Place, type RunningTarget } from './launch.ts'
+import {
+  besideProgram,
+  startHelper,
+  startWorker,
+  type Place,
+  type RunningTarget,
+} from './launch.ts'
 import { describeMachine, loadAverage } from './machine.ts'
 import { newestResult } from './newest-result.ts'
 import { save } from './report.ts'
@@ -45,6 +51,9 @@ const SETTLE_MS = 500
 const WARM_UP = { calls: 12_000, seconds: 1, roundsMax: 6 }
 const MEASURED = { rounds: 8, seconds: 0.3 }
 
+/** Does nothing unless it is told how much. */
+const BURN = besideProgram('burn.ts')
+
 const SHAPE = shape('json-200B', 200, 32)
 
 interface Bench {
@@ -66,7 +75,7 @@ interface Ready {
 }
 
 async function measurePair(bench: Bench): Promise<Pair> {
-  const place: Place = { ...bench, shape: SHAPE, source: false }
+  const place: Place = { ...bench, shape: SHAPE, source: false, nodeArgs: BURN }
   const pipe = await prepare(await startTarget('undici-pipe', place), bench)
   const full = await prepare(
     await startFull('full-10', place, { ...SAMPLED_TEN_PERCENT, ...burning(bench.burnUs) }),
@@ -124,7 +133,7 @@ async function measure(
 
 function burning(us: number): Record<string, string> {
   if (us === 0) return {}
-  return { BENCH_BURN_US: String(us), NODE_OPTIONS: `--import=${ownFile('burn.ts')}` }
+  return { BENCH_BURN_US: String(us) }
 }
 
 /** A window in which something went wrong says nothing of what a call costs. */

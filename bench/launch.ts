@@ -1,6 +1,7 @@
 /** How targets and helpers are started, and stopped. */
 
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import {
   freePort,
@@ -10,6 +11,7 @@ import {
   type Command,
   type Pinning,
 } from './children.ts'
+import { transformSync } from 'esbuild'
 import type { Caller } from './caller.ts'
 import { isLoopDelay, isSinkStats, type LoopDelay, type SinkStats } from './messages.ts'
 import { pathOf, type Shape } from './shapes.ts'
@@ -25,6 +27,8 @@ export interface RunningTarget {
   readonly sinkPid: number | undefined
   /** The load that has started it, and holds its pipes; undefined for targets that listen. */
   readonly load: Child | undefined
+  /** Undefined where there is no channel. */
+  readonly channel: Child['process'] | undefined
   /** How long its event loop was held up since it was last asked; undefined where nobody can say. */
   loopDelay(): Promise<LoopDelay | undefined>
   /** Resolves to what its telemetry sink has taken, if it has one. */
@@ -39,6 +43,8 @@ export interface Place {
   readonly caller: Caller
   /** True: Sidelight runs from its source, not from what `npm run build` made. */
   readonly source: boolean
+  /** Arguments of Node for Sidelight besides. */
+  readonly nodeArgs?: readonly string[]
 }
 
 export interface Launched {
@@ -49,10 +55,8 @@ export interface Launched {
 
 const ANSWER_MS = 5_000
 
-const LOOP_DELAY = ownFile('loop-delay.ts')
-
 /** Arguments of Node for a target whose event loop is watched; it needs a channel. */
-export const WATCHED: readonly string[] = ['--import', LOOP_DELAY]
+export const WATCHED: readonly string[] = besideProgram('loop-delay.ts')
 
 export async function launch(
   { command, port, path }: Launched,
@@ -67,6 +71,7 @@ export async function launch(
     path,
     sinkPid: undefined,
     load: undefined,
+    channel: command.channel ? child.process : undefined,
     loopDelay: () => askLoopDelay(child, command.channel),
     stop: async () => {
       await child.stop()
@@ -131,6 +136,15 @@ export function ownScript(
   const watched = role === 'target' ? WATCHED : []
   const args = [...watched, ownFile(script)]
   return { name, file: process.execPath, args, env, channel: true, role }
+}
+
+/**
+ * Arguments of Node that load a script of ours beside a program. Without its types, because what strips
+ * types takes memory in the process that is measured.
+ */
+export function besideProgram(script: string): readonly string[] {
+  const { code } = transformSync(readFileSync(ownFile(script), 'utf8'), { loader: 'ts' })
+  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`]
 }
 
 export function ownFile(script: string): string {

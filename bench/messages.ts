@@ -67,6 +67,15 @@ export interface LoopDelay {
   readonly maxMs: number
 }
 
+/** What memory a process has. */
+export interface Memory {
+  readonly kind: 'memory'
+  readonly rssBytes: number
+  readonly heapBytes: number
+  /** Buffers and the like, outside of V8's heap. */
+  readonly externalBytes: number
+}
+
 /** What has arrived at the OTLP sink. */
 export interface SinkStats {
   readonly kind: 'stats'
@@ -96,6 +105,10 @@ export function isSinkStats(message: unknown): message is SinkStats {
 
 export function isLoopDelay(message: unknown): message is LoopDelay {
   return kindOf(message) === 'loop_delay'
+}
+
+export function isMemory(message: unknown): message is Memory {
+  return kindOf(message) === 'memory'
 }
 
 function kindOf(message: unknown): unknown {

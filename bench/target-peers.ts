@@ -96,6 +96,7 @@ export async function startHttpBehindPipes(
     path: '',
     sinkPid: undefined,
     load,
+    channel: undefined,
     loopDelay: () => Promise.resolve(undefined),
     stop: async () => {
       await load.stop()

@@ -100,7 +100,7 @@ function launchSidelight(
   const command = {
     name,
     file: process.execPath,
-    args: [...WATCHED, programOf(place.source), 'run', ...args],
+    args: [...WATCHED, ...(place.nodeArgs ?? []), programOf(place.source), 'run', ...args],
     env,
     channel: true,
     role: 'target',
