@@ -9,55 +9,46 @@ import { LABEL, NAME, PORT } from './names.ts'
 import { manifestFile } from './print.ts'
 import { PROGRAM } from './program.ts'
 
-/** Found by the label that every pod with the sidecar has, in the namespaces that are given. */
-export function podMonitor(namespaces: readonly string[] | 'own' | 'all' = 'own'): Manifest {
-  return {
-    apiVersion: 'monitoring.coreos.com/v1',
-    kind: 'PodMonitor',
-    metadata: { name: NAME, labels: { 'app.kubernetes.io/name': NAME } },
-    spec: {
-      selector: { matchLabels: { [LABEL.sidecar]: 'true' } },
-      ...(namespaces === 'own'
-        ? {}
-        : {
-            namespaceSelector: namespaces === 'all' ? { any: true } : { matchNames: namespaces },
-          }),
-      podMetricsEndpoints: [
-        {
-          port: PORT.admin,
-          path: PROGRAM.paths.metrics,
-          interval: '15s',
-          scrapeTimeout: '10s',
-        },
-      ],
-    },
-  }
+/** Found by the label that every pod with the sidecar has, in the namespace that it is made in. */
+const POD_MONITOR: Manifest = {
+  apiVersion: 'monitoring.coreos.com/v1',
+  kind: 'PodMonitor',
+  metadata: { name: NAME, labels: { 'app.kubernetes.io/name': NAME } },
+  spec: {
+    selector: { matchLabels: { [LABEL.sidecar]: 'true' } },
+    // Rules add up the sidecars of one job: those of one agent, where agents have this label.
+    jobLabel: 'app.kubernetes.io/name',
+    podMetricsEndpoints: [
+      {
+        port: PORT.admin,
+        path: PROGRAM.paths.metrics,
+        interval: '15s',
+        scrapeTimeout: '10s',
+      },
+    ],
+  },
 }
 
 /**
  * Lets scrapers reach the admin plane where a namespace denies by default. The kubelet's probes need no
  * rule. Where nothing else selects the pods, this denies all other traffic to them, the agent's own too.
  */
-export function networkPolicy(scrapers = 'monitoring'): Manifest {
-  return {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name: `${NAME}-metrics`, labels: { 'app.kubernetes.io/name': NAME } },
-    spec: {
-      podSelector: { matchLabels: { [LABEL.sidecar]: 'true' } },
-      policyTypes: ['Ingress'],
-      ingress: [
-        {
-          from: [
-            {
-              namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': scrapers } },
-            },
-          ],
-          ports: [{ protocol: 'TCP', port: PROGRAM.adminPort }],
-        },
-      ],
-    },
-  }
+const NETWORK_POLICY: Manifest = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { name: `${NAME}-metrics`, labels: { 'app.kubernetes.io/name': NAME } },
+  spec: {
+    podSelector: { matchLabels: { [LABEL.sidecar]: 'true' } },
+    policyTypes: ['Ingress'],
+    ingress: [
+      {
+        from: [
+          { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
+        ],
+        ports: [{ protocol: 'TCP', port: PROGRAM.adminPort }],
+      },
+    ],
+  },
 }
 
 export function monitoringFiles(links: Links = LOCAL_LINKS): readonly GeneratedFile[] {
@@ -72,7 +63,7 @@ export function monitoringFiles(links: Links = LOCAL_LINKS): readonly GeneratedF
       ],
       { resources: ['pod-monitor.yaml', 'prometheus-rule.yaml'] },
     ),
-    manifestFile(`${monitoring}/pod-monitor.yaml`, [], [podMonitor()]),
+    manifestFile(`${monitoring}/pod-monitor.yaml`, [], [POD_MONITOR]),
     manifestFile(`${monitoring}/prometheus-rule.yaml`, [], [prometheusRule(links)]),
     componentFile(
       network,
@@ -82,6 +73,6 @@ export function monitoringFiles(links: Links = LOCAL_LINKS): readonly GeneratedF
       ],
       { resources: ['network-policy.yaml'] },
     ),
-    manifestFile(`${network}/network-policy.yaml`, [], [networkPolicy()]),
+    manifestFile(`${network}/network-policy.yaml`, [], [NETWORK_POLICY]),
   ]
 }
