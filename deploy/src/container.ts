@@ -111,7 +111,7 @@ export function sidecarContainer(settings: SidecarSettings = DEFAULTS): Containe
     // Calls are taken from the pod's own loopback alone; probes and scrapers come from outside.
     args: ['run', '--config', CONFIG_FILE, '--admin', `0.0.0.0:${String(PROGRAM.adminPort)}`],
     ports: [{ name: PORT.admin, containerPort: PROGRAM.adminPort, protocol: 'TCP' }],
-    env: [...identity(NAME), { name: 'NODE_COMPILE_CACHE', value: MOUNT.cache }],
+    env: identity(NAME),
     envFrom: [{ configMapRef: { name: settings.telemetryConfigMap, optional: true } }],
     ...PROBES,
     resources: settings.resources,
@@ -140,7 +140,6 @@ export function sidecarVolumes(settings: SidecarSettings = DEFAULTS): readonly V
       },
     },
     { name: VOLUME.data, emptyDir: { sizeLimit: settings.dataSize } },
-    { name: VOLUME.cache, emptyDir: { sizeLimit: '64Mi' } },
   ]
 }
 
@@ -204,7 +203,6 @@ function sidecarMounts(): readonly VolumeMount[] {
     { name: VOLUME.secrets, mountPath: MOUNT.secrets, readOnly: true },
     { name: VOLUME.token, mountPath: MOUNT.token, readOnly: true },
     { name: VOLUME.data, mountPath: MOUNT.data },
-    { name: VOLUME.cache, mountPath: MOUNT.cache },
   ]
 }
 

@@ -41,7 +41,6 @@ export const VOLUME = {
   secrets: 'sidelight-credentials',
   token: 'sidelight-token',
   data: 'sidelight-data',
-  cache: 'sidelight-cache',
   /** Where the program is put for the agent's own container. */
   program: 'sidelight-program',
 } as const
@@ -52,7 +51,6 @@ export const MOUNT = {
   secrets: '/var/run/secrets/sidelight',
   token: '/var/run/secrets/sidelight-token',
   data: '/var/lib/sidelight',
-  cache: '/var/cache/sidelight',
   program: '/sidelight',
 } as const
 

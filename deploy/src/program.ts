@@ -12,7 +12,7 @@ export interface ProgramFacts {
   readonly dataPort: number
   readonly adminPort: number
   readonly paths: typeof ADMIN_PATHS
-  /** What a shutdown may take: calls under way, then waiting telemetry. Whole seconds, rounded up. */
+  /** What a shutdown may take (docs/configuration.md). Whole seconds, rounded up. */
   readonly shutdownSeconds: number
 }
 
@@ -21,7 +21,11 @@ export const PROGRAM: ProgramFacts = factsOf(defaults())
 
 function factsOf({ listen, shutdown }: Config): ProgramFacts {
   if (listen.admin === 'off') throw new Error('the admin plane is off by default')
-  const ms = durationOf(shutdown.drainTimeout) + durationOf(shutdown.flushTimeout)
+  const { delay, drainTimeout, linger, flushTimeout } = shutdown
+  // Audit records, and then telemetry, may take `flushTimeout` each.
+  const ms = [delay, drainTimeout, linger, flushTimeout, flushTimeout]
+    .map(durationOf)
+    .reduce((sum, part) => sum + part, 0)
   return {
     version: packageVersion(),
     dataPort: addressOf(listen.data).port,

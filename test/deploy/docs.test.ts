@@ -62,7 +62,7 @@ describe('docs/kubernetes.md', () => {
     const [container] = templateOf(find(whole, 'Deployment')).spec.initContainers
     assert.equal(container.image, 'registry.example.com/sidelight:0.1.0')
     const { spec } = templateOf(find(time, 'Deployment'))
-    assert.equal(spec.terminationGracePeriodSeconds, 135)
+    assert.equal(spec.terminationGracePeriodSeconds, 139)
     const token = templateOf(find(audience, 'Deployment')).spec.volumes.find(
       ({ name }: Json) => name === 'sidelight-token',
     )

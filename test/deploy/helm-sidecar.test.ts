@@ -71,7 +71,7 @@ describe('the templates for charts of agents', { skip: skipWithout('helm') }, ()
       timeoutSeconds: 5,
       failureThreshold: 6,
     })
-    assert.deepEqual(spec.volumes.slice(0, 5), [
+    assert.deepEqual(spec.volumes.slice(0, 4), [
       { name: 'sidelight-config', configMap: { name: 'shared' } },
       { name: 'sidelight-credentials', secret: { secretName: 'mine', optional: true } },
       {
@@ -89,7 +89,6 @@ describe('the templates for charts of agents', { skip: skipWithout('helm') }, ()
         },
       },
       { name: 'sidelight-data', emptyDir: { sizeLimit: '10Gi' } },
-      { name: 'sidelight-cache', emptyDir: { sizeLimit: '64Mi' } },
     ])
   })
 })
@@ -219,7 +218,7 @@ describe('injection by the chart', { skip: skipWithout('helm') }, () => {
       // Amounts are texts to an admission policy; 0.1 and "0.1" are one amount.
       const asTexts = JSON.parse(JSON.stringify(container).replace('"cpu":0.1', '"cpu":"0.1"'))
       assert.deepEqual(pod.spec.initContainers[0], asTexts)
-      assert.deepEqual(pod.spec.volumes.slice(-5), wanted.volumes.slice(0, 5))
+      assert.deepEqual(pod.spec.volumes.slice(-4), wanted.volumes.slice(0, 4))
       assert.equal(pod.metadata.labels['sidelight.dev/sidecar'], 'true')
       for (const version of VERSIONS) assert.deepEqual(schemaProblems(pod, version), [])
     }

@@ -75,7 +75,7 @@ describe('injection', () => {
   it('gives the pod as much more time to end as Sidelight needs', () => {
     const pod = podOf(CROWDED)
     pod.spec.terminationGracePeriodSeconds = 120
-    assert.equal(inject(pod).spec.terminationGracePeriodSeconds, 135)
+    assert.equal(inject(pod).spec.terminationGracePeriodSeconds, 139)
   })
 
   it('leaves a pod alone that has the sidecar, whoever put it there', () => {
@@ -90,7 +90,7 @@ describe('injection', () => {
     const pod = { metadata: { name: 'bare' }, spec: { containers: [{ name: 'a', image: 'a' }] } }
     const { metadata, spec } = inject(pod)
     assert.deepEqual(metadata.labels, { 'sidelight.dev/sidecar': 'true' })
-    assert.equal(spec.volumes.length, 5)
+    assert.equal(spec.volumes.length, 4)
     assert.equal(spec.initContainers.length, 1)
   })
 

@@ -29,7 +29,7 @@ describe('deploy/kustomize', { skip: skipWithout('kubectl') }, () => {
       const { metadata, spec } = templateOf(workload)
       assert.equal(spec.initContainers[0].name, 'sidelight')
       assert.equal(spec.initContainers[0].restartPolicy, 'Always')
-      assert.equal(spec.terminationGracePeriodSeconds, 45)
+      assert.equal(spec.terminationGracePeriodSeconds, 49)
       assert.deepEqual(metadata.labels, { app: 'agent', 'sidelight.dev/sidecar': 'true' })
     }
   })
@@ -41,7 +41,6 @@ describe('deploy/kustomize', { skip: skipWithout('kubectl') }, () => {
     assert.deepEqual(after.spec.initContainers.slice(1), before.spec.initContainers)
     assert.deepEqual(names(after.spec.volumes), [
       'scratch',
-      'sidelight-cache',
       'sidelight-config',
       'sidelight-credentials',
       'sidelight-data',
@@ -78,12 +77,12 @@ describe('deploy/kustomize', { skip: skipWithout('kubectl') }, () => {
 
   it('lets an overlay give the pod more time to end', async () => {
     const patch = [
-      { op: 'replace', path: '/spec/template/spec/terminationGracePeriodSeconds', value: 135 },
+      { op: 'replace', path: '/spec/template/spec/terminationGracePeriodSeconds', value: 139 },
     ]
     const rendered = await renderOverlay([CROWDED], ['sidecar'], {
       patches: [{ target: { kind: 'Deployment' }, patch: JSON.stringify(patch) }],
     })
-    assert.equal(templateOf(find(rendered, 'Deployment')).spec.terminationGracePeriodSeconds, 135)
+    assert.equal(templateOf(find(rendered, 'Deployment')).spec.terminationGracePeriodSeconds, 139)
   })
 
   it('is valid in every version of Kubernetes that has native sidecars', async () => {

@@ -79,13 +79,10 @@ async function startExample(): Promise<{
   const sidecar = await startSidecarProcess({
     args: ['--config', file],
     admin: '0.0.0.0:0',
-    env: environmentOf({ env: container.env.filter(isTelemetry) }),
+    env: environmentOf(container),
   })
   return { container, sidecar }
 }
-
-/** The cache is the test's own. */
-const isTelemetry = ({ name }: Json): boolean => name !== 'NODE_COMPILE_CACHE'
 
 describe('manifests and the program', { skip: skipWithout('kubectl') }, () => {
   it('agree on the command, and on the paths of probes and of metrics', async () => {
@@ -133,13 +130,18 @@ describe('manifests and the program', { skip: skipWithout('kubectl') }, () => {
     const { listen, shutdown } = parse(stdout)
     assert.equal(listen.data, '127.0.0.1:8420')
     assert.equal(listen.admin, '127.0.0.1:9464')
-    assert.deepEqual([shutdown.drainTimeout, shutdown.flushTimeout], ['10s', '3s'])
+    assert.deepEqual(shutdown, {
+      delay: '0s',
+      drainTimeout: '10s',
+      linger: '500ms',
+      flushTimeout: '3s',
+    })
     const [workload] = await renderOverlay([CROWDED], ['sidecar', 'scrape-annotations'])
     const { metadata, spec } = templateOf(workload)
     assert.equal(spec.initContainers[0].ports[0].containerPort, 9464)
     assert.equal(metadata.annotations['prometheus.io/port'], '9464')
-    // The agent's own 30 s, then the drain, the flush and two to spare.
-    assert.equal(spec.terminationGracePeriodSeconds, 30 + 10 + 3 + 2)
+    // The agent's own 30 s, what docs/configuration.md says of a shutdown, and two to spare.
+    assert.equal(spec.terminationGracePeriodSeconds, 30 + 17 + 2)
   })
 
   it('agree on the user', async () => {
