@@ -63,7 +63,7 @@ function engineOf(): InsightEngine {
     toolsMax: 15_000,
     recentMax: 1_000,
     labels: {},
-    externalUrl: '',
+    externalUrl: () => '',
     breakerOf: () => 'closed',
     isUp: () => true,
     losses: () => [],

@@ -8,6 +8,7 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { COMMAND_NAMES } from '../src/cli/commands.ts'
 import { helpText } from '../src/cli/flags.ts'
+import { isFollowed } from '../src/config/compare.ts'
 import { configJsonSchema } from '../src/config/schema.ts'
 import { factsOf, type Outcome } from '../src/core/outcome.ts'
 import {
@@ -110,7 +111,7 @@ interface JsonSchema {
 function configPart(): string {
   const rows: string[][] = []
   collectKeys(configJsonSchema(), '', rows)
-  return table(['Key', 'Value', 'Default', 'What it is for'], rows)
+  return table(['Key', 'Value', 'Default', 'Followed', 'What it is for'], rows)
 }
 
 function collectKeys(schema: JsonSchema, path: string, rows: string[][]): void {
@@ -120,17 +121,26 @@ function collectKeys(schema: JsonSchema, path: string, rows: string[][]): void {
       typeof member.additionalProperties === 'object' ? member.additionalProperties : undefined
     if (member.description !== undefined) {
       const required = schema.required?.includes(name) === true
-      const fallback =
-        member.default === undefined
-          ? required
-            ? 'required'
-            : 'none'
-          : code(JSON.stringify(member.default))
-      rows.push([code(key), typeOf(member), fallback, member.description])
+      rows.push(keyRow(key, member, required))
     }
     if (nested?.properties !== undefined) collectKeys(nested, `${key}.<name>`, rows)
     else collectKeys(member, key, rows)
   }
+}
+
+function keyRow(key: string, member: JsonSchema, required: boolean): string[] {
+  const value = typeOf(member)
+  const fallback = member.default === undefined ? undefined : code(JSON.stringify(member.default))
+  // What holds others may hold some of both.
+  const holdsOthers = value === 'mapping' && member.properties !== undefined
+  const followed = isFollowed(key) ? 'at once' : 'restart'
+  return [
+    code(key),
+    value,
+    fallback ?? (required ? 'required' : 'none'),
+    holdsOthers ? '' : followed,
+    member.description ?? '',
+  ]
 }
 
 function typeOf(schema: JsonSchema): string {

@@ -22,6 +22,8 @@ export interface KeySetOptions {
   readonly clock: Clock
   /** Never rejects, and ends in bounded time. */
   readonly load: () => Promise<Loaded>
+  /** How often they are read again. */
+  readonly refreshEveryMs?: number
   readonly onRefresh: (issuer: string, result: KeySetRefresh, detail: string) => void
 }
 
@@ -77,7 +79,8 @@ export class KeySet implements KeySource {
 
   tick(nowMs: number): void {
     const readAgoMs = nowMs - (this.#readAtMs ?? -Infinity)
-    if (readAgoMs < REFRESH_EVERY_MS || nowMs - this.#failedAtMs < COOLDOWN_MS) return
+    const everyMs = this.#options.refreshEveryMs ?? REFRESH_EVERY_MS
+    if (readAgoMs < everyMs || nowMs - this.#failedAtMs < COOLDOWN_MS) return
     void this.refresh()
   }
 
@@ -151,7 +154,9 @@ export class KeySet implements KeySource {
     }
     this.#readAtMs = this.#now()
     this.#failedAtMs = -Infinity
-    onRefresh(issuer, 'ok', `${keys.length} keys`)
+    // It is believed at once: an issuer may want nobody's tokens to be accepted.
+    if (keys.length === 0) onRefresh(issuer, 'empty', 'no key that can be used')
+    else onRefresh(issuer, 'ok', `${keys.length} keys`)
   }
 
   #now(): number {

@@ -2,22 +2,41 @@
 
 import { SignJWT } from 'jose'
 import type { Claims } from './claim-path.ts'
-import type { KeySource } from './key-source.ts'
+import type { KeyLookup, KeySource } from './key-source.ts'
 
 export const SECRET_BYTES_MIN = 32
 
 export const DEV_ALGORITHM = 'HS256'
 
 /** The one key that there is. */
-export function secretKeySource(secret: Uint8Array): KeySource {
-  const keys = [{ for: () => Promise.resolve(secret) }]
-  return {
-    version: 0,
-    usable: true,
-    find: () => ({ kind: 'keys', keys }),
-    missed: () => undefined,
-    tick: () => {},
-    view: () => undefined,
+export class SharedSecret implements KeySource {
+  version = 0
+  readonly usable = true
+  #secret: Uint8Array
+
+  constructor(secret: Uint8Array) {
+    this.#secret = secret
+  }
+
+  /** What was signed with the one before is not accepted any more. */
+  replace(secret: Uint8Array): void {
+    this.#secret = secret
+    this.version += 1
+  }
+
+  find(): KeyLookup {
+    const secret = this.#secret
+    return { kind: 'keys', keys: [{ for: () => Promise.resolve(secret) }] }
+  }
+
+  missed(): undefined {
+    return undefined
+  }
+
+  tick(): void {}
+
+  view(): undefined {
+    return undefined
   }
 }
 

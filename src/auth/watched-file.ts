@@ -12,14 +12,18 @@ export interface WatchedFileOptions {
   readonly onProblem: (problem: string) => void
   /** It was read again. */
   readonly onChange: () => void
+  /** It could not be used twice in a row, so it is not just being replaced. */
+  readonly onLost?: (() => void) | undefined
 }
 
 const LOOK_EVERY_MS = 5_000
 
+const LOST_AFTER = 2
+
 export class WatchedFile {
   readonly #options: WatchedFileOptions
   #version = ''
-  #failing = false
+  #failures = 0
   #lookedMs = -Infinity
   #looking = false
 
@@ -50,8 +54,16 @@ export class WatchedFile {
     this.#looking = true
     const problem = await this.#read()
     this.#looking = false
-    if (problem !== undefined && !this.#failing) this.#options.onProblem(problem)
-    this.#failing = problem !== undefined
+    if (problem === undefined) {
+      this.#failures = 0
+      return
+    }
+    this.#failures += 1
+    if (this.#failures === 1) this.#options.onProblem(problem)
+    if (this.#failures !== LOST_AFTER) return
+    // Whatever comes back is read, also what was there before.
+    this.#version = ''
+    this.#options.onLost?.()
   }
 
   async #read(): Promise<string | undefined> {

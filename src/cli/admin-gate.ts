@@ -145,12 +145,21 @@ function loadTokens({ auth }: Config, log: Log): readonly AdminToken[] | StartFa
       name,
       permissions: new Set(permissions),
       digest: '',
-      file: watchFile(path, TOKEN_BYTES_MAX, log, (text) => {
-        const given = text.trim()
-        if (given.length < TOKEN_BYTES_MIN) return `expected at least ${TOKEN_BYTES_MIN} bytes`
-        token.digest = digestOf(given)
-        return undefined
-      }),
+      file: watchFile(
+        path,
+        TOKEN_BYTES_MAX,
+        log,
+        (text) => {
+          const given = text.trim()
+          if (given.length < TOKEN_BYTES_MIN) return `expected at least ${TOKEN_BYTES_MIN} bytes`
+          token.digest = digestOf(given)
+          return undefined
+        },
+        // Whoever takes a token's file away wants the token to end. No token has an empty digest.
+        () => {
+          token.digest = ''
+        },
+      ),
     }
     const problem = token.file.load()
     if (problem !== undefined) {

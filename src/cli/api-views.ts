@@ -3,6 +3,9 @@
 import { maskSecrets } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Readiness } from '../http/admin-app.ts'
+import type { ReloadView } from '../http/api/config-routes.ts'
+import type { ConfigProblemView } from '../http/api/problem.ts'
 import type { Snapshot } from '../http/api/snapshot-schema.ts'
 import type { CallView, Window } from '../http/api/stats-schema.ts'
 import type {
@@ -13,8 +16,8 @@ import type {
 } from '../http/api/upstream-schema.ts'
 import type { ApiViews, Shown } from '../http/api/views.ts'
 import type { RecentCall, UpstreamStats, WindowStats } from '../insight/views.ts'
-import { readinessOf } from './health.ts'
-import type { Parts } from './parts.ts'
+import type { Parts, SidecarOptions } from './parts.ts'
+import type { ReloadReport } from './reload.ts'
 import { withSilenceRecords } from './silence-records.ts'
 
 export interface ApiViewsOptions {
@@ -23,14 +26,16 @@ export interface ApiViewsOptions {
   readonly clock: Clock
   /** Where clients reach upstreams; undefined with `wrap`. */
   readonly dataUrl: string | undefined
-  readonly takesOrders: boolean
+  readonly takesOrders: () => boolean
+  readonly readiness: () => Readiness
+  readonly reload: SidecarOptions['reload']
 }
 
 /** How far back the timeline of a window reaches. */
 const SPANS = { '1m': '5m', '5m': '5m', '1h': '1h', '24h': '24h' } as const
 
 export function createApiViews(options: ApiViewsOptions): ApiViews {
-  const { parts, clock } = options
+  const { parts, clock, reload } = options
   const insight = withSilenceRecords(parts.insight, parts.audit.trail, clock)
   const startedAtMs = options.clock.wallMs()
   const build = {
@@ -43,7 +48,7 @@ export function createApiViews(options: ApiViewsOptions): ApiViews {
   return {
     insight,
     build: () => build,
-    readiness: () => readinessOf(parts.prober?.health() ?? [], parts.draining()),
+    readiness: options.readiness,
     snapshot: (window) => snapshotOf(window, options, build),
     upstreams: () => upstreamsOf(options, call),
     tools: (window, upstream) => toolsOf(window, upstream, options),
@@ -54,6 +59,26 @@ export function createApiViews(options: ApiViewsOptions): ApiViews {
     drifts: () => parts.telemetry.catalogue.recentDrifts(),
     audit: parts.audit.reader,
     config: () => maskSecrets(parts.config()),
+    reload: reload === undefined ? undefined : async (actor) => toView(await reload(actor)),
+  }
+}
+
+function toView(report: ReloadReport): ReloadView | readonly ConfigProblemView[] {
+  if (report.result === 'invalid') {
+    return report.problems.map(({ path, line, message }) => ({
+      path,
+      ...(line === undefined ? {} : { line }),
+      message,
+    }))
+  }
+  const { added, removed, changed, live, needRestart } = report.change
+  return {
+    result: report.result,
+    upstreamsAdded: [...added],
+    upstreamsRemoved: [...removed],
+    upstreamsChanged: [...changed],
+    keysChanged: [...live],
+    keysNeedRestart: [...needRestart],
   }
 }
 
@@ -75,9 +100,9 @@ function snapshotOf(
     atMs: clock.wallMs(),
     window,
     build,
-    readiness: readinessOf(parts.prober?.health() ?? [], parts.draining()).status,
+    readiness: options.readiness().status,
     ...(dataUrl === undefined ? {} : { dataUrl: parts.config().listen.publicUrl ?? dataUrl }),
-    takesOrders: options.takesOrders,
+    takesOrders: options.takesOrders(),
     health: overview.health,
     inFlight: overview.inFlight,
     totals: windowOf(overview.windows, window),

@@ -31,11 +31,12 @@ export function recordReload(
   clock: Clock,
   result: ReloadResult,
   change: ConfigChange | undefined,
+  actor?: string,
 ): void {
   if (result === 'unchanged') return
   trail.add({
     type: 'config.reloaded',
     atWallMs: clock.wallMs(),
-    body: { result, ...change },
+    body: { result, ...change, ...(actor === undefined ? {} : { actor }) },
   })
 }

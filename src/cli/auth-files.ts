@@ -11,16 +11,20 @@ export function watchFile(
   bytesMax: number,
   log: Log,
   use: (text: string) => string | undefined,
+  onLost?: () => void,
 ): WatchedFile {
   return new WatchedFile({
     path,
     bytesMax,
     use,
+    onLost,
     onProblem: (problem) =>
       log.write(
         'warn',
         'sidelight.auth.file_unreadable',
-        'A file of authentication cannot be used; what it said last stays in force',
+        onLost === undefined
+          ? 'A file of authentication cannot be used; what it said last stays in force'
+          : 'A file of authentication cannot be used; if it stays so, what it said last does not hold',
         { 'file.path': path, 'sidelight.detail': problem },
       ),
     onChange: () =>

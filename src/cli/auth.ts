@@ -25,15 +25,26 @@ export interface AuthOptions {
   readonly clock: Clock
   readonly log: Log
   readonly observer: AuthObserver
+  /** What was in force before; what stays as it is is gone on with. */
+  readonly before?: Auth | undefined
 }
 
 export interface Auth {
   readonly authenticator: Authenticator
+  readonly issuers: Issuers
+  readonly proofs: Proofs
   readonly documentAt: DocumentAt
   keySets(): readonly KeySetView[]
   /** Tokens that are known to have been verified. */
   cached(): number
-  close(): void
+  /** Ends what `next` does not go on with. */
+  close(next?: Auth): void
+}
+
+/** Proofs that were seen, as long as clocks may differ so much. */
+interface Proofs {
+  readonly checker: ProofChecker
+  readonly toleranceMs: number
 }
 
 /** Most tokens that are verified at a time, and proofs that are remembered. */
@@ -46,7 +57,7 @@ const TICK_MS = 1_000
 
 /** Undefined when nobody is authenticated. */
 export function createAuth(options: AuthOptions): Auth | StartFailure | undefined {
-  const { config, current, clock, log, observer } = options
+  const { config, current, clock, log, observer, before } = options
   const { auth } = config
   if (auth.mode === 'off') {
     if (auth.allowUnauthenticated) warn(log, 'auth.mode is off, and listen.data may be reached')
@@ -55,12 +66,16 @@ export function createAuth(options: AuthOptions): Auth | StartFailure | undefine
   if (auth.mode === 'dev-hs256') {
     warn(log, 'auth.mode is dev-hs256: whoever can check a token can make one')
   }
-  const issuers = createIssuers({ config, clock, log, observer })
+  const issuers = createIssuers({ config, clock, log, observer, before: before?.issuers })
   if ('what' in issuers) return issuers
   const revoked = watchRevocations(config, log)
-  if ('what' in revoked) return revoked
+  if ('what' in revoked) {
+    issuers.close(before?.issuers)
+    return revoked
+  }
   const challenger = createChallenger(config, current)
   const toleranceMs = durationOf(auth.clockTolerance)
+  const proofs = proofsOf(before, { clock, toleranceMs, challenger })
   const authenticator = new TokenAuthenticator({
     clock,
     observer,
@@ -72,12 +87,7 @@ export function createAuth(options: AuthOptions): Auth | StartFailure | undefine
       toleranceMs,
       revocations: () => revoked.current,
     }),
-    proofs: new ProofChecker({
-      clock,
-      toleranceMs,
-      originOf: (request) => challenger.originOf(request),
-      proofsMax: PROOFS_MAX,
-    }),
+    proofs: proofs.checker,
     tokenBytesMax: sizeOf(auth.tokenSize),
     cache: { max: auth.cache, ttlMs: durationOf(auth.cacheTtl) },
     pendingMax: VERIFICATIONS_MAX,
@@ -94,14 +104,32 @@ export function createAuth(options: AuthOptions): Auth | StartFailure | undefine
   const stop = follow(issuers, revoked, clock)
   return {
     authenticator,
+    issuers,
+    proofs,
     documentAt: (request) => resource.at(request),
     keySets: () => issuers.keySets(),
     cached: () => authenticator.cached,
-    close: () => {
+    close: (next) => {
       stop()
-      issuers.close()
+      issuers.close(next?.issuers)
     },
   }
+}
+
+/** A proof that was seen must not be good once more because a configuration is new. */
+function proofsOf(
+  before: Auth | undefined,
+  given: {
+    readonly clock: Clock
+    readonly toleranceMs: number
+    readonly challenger: Challenger
+  },
+): Proofs {
+  const { clock, toleranceMs, challenger } = given
+  if (before?.proofs.toleranceMs === toleranceMs) return before.proofs
+  const originOf: Challenger['originOf'] = (request) => challenger.originOf(request)
+  const checker = new ProofChecker({ clock, toleranceMs, originOf, proofsMax: PROOFS_MAX })
+  return { checker, toleranceMs }
 }
 
 /** Says where credentials are had; also for those that are good but not enough. */
@@ -128,8 +156,7 @@ function warn(log: Log, what: string): void {
 function follow(issuers: Issuers, revoked: Revoked, clock: Clock): () => void {
   const tick = (): void => {
     const nowMs = clock.monotonicMs()
-    for (const { keys } of issuers.rules.values()) keys.tick(nowMs)
-    for (const file of issuers.files) file.tick(nowMs)
+    issuers.tick(nowMs)
     revoked.file?.tick(nowMs)
   }
   tick()

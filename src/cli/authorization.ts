@@ -37,10 +37,9 @@ interface Current {
 }
 
 export function createAuthorization(first: Config, log: Log): Authorization {
-  const challenger = createChallenger(first, () => current.config)
   const inForce = (config: Config): Current => ({
     config,
-    challenger,
+    challenger: createChallenger(config, () => current.config),
     policy: createPolicy(config, log),
     listBytesMax: sizeOf(config.policy?.listBytes ?? '0KiB'),
   })

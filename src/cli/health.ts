@@ -1,5 +1,6 @@
 /** Who checks the health of upstreams, and what it means for the sidecar. */
 
+import type { KeySetView } from '../core/authentication.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { HealthObserver } from '../core/observer.ts'
@@ -33,10 +34,16 @@ export function probeOf(upstream: string, ask: AskHealth, clock: Clock): Probe {
 
 /**
  * Ready means that calls are accepted. An upstream that is down is its clients' business, unless it is
- * required.
+ * required. Without a key of any issuer nobody's token can be accepted; keys that cannot be read again
+ * are no reason, or one issuer that is down would take every sidecar out of service at once.
  */
-export function readinessOf(upstreams: readonly UpstreamHealth[], draining: boolean): Readiness {
-  if (draining) return { status: 'draining', upstreams }
-  const missing = upstreams.some(({ required, up }) => required && up !== true)
-  return { status: missing ? 'not_ready' : 'ready', upstreams }
+export function readinessOf(
+  upstreams: readonly UpstreamHealth[],
+  keySets: readonly KeySetView[],
+  draining: boolean,
+): Readiness {
+  const keyless = keySets.length > 0 && keySets.every(({ keys }) => keys === 0)
+  const keys = keySets.length === 0 ? undefined : keyless ? 'none' : 'ok'
+  const missing = keyless || upstreams.some(({ required, up }) => required && up !== true)
+  return { status: draining ? 'draining' : missing ? 'not_ready' : 'ready', keys, upstreams }
 }

@@ -43,6 +43,7 @@ export function createInsight(
   const first = rulesOf(config, options)
   if ('kind' in first) return first
   let { sources } = first
+  let { externalUrl = '' } = config.alerts
   const engine = new InsightEngine({
     ...first.rules,
     clock,
@@ -50,7 +51,7 @@ export function createInsight(
     toolsMax: config.insight.tools,
     recentMax: config.insight.recentCalls,
     labels: { instance: hostname(), ...config.alerts.labels },
-    externalUrl: config.alerts.externalUrl ?? '',
+    externalUrl: () => externalUrl,
     breakerOf: (name) => known.registry?.find(name)?.guard.breaker?.view(clock.monotonicMs()).state,
     isUp: (name) => known.prober?.isUp(name),
     losses: () => [...telemetryLosses(telemetry), ...auditLosses(audit, telemetry)],
@@ -71,6 +72,7 @@ export function createInsight(
       if ('kind' in made) return made
       return () => {
         sources = made.sources
+        externalUrl = next.alerts.externalUrl ?? ''
         telemetry.insight.begin(made.rules.receivers.map(({ name }) => name))
         engine.configure(made.rules)
       }

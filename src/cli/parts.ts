@@ -26,6 +26,7 @@ import { createAuthorization } from './authorization.ts'
 import { createBreakerAdmin } from './breaker-admin.ts'
 import { createProber } from './health.ts'
 import type { SidecarInsight } from './insight.ts'
+import type { ReloadReport } from './reload.ts'
 import { startObserving, type Known } from './observing.ts'
 import { createPending, type Pending } from './pending.ts'
 import { createPinCheck, loadPins } from './pins.ts'
@@ -50,6 +51,8 @@ export interface SidecarOptions {
   readonly observers?: readonly CallObserver[]
   /** What there is to say of authentication; nothing when nobody is authenticated. */
   readonly auth?: AuthSources
+  /** Reads the configuration again, for whoever orders it by name; undefined where there is no file. */
+  readonly reload?: (actor: string | undefined) => Promise<ReloadReport>
   /** True to check the health of upstreams. */
   readonly checksHealth?: boolean
   /** Makes the transports of stdio upstreams, when they are not to be shared by clients over HTTP. */

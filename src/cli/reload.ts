@@ -1,73 +1,82 @@
 /** What becomes of a configuration that was read while the sidecar runs. */
 
-import { changesNothing, compareConfigs, type ConfigChange } from '../config/compare.ts'
+import { findAuthProblem } from '../config/auth-rules.ts'
+import {
+  changesNothing,
+  compareConfigs,
+  withFollowed,
+  type ConfigChange,
+} from '../config/compare.ts'
 import { formatProblems, type ConfigResult } from '../config/load.ts'
+import type { ConfigProblem } from '../config/read-yaml.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../core/log.ts'
 import type { ReloadResult } from '../telemetry/instruments.ts'
 import type { StartFailure } from './parts.ts'
+
+/** What became of it. */
+export type ReloadReport =
+  | { readonly result: 'invalid'; readonly problems: readonly ConfigProblem[] }
+  | { readonly result: Exclude<ReloadResult, 'invalid'>; readonly change: ConfigChange }
 
 export interface ReloadParts {
   readonly log: Log
   /** Puts it in force as a whole, or changes nothing and says why. */
   apply(next: Config, change: ConfigChange): StartFailure | undefined
   /** `change` is undefined when there was no valid configuration. */
-  count(result: ReloadResult, change: ConfigChange | undefined): void
+  count(result: ReloadResult, change: ConfigChange | undefined, actor: string | undefined): void
 }
 
-export function createReload(
-  config: Config,
-  parts: ReloadParts,
-): (name: string, read: ConfigResult) => ReloadResult {
+/** `name` is what problems are said to be in; `actor` whoever ordered it by name. */
+export type Reload = (name: string, read: ConfigResult, actor?: string) => ReloadReport
+
+export function createReload(config: Config, parts: ReloadParts): Reload {
   let inForce = config
-  const refuse = (why: string): ReloadResult => {
+  const refuse = (name: string, problems: readonly ConfigProblem[]): ReloadReport => {
     parts.log.write(
       'error',
       'sidelight.config.reloaded',
       'The new configuration is not valid; the old one stays',
       {
         'sidelight.config.reload.outcome': 'invalid',
-        'sidelight.detail': why,
+        'sidelight.detail': formatProblems(name, problems),
       },
     )
-    return 'invalid'
+    return { result: 'invalid', problems }
   }
-  const follow = (
-    name: string,
-    read: ConfigResult,
-    onChange: (change: ConfigChange) => void,
-  ): ReloadResult => {
-    if (read.kind === 'invalid') return refuse(formatProblems(name, read.problems))
+  const follow = (name: string, read: ConfigResult): ReloadReport => {
+    if (read.kind === 'invalid') return refuse(name, read.problems)
     const change = compareConfigs(inForce, read.config)
     if (changesNothing(change)) {
       parts.log.write('info', 'sidelight.config.reloaded', 'The configuration says what it said', {
         'sidelight.config.reload.outcome': 'unchanged',
       })
-      return 'unchanged'
+      return { result: 'unchanged', change }
     }
     // What needs a restart stays as it is, for new upstreams too, and is said again next time.
-    const { upstreams, rejections, policy, alerts, ui } = read.config
-    const next = { ...inForce, upstreams, rejections, policy, alerts, ui }
+    const next = withFollowed(inForce, read.config)
+    // The two may not go together, such as nobody's authentication with the address of before.
+    const clash = findAuthProblem(next, () => undefined)
+    if (clash !== undefined) return refuse(name, [clash])
     const failure = parts.apply(next, change)
-    if (failure !== undefined) {
-      const { what, address, code } = failure
-      return refuse(what === 'pins' ? `${address}: ${code}` : `${address} cannot be read (${code})`)
-    }
+    if (failure !== undefined) return refuse(name, [problemOf(failure)])
     inForce = next
-    onChange(change)
-    return report(change, parts.log)
+    return { result: report(change, parts.log), change }
   }
-  return (name, read) => {
-    let change: ConfigChange | undefined
-    const result = follow(name, read, (found) => {
-      change = found
-    })
-    parts.count(result, change)
-    return result
+  return (name, read, actor) => {
+    const done = follow(name, read)
+    parts.count(done.result, 'change' in done ? done.change : undefined, actor)
+    return done
   }
 }
 
-function report(change: ConfigChange, log: Log): ReloadResult {
+function problemOf({ what, address, code }: StartFailure): ConfigProblem {
+  const says = what === 'pins' || what === 'auth'
+  const message = says ? `${address}: ${code}` : `${address} cannot be read (${code})`
+  return { path: '', line: undefined, message }
+}
+
+function report(change: ConfigChange, log: Log): 'applied' | 'restart_needed' {
   const result = change.needRestart.length > 0 ? 'restart_needed' : 'applied'
   const shown = (names: readonly string[]): string | undefined =>
     names.length === 0 ? undefined : names.join(',')

@@ -1,11 +1,13 @@
 /** `sidelight run`: the sidecar itself. */
 
+import { NO_CHANGE } from '../config/compare.ts'
 import { formatProblems, type ConfigResult } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../core/log.ts'
 import { EXIT, type CommandContext } from './command.ts'
 import { ConfigWatch } from './config-watch.ts'
+import type { ReloadReport } from './reload.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
 import type { StartFailure } from './parts.ts'
@@ -55,6 +57,8 @@ async function serve(
   const log = createLog({ ...config.log, clock, write: (line) => context.err(line) })
   for (const warning of telemetry.warnings)
     log.write('warn', 'sidelight.telemetry.settings', warning)
+  const running: Running = {}
+  const watch = origin === undefined ? undefined : watchOf(origin, running, context)
   const sidecar = await startSidecar({
     config,
     telemetry: telemetry.settings,
@@ -63,13 +67,15 @@ async function serve(
     clock,
     log,
     print: (text) => context.out(text),
+    ...(watch === undefined ? {} : { reload: (actor) => watch.readNow(actor) }),
   })
   if ('kind' in sidecar) {
     context.err(`${describeStartFailure(sidecar)}\n`)
     return EXIT.failed
   }
+  running.sidecar = sidecar
   announce(sidecar, config, context, log)
-  const watch = origin === undefined ? undefined : follow(origin, sidecar, context)
+  watch?.start(origin?.text ?? '', LOOK_EVERY_MS)
   onHangup.read = () => void watch?.readNow()
   await stopped
   watch?.stop()
@@ -77,19 +83,33 @@ async function serve(
   return EXIT.ok
 }
 
+/** How often the file is looked at. */
+const LOOK_EVERY_MS = 2_000
+
+/** Undefined until it runs. */
+interface Running {
+  sidecar?: Sidecar
+}
+
 /** Follows the file: what it says anew is put in force, or refused. */
-function follow(origin: Origin, sidecar: Sidecar, context: CommandContext): ConfigWatch {
-  const watch = new ConfigWatch(origin.path, async () => {
+function watchOf(
+  origin: Origin,
+  running: Running,
+  context: CommandContext,
+): ConfigWatch<ReloadReport> {
+  return new ConfigWatch(origin.path, async (actor) => {
     const source = await readSource('run', origin.flags, context)
     const result: ConfigResult =
       typeof source === 'string'
         ? { kind: 'invalid', problems: [{ path: '', line: undefined, message: source }] }
         : source.result
-    sidecar.reload(origin.path, result)
+    const { sidecar } = running
+    return sidecar === undefined ? STARTING : sidecar.reload(origin.path, result, actor)
   })
-  watch.start(origin.text)
-  return watch
 }
+
+/** Nobody can have changed anything since the file was read. */
+const STARTING: ReloadReport = { result: 'unchanged', change: NO_CHANGE }
 
 function announce(sidecar: Sidecar, config: Config, context: CommandContext, log: Log): void {
   log.write('info', 'sidelight.sidecar.started', 'Sidelight is running', {

@@ -3,20 +3,20 @@
 import type { RequestListener } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { createIdentityReader } from '../auth/claimed-identity.ts'
-import type { ConfigResult } from '../config/load.ts'
+import type { ConfigChange } from '../config/compare.ts'
 import type { Config } from '../config/schema.ts'
 import { formatAddress } from '../config/units.ts'
 import { createDataApp } from '../http/data-app.ts'
 import { listen, type Listener } from '../http/listener.ts'
 import { BodyBudget } from '../http/read-body.ts'
-import type { ReloadResult } from '../telemetry/instruments.ts'
 import { recordReload } from './audit-events.ts'
-import { createAuth, issuerNames, type Auth } from './auth.ts'
+import { issuerNames } from './auth.ts'
 import { withAuthEvents } from './auth-events.ts'
-import { listenerLimits, peerRules, startAdmin } from './listeners.ts'
+import { listenerLimits, peerRules, startAdmin, type AdminPlane } from './listeners.ts'
+import { createLiveAuth, type LiveAuth } from './live-auth.ts'
 import { assemble, type Parts, type SidecarOptions, type StartFailure } from './parts.ts'
 import { pathsOf, prefixesOf } from './paths.ts'
-import { createReload } from './reload.ts'
+import { createReload, type Reload } from './reload.ts'
 import { addressOf, durationOf, sizeOf } from './units.ts'
 import { newSessionId } from './upstreams.ts'
 
@@ -27,9 +27,9 @@ export interface Sidecar {
   /**
    * Follows a newer configuration, or keeps the old one when it is not valid, and says which in the
    * log and in metrics. Calls under way, sessions and streams of upstreams that stay as they are go
-   * on. `name` is what problems are said to be in.
+   * on.
    */
-  reload(name: string, read: ConfigResult): ReloadResult
+  readonly reload: Reload
   /** Refuses new calls, lets those under way finish in time, sends what telemetry waits, and ends. */
   drain(): Promise<void>
 }
@@ -49,8 +49,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
       peers: peerRules(config, dataAddress),
       bodyBytesMax: sizeOf(config.limits.body),
       bodyBudget,
-      authenticator: auth?.authenticator,
-      documentAt: auth?.documentAt,
+      authenticator: auth.current?.authenticator,
+      documentAt: auth.current?.documentAt,
       identify: ({ headers }) => identity(headers.authorization),
       newId: newSessionId,
       paths: pathsOf(next),
@@ -63,14 +63,19 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     ...listenerLimits(config, parts),
   })
   if ('kind' in data) {
-    auth?.close()
+    auth.close()
     await parts.close()
     return { kind: 'failed', what: 'data', address: config.listen.data, code: data.code }
   }
-  const admin = await startAdmin(options, parts, auth?.authenticator, urlOf(data))
+  const admin = await startAdmin(options, {
+    parts,
+    authenticator: auth.current?.authenticator,
+    keySets: () => auth.current?.keySets() ?? [],
+    dataUrl: urlOf(data),
+  })
   if (admin !== undefined && 'kind' in admin) {
     await data.destroy()
-    auth?.close()
+    auth.close()
     await parts.close()
     return admin
   }
@@ -79,44 +84,64 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
   const reload = createReload(config, {
     log: options.log,
     apply: (next, change) => {
-      const failure = parts.apply(next, change)
+      const failure = applyAll(made, admin, next, change)
       if (failure !== undefined) return failure
       current = next
       app = appFor(next)
       return undefined
     },
-    count: (result, change) => {
+    count: (result, change, actor) => {
       parts.telemetry.configReloaded(result)
-      recordReload(parts.audit.trail, options.clock, result, change)
+      recordReload(parts.audit.trail, options.clock, result, change, actor)
     },
   })
   return { ...toSidecar(options, made, data, admin), reload }
 }
 
+/** All of it, or nothing and why. */
+function applyAll(
+  { parts, auth }: Made,
+  admin: AdminPlane | undefined,
+  next: Config,
+  change: ConfigChange,
+): StartFailure | undefined {
+  const prepared = auth.prepare(next)
+  if ('what' in prepared) return prepared
+  const followAdmin = admin?.prepare(next, prepared.next?.authenticator)
+  const failure = typeof followAdmin === 'object' ? followAdmin : parts.apply(next, change)
+  if (failure !== undefined) {
+    prepared.discard()
+    return failure
+  }
+  parts.telemetry.auth.begin(issuerNames(next))
+  prepared.commit()
+  if (typeof followAdmin === 'function') followAdmin()
+  return undefined
+}
+
 interface Made {
   readonly parts: Parts
-  /** Undefined when nobody is authenticated. */
-  readonly auth: Auth | undefined
+  readonly auth: LiveAuth
 }
 
 async function assembleWithAuth(
   options: SidecarOptions,
   current: () => Config,
 ): Promise<Made | StartFailure> {
-  const known: { auth?: Auth | undefined } = {}
+  const known: { auth?: LiveAuth } = {}
   const parts = await assemble({
     ...options,
     checksHealth: true,
     auth: {
-      issuers: issuerNames(options.config),
-      keySets: () => known.auth?.keySets() ?? [],
-      cached: () => known.auth?.cached() ?? 0,
+      issuers: () => issuerNames(current()),
+      keySets: () => known.auth?.current?.keySets() ?? [],
+      cached: () => known.auth?.current?.cached() ?? 0,
     },
   })
   if ('what' in parts) return parts
   const observer = withAuthEvents(parts.telemetry.auth, options.log)
-  const auth = createAuth({ ...options, current, observer })
-  if (auth !== undefined && 'what' in auth) {
+  const auth = createLiveAuth({ ...options, current, observer })
+  if ('what' in auth) {
     await parts.close()
     return auth
   }
@@ -151,7 +176,7 @@ function toSidecar(
     late.abort()
     inFlight.abortAll()
     await data.destroy()
-    auth?.close()
+    auth.close()
     await parts.close()
     await admin?.destroy()
     log.write('info', 'sidelight.sidecar.stopped', 'Stopped')

@@ -105,7 +105,12 @@ class Wrap {
         }),
     })
     if ('what' in parts) return this.#failed(describeStartFailure(parts))
-    const admin = await startAdmin(options, parts, undefined, undefined)
+    const admin = await startAdmin(options, {
+      parts,
+      authenticator: undefined,
+      keySets: () => [],
+      dataUrl: undefined,
+    })
     if (admin !== undefined && 'kind' in admin) {
       await parts.close()
       return this.#failed(describeStartFailure(admin))

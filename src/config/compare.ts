@@ -15,11 +15,20 @@ export interface ConfigChange {
   readonly needRestart: readonly string[]
 }
 
-/** Keys outside `upstreams` that a running sidecar follows. */
-const LIVE_KEYS: ReadonlySet<string> = new Set(['rejections', 'policy', 'alerts', 'mcp', 'ui'])
+/** Keys that a running sidecar follows, with everything below them. */
+const LIVE_KEYS: readonly string[] = [
+  'upstreams',
+  'rejections',
+  'policy',
+  'auth',
+  'alerts',
+  'insight.health',
+  'mcp',
+  'ui',
+]
 
-/** What is read at the start only, of those. */
-const START_KEYS: readonly string[] = ['alerts.labels', 'alerts.externalUrl']
+/** What waits for a restart, of those: labels make an alert the alert that it is. */
+const START_KEYS: readonly string[] = ['alerts.labels']
 
 export function compareConfigs(before: Config, after: Config): ConfigChange {
   const names = Object.keys(after.upstreams)
@@ -32,15 +41,45 @@ export function compareConfigs(before: Config, after: Config): ConfigChange {
       (name) =>
         Object.hasOwn(known, name) && !isDeepStrictEqual(known[name], after.upstreams[name]),
     ),
-    live: others.filter((path) => isLive(path)),
-    needRestart: others.filter((path) => !isLive(path)),
+    live: others.filter((path) => isFollowed(path)),
+    needRestart: others.filter((path) => !isFollowed(path)),
   }
 }
 
-/** A key is followed with everything below it. */
-function isLive(path: string): boolean {
-  if (START_KEYS.some((key) => path === key || path.startsWith(`${key}.`))) return false
-  return LIVE_KEYS.has(path.split('.', 1)[0] ?? '')
+/** Whether a running sidecar follows a key; the others are read at the start only. */
+export function isFollowed(path: string): boolean {
+  const isIn = (key: string): boolean => path === key || path.startsWith(`${key}.`)
+  return LIVE_KEYS.some(isIn) && !START_KEYS.some(isIn)
+}
+
+/** What a sidecar that runs with `before` makes of `after`: keys that it does not follow stay. */
+export function withFollowed(before: Config, after: Config): Config {
+  const { upstreams, rejections, policy, auth, mcp, ui } = after
+  return {
+    ...before,
+    upstreams,
+    rejections,
+    policy,
+    auth,
+    mcp,
+    ui,
+    alerts: {
+      ...after.alerts,
+      labels: before.alerts.labels,
+    },
+    insight: {
+      ...before.insight,
+      health: after.insight.health,
+    },
+  }
+}
+
+export const NO_CHANGE: ConfigChange = {
+  added: [],
+  removed: [],
+  changed: [],
+  live: [],
+  needRestart: [],
 }
 
 export function changesNothing(change: ConfigChange): boolean {

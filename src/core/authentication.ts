@@ -102,10 +102,10 @@ export const AUTH_REFUSALS: readonly AuthRefusal[] = [
   'busy',
 ]
 
-/** What became of reading an issuer's keys. */
-export type KeySetRefresh = 'ok' | 'unreachable' | 'invalid'
+/** What became of reading an issuer's keys; `empty` when none can be used, so that no token is accepted. */
+export type KeySetRefresh = 'ok' | 'empty' | 'unreachable' | 'invalid'
 
-export const KEY_SET_REFRESHES: readonly KeySetRefresh[] = ['ok', 'unreachable', 'invalid']
+export const KEY_SET_REFRESHES: readonly KeySetRefresh[] = ['ok', 'empty', 'unreachable', 'invalid']
 
 /** Told what authentication finds. Every method is cheap and never throws. */
 export interface AuthObserver {

@@ -156,7 +156,7 @@ export const EVENTS = {
   'sidelight.auth.keys_unavailable': {
     levels: ['warn'],
     description:
-      'The keys of an issuer cannot be read. Those that are known stay in use for an hour after they were read.',
+      'The keys of an issuer cannot be read, and those that are known stay in use for an hour after they were read; or it has none (`empty`), and none of its tokens is accepted.',
     attributes: ['sidelight.auth.issuer', 'sidelight.auth.keys.outcome', DETAIL],
   },
   'sidelight.auth.insecure': {
@@ -172,7 +172,7 @@ export const EVENTS = {
   'sidelight.auth.file_unreadable': {
     levels: ['warn'],
     description:
-      'A file of authentication cannot be read, or is malformed; what it said last stays in use.',
+      'A file of authentication cannot be read, or is malformed; what it said last stays in use, but for a token of the admin plane.',
     attributes: ['file.path', DETAIL],
   },
   'sidelight.process.ended': {

@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type Context } from 'hono'
-import { needs, type AdminEnv, type AdminGate } from './admin-gate.ts'
+import { needs, needsUnlessOpen, type AdminEnv, type AdminGate } from './admin-gate.ts'
 import { addApi, type ApiOptions } from './api/api-app.ts'
 import { addBreakerRoutes, type BreakerAdmin } from './breaker-routes.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
@@ -15,8 +15,10 @@ import { addStatusPage, type PageFiles } from './status-page.ts'
 
 /** Whether calls are accepted, and what is known of those that they go to. */
 export interface Readiness {
-  /** `not_ready` while an upstream that is required is not known to be up. */
+  /** `not_ready` while an upstream that is required is not known to be up, or without any keys. */
   readonly status: 'ready' | 'draining' | 'not_ready'
+  /** Whether any issuer's tokens can be checked; undefined when that needs no key set. */
+  readonly keys: 'ok' | 'none' | undefined
   readonly upstreams: readonly {
     readonly upstream: string
     /** Undefined until its first health check has ended. */
@@ -71,11 +73,9 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   const { gate } = options
   const app = new Hono<AdminEnv>()
   const metrics = new MetricsEndpoint(options)
-  if (!gate.open.has('health')) {
-    const { live, health, ready } = ADMIN_PATHS
-    for (const path of [live, health, ready]) app.use(path, needs(gate, 'read'))
-  }
-  if (!gate.open.has('metrics')) app.use(ADMIN_PATHS.metrics, needs(gate, 'read'))
+  const { live, health, ready } = ADMIN_PATHS
+  for (const path of [live, health, ready]) app.use(path, needsUnlessOpen(gate, 'health'))
+  app.use(ADMIN_PATHS.metrics, needsUnlessOpen(gate, 'metrics'))
   if (options.api === undefined) app.get('/', (c) => c.text(INDEX))
   else addStatusPage(app, options.api.page, INDEX)
   app.get(ADMIN_PATHS.live, (c) => c.json({ status: 'ok' }))
@@ -83,14 +83,15 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   app.get(ADMIN_PATHS.ready, (c) => {
     const readiness = options.readiness()
     if (c.req.query('verbose') !== undefined) return verbose(c, readiness)
-    const { status, upstreams } = readiness
+    const { status, keys, upstreams } = readiness
     const known = upstreams.map(({ upstream, up, errorType, required }) => ({
       name: upstream,
       up: up ?? null,
       ...(errorType === undefined ? {} : { error: errorType }),
       required,
     }))
-    return c.json({ status, upstreams: known }, status === 'ready' ? 200 : 503)
+    const shown = { status, ...(keys === undefined ? {} : { keys }), upstreams: known }
+    return c.json(shown, status === 'ready' ? 200 : 503)
   })
   app.get(ADMIN_PATHS.metrics, async (c) => {
     await metrics.serve(c.env.incoming, c.env.outgoing)
@@ -129,7 +130,7 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
 }
 
 /** Line by line for people, as Kubernetes writes it. */
-function verbose(c: Context<AdminEnv>, { status, upstreams }: Readiness): Response {
+function verbose(c: Context<AdminEnv>, { status, keys, upstreams }: Readiness): Response {
   const lines = upstreams.map(({ upstream, up, errorType, required }) => {
     const state =
       up === undefined ? 'not checked yet' : up ? 'ok' : `down: ${errorType ?? 'unknown'}`
@@ -137,6 +138,8 @@ function verbose(c: Context<AdminEnv>, { status, upstreams }: Readiness): Respon
     return `${mark}upstream ${upstream} ${state}${required ? ' (required)' : ''}\n`
   })
   const draining = status === 'draining' ? '[-]calls are not accepted any more\n' : '[+]calls ok\n'
+  const known =
+    keys === undefined ? '' : keys === 'ok' ? '[+]keys ok\n' : '[-]keys of no issuer are known\n'
   const result = status === 'ready' ? 'readyz check passed\n' : 'readyz check failed\n'
-  return c.text(draining + lines.join('') + result, status === 'ready' ? 200 : 503)
+  return c.text(draining + known + lines.join('') + result, status === 'ready' ? 200 : 503)
 }

@@ -31,7 +31,8 @@ export interface ReceiverSettings {
 
 export interface DeliveryOptions {
   readonly settings: ReceiverSettings
-  readonly externalUrl: string
+  /** Where people reach the status page; empty when that is not known. */
+  readonly externalUrl: () => string
   readonly clock: Clock
   readonly send: SendJson
   /** A number from 0 up to 1. */
@@ -110,7 +111,7 @@ export class Delivery {
       receiver: settings.name,
       nowMs,
       wallMs,
-      externalUrl,
+      externalUrl: externalUrl(),
     }
     return settings.type === 'webhook' ? planWebhook(plan) : planAlertmanager(plan)
   }

@@ -55,7 +55,8 @@ export interface InsightOptions
   readonly recentMax: number
   /** Stand on every alert. */
   readonly labels: Readonly<Record<string, string>>
-  readonly externalUrl: string
+  /** Where people reach the status page; empty when that is not known. */
+  readonly externalUrl: () => string
   /** Undefined for an upstream without a breaker. */
   readonly breakerOf: (upstream: string) => BreakerStateName | undefined
   /** Undefined for an upstream that has not been checked. */

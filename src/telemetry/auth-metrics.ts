@@ -16,13 +16,13 @@ import { CounterFamily, GaugeFamily, type MetricFamily } from './series.ts'
 
 export interface AuthSources {
   /** Names of issuers; empty when nobody is authenticated, and then there are no series. */
-  readonly issuers: readonly string[]
+  readonly issuers: () => readonly string[]
   /** Read when metrics are collected. */
   readonly keySets: () => readonly KeySetView[]
   readonly cached: () => number
 }
 
-export const NO_AUTH: AuthSources = { issuers: [], keySets: () => [], cached: () => 0 }
+export const NO_AUTH: AuthSources = { issuers: () => [], keySets: () => [], cached: () => 0 }
 
 /** It was not found out whether the token is valid. */
 const UNAVAILABLE: ReadonlySet<AuthRefusal> = new Set([
@@ -47,12 +47,11 @@ export class AuthMetrics implements AuthObserver {
     this.#attempts = new CounterFamily(METRICS.authAttempts, settings)
     this.#cacheUses = new CounterFamily(METRICS.authCacheUses, settings)
     this.#keysReads = new CounterFamily(METRICS.authKeysReads, settings)
-    const on = issuers.length > 0
     this.families = [
       this.#attempts,
       this.#cacheUses,
       new GaugeFamily(METRICS.authCacheEntries, () =>
-        on ? [{ values: [], value: cached() }] : [],
+        issuers().length > 0 ? [{ values: [], value: cached() }] : [],
       ),
       new GaugeFamily(METRICS.authKeysAge, () =>
         keySets().flatMap(({ issuer, ageSeconds }) =>
@@ -61,8 +60,12 @@ export class AuthMetrics implements AuthObserver {
       ),
       this.#keysReads,
     ]
-    if (!on) return
-    // A counter that is born at 1 shows no increase.
+    this.begin(issuers())
+  }
+
+  /** Told of issuers before anything is counted of them: a counter that is born at 1 shows no increase. */
+  begin(issuers: readonly string[]): void {
+    if (issuers.length === 0) return
     for (const use of ['hit', 'miss']) this.#cacheUses.add([use], 0)
     for (const issuer of issuers) {
       for (const outcome of KEY_SET_REFRESHES) this.#keysReads.add([issuer, outcome], 0)

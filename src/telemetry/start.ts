@@ -15,7 +15,7 @@ import type { SharedLog } from '../core/log.ts'
 import type { CallObserver, HealthObserver, TransportObserver } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { PoolObserver, PoolView } from '../core/pool.ts'
-import type { AuthSources } from './auth-metrics.ts'
+import type { AuthMetrics, AuthSources } from './auth-metrics.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { createCapture, type CaptureEntry } from './capture.ts'
 import { CallTelemetry } from './call-telemetry.ts'
@@ -96,7 +96,7 @@ export interface Telemetry {
   /** Counts what becomes of records of the audit log. */
   readonly audit: AuditMetrics
   /** Counts what authentication finds. */
-  readonly auth: AuthObserver
+  readonly auth: AuthObserver & Pick<AuthMetrics, 'begin'>
   /** Counts what becomes of alerts. */
   readonly insight: Pick<InsightMetrics, 'begin' | 'delivered'>
   /** The label for the name of a tool or prompt, given how the call about it ended. */

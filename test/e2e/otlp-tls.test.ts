@@ -1,15 +1,11 @@
 /** Collectors behind TLS, with certificates that nobody else trusts, and time limits of exports. */
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer, type ServerOptions } from 'node:https'
 import type { Server } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
+import { newKeyPair } from '../support/key-pair.ts'
 import { listen } from '../support/otlp-collector.ts'
 import { requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
@@ -18,33 +14,6 @@ import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"lookup"}}'
-
-interface KeyPair {
-  readonly certFile: string
-  readonly keyFile: string
-  readonly cert: Buffer
-  readonly key: Buffer
-}
-
-/** A self-signed certificate for 127.0.0.1; Node cannot sign any, so the openssl program does. */
-async function newKeyPair(name: string): Promise<KeyPair> {
-  const directory = await mkdtemp(join(tmpdir(), 'sidelight-'))
-  closeAfterTest(() => rm(directory, { recursive: true }))
-  const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')]
-  const curve = '-newkey ec -pkeyopt ec_paramgen_curve:P-256'
-  const request = `req -x509 -nodes -days 2 ${curve} -addext subjectAltName=IP:127.0.0.1`
-  await promisify(execFile)('openssl', [
-    ...request.split(' '),
-    '-subj',
-    `/CN=${name}`,
-    '-out',
-    certFile,
-    '-keyout',
-    keyFile,
-  ])
-  const [cert, key] = [await readFile(certFile), await readFile(keyFile)]
-  return { certFile, keyFile, cert, key }
-}
 
 function closing<T extends Server & { closeAllConnections(): void }>(server: T): T {
   closeAfterTest(async () => {

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { parseJson } from '../support/json.ts'
 import { requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
 import { closeAfterTest } from '../support/scope.ts'
@@ -66,6 +67,28 @@ async function reloads(sidecar: SidecarProcess, result: string): Promise<number>
   })
 }
 
+interface Reloaded {
+  readonly status: number
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** Orders it to read its file, and waits for what becomes of that. */
+async function reload(sidecar: SidecarProcess): Promise<Reloaded> {
+  const reply = await fetch(`${sidecar.adminUrl}/api/v1/config/reload`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"actor":"ann"}',
+  })
+  return { status: reply.status, body: parseJson(await reply.text()) }
+}
+
+async function reloadedAs(sidecar: SidecarProcess, result: string): Promise<Reloaded['body']> {
+  const { status, body } = await reload(sidecar)
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.equal(body['result'], result)
+  return body
+}
+
 async function counted(sidecar: SidecarProcess, result: string, count: number): Promise<void> {
   await waitFor(async () => (await reloads(sidecar, result)) === count, {
     within: NOTICED_WITHIN,
@@ -87,7 +110,14 @@ it('a changed file adds, changes and removes upstreams, and calls under way fini
   const late = call(sidecar, 'two')
   await waitFor(() => finish !== undefined, { within: NOTICED_WITHIN, what: 'the slow call' })
   await config.write({ one: first.url, two: second.url, new: second.url })
-  await counted(sidecar, 'applied', 1)
+  assert.deepEqual(await reloadedAs(sidecar, 'applied'), {
+    result: 'applied',
+    upstreamsAdded: ['new'],
+    upstreamsRemoved: ['gone'],
+    upstreamsChanged: ['two'],
+    keysChanged: [],
+    keysNeedRestart: [],
+  })
   assert.match(await call(sidecar, 'one'), /"first"/)
   assert.match(await call(sidecar, 'two'), /"second"/)
   assert.match(await call(sidecar, 'new'), /"second"/)
@@ -117,10 +147,10 @@ it('a breaker stays as it is when its upstream is configured otherwise, and goes
   })
   assert.equal(ordered.status, 200)
   await config.writeText(`upstreams:\n  main: { url: ${one.url}, timeout: 4m, concurrency: 7 }\n`)
-  await counted(sidecar, 'applied', 1)
+  await reloadedAs(sidecar, 'applied')
   assert.match(await call(sidecar, 'main'), /so calls to it are paused/)
   await config.write({ main: other.url })
-  await counted(sidecar, 'applied', 2)
+  await reloadedAs(sidecar, 'applied')
   assert.match(await call(sidecar, 'main'), /"answer":"other"/)
 })
 
@@ -157,14 +187,22 @@ it('a bad file changes nothing, is counted, and is named with its line', async (
   const config = await place()
   await config.write({ one: upstream.url })
   const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
-  await config.writeText('upstreams:\n  one: { ulr: http://127.0.0.1:1/mcp }\n')
-  await counted(sidecar, 'invalid', 1)
+  await config.writeText(
+    'upstreams:\n  one: { url: "http://127.0.0.1:1/mcp?key=canary-key", timeot: 5s }\n',
+  )
+  const { status, body } = await reload(sidecar)
+  assert.equal(status, 422)
+  assert.equal(body['code'], 'invalid_config')
+  assert.deepEqual(body['problems'], [
+    { path: 'upstreams.one.timeot', line: 2, message: 'unknown key; did you mean "timeout"?' },
+  ])
+  assert.doesNotMatch(sidecar.stderr, /canary-key/)
   assert.match(await call(sidecar, 'one'), /"still here"/)
-  assert.match(sidecar.stderr, /sidelight\.yaml:2: upstreams\.one\.ulr/)
+  assert.match(sidecar.stderr, /sidelight\.yaml:2: upstreams\.one\.timeot/)
   const metrics = await sidecar.metrics()
   assert.equal(metrics.sum('sidelight_config_valid', {}), 0)
   await config.write({ one: upstream.url })
-  await counted(sidecar, 'unchanged', 1)
+  await reloadedAs(sidecar, 'unchanged')
   assert.equal((await sidecar.metrics()).sum('sidelight_config_valid', {}), 1)
 })
 
@@ -175,7 +213,9 @@ it('a file with a header that is not there changes nothing', async () => {
   const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
   const headers = '{ Authorization: { file: /nonexistent/token } }'
   await config.writeText(`upstreams:\n  one: { url: ${upstream.url}, headers: ${headers} }\n`)
-  await counted(sidecar, 'invalid', 1)
+  const { status, body } = await reload(sidecar)
+  assert.equal(status, 422)
+  assert.match(JSON.stringify(body['problems']), /nonexistent\/token cannot be read \(ENOENT\)/)
   assert.match(await call(sidecar, 'one'), /"as before"/)
   assert.match(sidecar.stderr, /nonexistent\/token cannot be read \(ENOENT\)/)
 })
@@ -185,30 +225,58 @@ it('keys that need a restart are named, and the others are followed', async () =
   const config = await place()
   await config.write({ one: upstream.url })
   const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
-  await config.write({ one: upstream.url, two: upstream.url }, 'limits: { sessions: 7 }\n')
-  await counted(sidecar, 'restart_needed', 1)
+  const limits = 'limits: { sessions: 7 }\ninsight: { tools: 5, health: { minimumCalls: 3 } }\n'
+  await config.write({ one: upstream.url, two: upstream.url }, `${limits}mcp: { control: true }\n`)
+  // What waits for a restart is said each time.
+  for (const keys of [['insight.health.minimumCalls', 'mcp.control'], []]) {
+    const body = await reloadedAs(sidecar, 'restart_needed')
+    assert.deepEqual(body['keysChanged'], keys)
+    assert.deepEqual(body['keysNeedRestart'], ['limits.sessions', 'insight.tools'])
+  }
+  const shown = await (await fetch(`${sidecar.adminUrl}/api/v1/config`)).text()
+  assert.match(shown, /"mcp":\{"enabled":true,"control":true/)
   assert.match(await call(sidecar, 'two'), /"x"/)
-  assert.match(sidecar.stderr, /"sidelight\.config\.keys_need_restart":"limits\.sessions"/)
+  assert.match(
+    sidecar.stderr,
+    /"sidelight\.config\.keys_need_restart":"limits\.sessions,insight\.tools"/,
+  )
 })
 
-it('a ConfigMap is followed: the directory that a link leads to is swapped', async () => {
+it('a ConfigMap is followed as kubelet writes it, and one that is gone for a while changes nothing', async () => {
   const upstream = await echo('x')
   const directory = await mkdtemp(join(tmpdir(), 'sidelight-'))
   closeAfterTest(() => rm(directory, { recursive: true }))
-  const version = async (name: string, text: string): Promise<void> => {
+  let version = 0
+  // A new directory, a link to it beside the old one, and a rename over that (atomic_writer.go).
+  const put = async (text: string): Promise<void> => {
+    version += 1
+    const name = `..2026_11_30_10_00_00.${version}`
     await mkdir(join(directory, name))
     await writeFile(join(directory, name, 'sidelight.yaml'), text)
     await symlink(name, join(directory, '..data_tmp'))
     await rename(join(directory, '..data_tmp'), join(directory, '..data'))
+    await rm(join(directory, `..2026_11_30_10_00_00.${version - 1}`), {
+      recursive: true,
+      force: true,
+    })
   }
-  await version('..1', yamlOf({ one: upstream.url }))
+  await put(yamlOf({ one: upstream.url }))
   await symlink(join('..data', 'sidelight.yaml'), join(directory, 'sidelight.yaml'))
   const sidecar = await startSidecarProcess({
     args: ['--config', join(directory, 'sidelight.yaml')],
   })
-  await version('..2', yamlOf({ one: upstream.url, two: upstream.url }))
+  await put(yamlOf({ one: upstream.url, two: upstream.url }))
   await counted(sidecar, 'applied', 1)
   assert.match(await call(sidecar, 'two'), /"x"/)
+  // The link leads nowhere, as while a volume is taken away and mounted again.
+  await rename(join(directory, '..data'), join(directory, '..gone'))
+  assert.equal((await reload(sidecar)).status, 422)
+  assert.match(await call(sidecar, 'two'), /"x"/)
+  await rename(join(directory, '..gone'), join(directory, '..data'))
+  await put(yamlOf({ three: upstream.url }))
+  await counted(sidecar, 'applied', 2)
+  assert.match(await call(sidecar, 'three'), /"x"/)
+  assert.equal(await reloads(sidecar, 'invalid'), 1)
 })
 
 it('without a file SIGHUP changes nothing and ends nothing', async () => {
@@ -217,6 +285,8 @@ it('without a file SIGHUP changes nothing and ends nothing', async () => {
   sidecar.signal('SIGHUP')
   assert.match(await call(sidecar, 'one'), /"x"/)
   assert.equal(await reloads(sidecar, 'applied'), 0)
+  const { status, body } = await reload(sidecar)
+  assert.deepEqual([status, body['code']], [409, 'no_file'])
 })
 
 it('a changed policy is in force as a whole, and a wrong one changes nothing', async () => {
@@ -229,10 +299,10 @@ it('a changed policy is in force as a whole, and a wrong one changes nothing', a
   const answer = (): Promise<string> => call(sidecar, 'main')
   assert.match(await answer(), /does not allow the method/)
   await put('allow: ["main:*"]')
-  await counted(sidecar, 'applied', 1)
+  await reloadedAs(sidecar, 'applied')
   assert.match(await answer(), /called/)
   await put('allow: ["mian:*"]')
-  await counted(sidecar, 'invalid', 1)
+  assert.equal((await reload(sidecar)).status, 422)
   assert.match(sidecar.stderr, /policy\.roles\.anonymous\.allow\.0: there is no upstream/)
   assert.match(await answer(), /called/)
 })
@@ -262,7 +332,8 @@ it('a receiver of alerts that a newer file brings is told of what fires', async 
       '',
     ].join('\n'),
   )
-  // The file is looked at now and then, and alerts are judged every few seconds.
+  await reloadedAs(sidecar, 'applied')
+  // Alerts are judged every few seconds.
   const told = await waitFor(() => hook.requests[0], {
     within: 2 * NOTICED_WITHIN,
     what: () => `a notification; the log: ${sidecar.stderr}`,

@@ -84,7 +84,7 @@ export function startEngine(
     toolsMax: 100,
     recentMax: 100,
     labels: { instance: 'test' },
-    externalUrl: '',
+    externalUrl: () => '',
     breakerOf: (name) => breakers.get(name),
     isUp: (name) => ups.get(name),
     losses: () => losses,

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { policyProblems } from '../../src/cli/policy.ts'
 import { startSidecar, type Sidecar } from '../../src/cli/sidecar.ts'
-import { formatProblems, validateConfig } from '../../src/config/load.ts'
+import type { ReloadReport } from '../../src/cli/reload.ts'
+import { formatProblems, validateConfig, type ConfigResult } from '../../src/config/load.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { EVENTS, type EventName, type LogLevel } from '../../src/core/events.ts'
 import type { LogFields, LogSink, SharedLog } from '../../src/core/log.ts'
@@ -39,25 +40,14 @@ export interface TestSidecar {
   readonly recorder: OutcomeRecorder
   readonly logs: readonly LogRecord[]
   metrics(): Promise<Metrics>
+  /** Follows a configuration that is given in the same way as the first. */
+  reload(next: Pick<TestSidecarOptions, 'upstreams' | 'config'>): ReloadReport
   /** Drains and ends it; telemetry has been sent when this resolves. */
   close(): Promise<void>
 }
 
 export async function startTestSidecar(options: TestSidecarOptions): Promise<TestSidecar> {
-  const { listen, ...others }: { listen?: object } = options.config ?? {}
-  const settings = {
-    listen: { data: '127.0.0.1:0', admin: '127.0.0.1:0', ...listen },
-    shutdown: { drainTimeout: '2s', flushTimeout: '2s', linger: '0s' },
-    ...others,
-    upstreams: Object.fromEntries(
-      Object.entries(options.upstreams).map(([name, value]) => [
-        name,
-        // Requests of the sidecar's own would be among those that tests count.
-        { health: { method: 'off' }, ...(typeof value === 'string' ? { url: value } : value) },
-      ]),
-    ),
-  }
-  const result = validateConfig(settings, undefined, policyProblems)
+  const result = configOf(options)
   if (result.kind === 'invalid') assert.fail(formatProblems('test', result.problems))
   const env = options.otel ?? checkedExports()
   const telemetry = readTelemetryEnv(env)
@@ -78,6 +68,26 @@ export async function startTestSidecar(options: TestSidecarOptions): Promise<Tes
   )
   if ('kind' in sidecar) assert.fail(`${sidecar.address}: ${sidecar.code}`)
   return toTestSidecar(sidecar, recorder, logs)
+}
+
+function configOf({ config, upstreams }: TestSidecarOptions): ConfigResult {
+  const { listen, ...others }: { listen?: object } = config ?? {}
+  return validateConfig(
+    {
+      listen: { data: '127.0.0.1:0', admin: '127.0.0.1:0', ...listen },
+      shutdown: { drainTimeout: '2s', flushTimeout: '2s', linger: '0s' },
+      ...others,
+      upstreams: Object.fromEntries(
+        Object.entries(upstreams).map(([name, value]) => [
+          name,
+          // Requests of the sidecar's own would be among those that tests count.
+          { health: { method: 'off' }, ...(typeof value === 'string' ? { url: value } : value) },
+        ]),
+      ),
+    },
+    undefined,
+    policyProblems,
+  )
 }
 
 /** Keeps every record, and tells the exporter of those that may leave. */
@@ -109,6 +119,7 @@ function toTestSidecar(
     recorder,
     logs,
     metrics: async () => new Metrics(await (await fetch(`${adminUrl}/metrics`)).text()),
+    reload: (next) => sidecar.reload('test', configOf(next)),
     close: () => sidecar.drain(),
   }
 }

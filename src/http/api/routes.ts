@@ -2,6 +2,7 @@
 
 import * as z from 'zod/mini'
 import { AUDIT_ROUTES } from './audit-routes.ts'
+import { CONFIG_ROUTES } from './config-routes.ts'
 import { breakerOrderSchema, silenceOrderSchema } from './order-schema.ts'
 import { refusal, type Refusal } from './problem.ts'
 import { NO_QUERY, route, type ApiRoute } from './route.ts'
@@ -163,15 +164,6 @@ const others: readonly ApiRoute[] = [
   }),
   route({
     method: 'get',
-    path: '/config',
-    id: 'getConfig',
-    summary: 'The effective configuration, with secrets masked.',
-    query: NO_QUERY,
-    answer: z.object({ config: z.record(z.string(), z.unknown()) }),
-    handle: (views) => ({ config: { ...views.config() } }),
-  }),
-  route({
-    method: 'get',
     path: '/build',
     id: 'getBuild',
     summary: 'Which Sidelight this is.',
@@ -187,5 +179,6 @@ export const API_ROUTES: readonly ApiRoute[] = [
   ...alerts,
   ...breakers,
   ...AUDIT_ROUTES,
+  ...CONFIG_ROUTES,
   ...others,
 ]

@@ -4,6 +4,8 @@ import type { AuditReader } from '../../core/audit.ts'
 import type { Insight, RecentCall } from '../../insight/views.ts'
 import type { Readiness } from '../admin-app.ts'
 import type { BreakerOrder } from '../breaker-routes.ts'
+import type { ReloadView } from './config-routes.ts'
+import type { ConfigProblemView } from './problem.ts'
 import type { BuildView, Snapshot } from './snapshot-schema.ts'
 import type { CallView, Window } from './stats-schema.ts'
 import type {
@@ -40,4 +42,8 @@ export interface ApiViews {
   readonly audit: AuditReader | undefined
   /** The effective configuration with secrets masked. */
   config(): object
+  /** Reads the configuration again. Undefined where it came from no file. */
+  readonly reload:
+    | ((actor: string | undefined) => Promise<ReloadView | readonly ConfigProblemView[]>)
+    | undefined
 }

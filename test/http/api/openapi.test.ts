@@ -43,10 +43,11 @@ describe('the OpenAPI document', () => {
       'getBreaker: get /api/v1/breakers/{upstream}',
       'orderBreaker: post /api/v1/breakers/{upstream}',
       'listAuditRecords: get /api/v1/audit/records',
+      'getConfig: get /api/v1/config',
+      'reloadConfig: post /api/v1/config/reload',
       'listCatalogues: get /api/v1/catalogue',
       'getCatalogue: get /api/v1/catalogue/{upstream}',
       'listDrifts: get /api/v1/drifts',
-      'getConfig: get /api/v1/config',
       'getBuild: get /api/v1/build',
       'followEvents: get /api/v1/events',
     ])
