@@ -8,12 +8,16 @@ import { hash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** How often the file is looked at. */
+const LOOK_EVERY_MS = 2_000
+
 /** A file that stays the same for so long is written whole; after so many looks it is read as it is. */
 const SETTLE_MS = 100
 const SETTLING_LOOKS_MAX = 50
 
 export class ConfigWatch<T> {
   readonly #file: string
+  readonly #pause: () => Promise<void>
   readonly #onChange: (actor: string | undefined) => Promise<T>
   /** What tells one version of the file from another without reading it. */
   #stamp = ''
@@ -24,16 +28,24 @@ export class ConfigWatch<T> {
   #reading: Promise<T> | undefined
   #next: Promise<T> | undefined
 
-  /** `onChange` reads the file; it is told of each new content once, and never twice at a time. */
-  constructor(file: string, onChange: (actor: string | undefined) => Promise<T>) {
+  /**
+   * `onChange` reads the file; it is told of each new content once, and never twice at a time. A file
+   * that has changed is read when it stays the same over a `pause`.
+   */
+  constructor(
+    file: string,
+    onChange: (actor: string | undefined) => Promise<T>,
+    pause: () => Promise<void> = () => sleep(SETTLE_MS),
+  ) {
     this.#file = file
+    this.#pause = pause
     this.#onChange = onChange
   }
 
   /** `source` is the content that is in force. */
-  start(source: string, everyMs: number): void {
+  start(source: string): void {
     this.#digest = digestOf(source)
-    this.#timer = setInterval(() => void this.look(), everyMs)
+    this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS)
     this.#timer.unref()
   }
 
@@ -87,7 +99,7 @@ export class ConfigWatch<T> {
     for (let look = 0; look < SETTLING_LOOKS_MAX; look += 1) {
       const before = this.#stamp
       // eslint-disable-next-line no-await-in-loop -- one look after the other
-      await sleep(SETTLE_MS)
+      await this.#pause()
       // eslint-disable-next-line no-await-in-loop -- likewise
       await this.#hasChanged()
       if (this.#stamp === before) return

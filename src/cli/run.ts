@@ -75,16 +75,13 @@ async function serve(
   }
   running.sidecar = sidecar
   announce(sidecar, config, context, log)
-  watch?.start(origin?.text ?? '', LOOK_EVERY_MS)
+  watch?.start(origin?.text ?? '')
   onHangup.read = () => void watch?.readNow()
   await stopped
   watch?.stop()
   await sidecar.drain()
   return EXIT.ok
 }
-
-/** How often the file is looked at. */
-const LOOK_EVERY_MS = 2_000
 
 /** Undefined until it runs. */
 interface Running {
