@@ -15,6 +15,8 @@ setTracingDisabled(true)
 const server = new MCPServerStdio({
   command: 'sidelight',
   args: ['wrap', '--', 'npx', '-y', '@modelcontextprotocol/server-everything'],
+  // The first time, npx fetches the server; the usual 5 s can be too short for that.
+  clientSessionTimeoutSeconds: 60,
   // The variables of OpenTelemetry are Sidelight's too.
   env: definedOnly(process.env),
   toolMetaResolver: () => {

@@ -3,11 +3,14 @@
 import { MCPServerStdio, MCPServerStreamableHttp } from '@openai/agents'
 import { showResult, testEveryRoute, type Driver } from './conversation.ts'
 
+/** In place of 5 s, which a busy machine needs to start two programs. */
+const clientSessionTimeoutSeconds = 30
+
 testEveryRoute({
   name: "OpenAI's Agents SDK",
   era: 'auto',
-  http: (url) => connect(new MCPServerStreamableHttp({ url })),
-  stdio: (program) => connect(new MCPServerStdio(program)),
+  http: (url) => connect(new MCPServerStreamableHttp({ url, clientSessionTimeoutSeconds })),
+  stdio: (program) => connect(new MCPServerStdio({ ...program, clientSessionTimeoutSeconds })),
   failure: { text: 'it failed', failed: 'isError' },
 })
 

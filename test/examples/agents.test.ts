@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { parseJson } from '../support/json.ts'
-import { SOON, waitFor } from '../support/wait-for.ts'
-import { commandsOf, copyExample, type Listening } from './example.ts'
+import { waitFor } from '../support/wait-for.ts'
+import { commandsOf, copyExample, WITHIN, type Listening } from './example.ts'
 import { startTraces } from './traces.ts'
 
 interface Call {
@@ -30,7 +30,7 @@ async function callsAt(output: string, count = 1): Promise<readonly string[]> {
         .map(({ target, outcome }) => `${target}: ${outcome}`)
       return calls.length >= count && calls.toReversed()
     },
-    { within: SOON, what: `${count} calls at ${url}` },
+    { within: WITHIN, what: `${count} calls at ${url}` },
   )
 }
 

@@ -13,7 +13,7 @@ import { startOtlpSink } from '../support/otlp-sink.ts'
 import { OTLP, plainAttributes } from '../support/otlp-types.ts'
 import { shellCommands } from '../support/markdown.ts'
 import { closeAfterTest } from '../support/scope.ts'
-import { commandsOf, copyExample, ROOT } from './example.ts'
+import { commandsOf, copyExample, ROOT, spansAt } from './example.ts'
 
 interface Entry {
   readonly type?: string
@@ -95,7 +95,8 @@ describe('the configuration of a client', () => {
       const given = { message: 'hello', text: 'hello' }
       const result = await client.callTool({ name: 'echo', arguments: given })
       assert.match(JSON.stringify(CallToolResultSchema.parse(result).content), /hello/)
-      const [span] = await sink.waitForSpans(
+      const [span] = await spansAt(
+        sink,
         1,
         (one) => one.kind === OTLP.server && one.name === 'tools/call echo',
       )

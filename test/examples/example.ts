@@ -13,6 +13,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkedExports } from '../support/checked-collector.ts'
 import { parseJson } from '../support/json.ts'
+import type { OtlpSink } from '../support/otlp-sink.ts'
+import type { OtlpSpan } from '../support/otlp-types.ts'
 import { closeAfterTest } from '../support/scope.ts'
 import { bounded, waitFor } from '../support/wait-for.ts'
 
@@ -184,4 +186,22 @@ function launch(
     },
   }
   return { running }
+}
+
+/** Waits for so many spans that match, for as long as programs may take. */
+export function spansAt(
+  sink: OtlpSink,
+  count: number,
+  matches: (span: OtlpSpan) => boolean,
+): Promise<readonly OtlpSpan[]> {
+  return waitFor(
+    () => {
+      const found = sink.spans.filter(matches)
+      return found.length >= count && found
+    },
+    {
+      within: WITHIN,
+      what: () => `${count} spans among ${sink.spans.map(({ name }) => name).join(', ')}`,
+    },
+  )
 }

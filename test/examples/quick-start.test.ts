@@ -8,7 +8,7 @@ import { parseJson } from '../support/json.ts'
 import { startHttpServer } from '../support/http-server.ts'
 import { startOtlpSink } from '../support/otlp-sink.ts'
 import { OTLP, plainAttributes } from '../support/otlp-types.ts'
-import { commandsOf, inFolder, newHome, PACKAGES, ROOT } from './example.ts'
+import { commandsOf, inFolder, newHome, PACKAGES, ROOT, spansAt } from './example.ts'
 
 const PAGE = 'docs/quick-start.md'
 const SERVER = 'http://127.0.0.1:3001/mcp'
@@ -76,12 +76,13 @@ test('every command of the quick start does what the page says', async () => {
   assert.equal(variable, 'OTEL_EXPORTER_OTLP_ENDPOINT')
   const traced = await own.startSidelight(command.replace(SERVER, url), sink.env)
   assert.match(await own.run(call.replace(DATA, traced.dataUrl)), /Echo: hello/)
-  const spans = await sink.waitForSpans(2, ({ name }) => name === 'tools/call echo')
+  const spans = await spansAt(sink, 2, ({ name }) => name === 'tools/call echo')
   assert.deepEqual(new Set(spans.map(({ kind }) => kind)), new Set([OTLP.server, OTLP.client]))
   assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1)
 
   assert.match(await own.run(next().replace(COLLECTOR, sink.url)), /Echo: hello/)
-  await sink.waitForSpans(
+  await spansAt(
+    sink,
     2,
     ({ name, attributes }) =>
       name === 'tools/call echo' && plainAttributes(attributes)['network.transport'] === 'pipe',
