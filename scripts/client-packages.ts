@@ -6,9 +6,8 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { ROOT, runTwice } from './run-tests.ts'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const CLIENTS = path.join(ROOT, 'test', 'clients')
 
 export const installClients = (): boolean => installPackages(CLIENTS)
@@ -18,13 +17,9 @@ export function installPackages(directory: string): boolean {
   return installed(directory) || run('npm', ['ci'], directory)
 }
 
-/** Runs these tests, and these flags of `node --test`, two files at a time. */
+/** Runs these tests, with these flags of `node --test`, two files at a time. */
 export function runTests(files: readonly string[], ...flags: readonly string[]): boolean {
-  return run(
-    process.execPath,
-    ['--test', '--test-reporter=spec', '--test-concurrency=2', ...flags, ...files.toSorted()],
-    ROOT,
-  )
+  return runTwice(files, '--test-concurrency=2', ...flags)
 }
 
 interface LockFile {
