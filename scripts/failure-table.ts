@@ -351,10 +351,10 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
     },
     {
       what: 'The file of a credential is missing',
-      seen: 'At the start: it does not start, exit code 1. Later: the old value stays in use, until the upstream refuses it.',
+      seen: 'At the start: it does not start, exit code 1. Later: the old value stays in use, until the upstream refuses it. A token of the admin listener is not accepted any more.',
       recorded: '`sidelight.secret.unreadable`',
       alerts: [],
-      todo: 'Put it back; it is looked at every 5 s.',
+      todo: 'Put it back; it is looked at every 5 s. Each file is in [configuration.md](configuration.md#secrets-in-files).',
       proofs: [
         ['test/faults/surroundings.test.ts', 'a start without the file of a credential is refused'],
         ['test/upstream/header-source.test.ts', 'later leaves the value as it was'],
