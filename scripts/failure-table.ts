@@ -33,6 +33,10 @@ export type FailureKind = (typeof FAILURE_KINDS)[number]
 
 const EVERYTHING = 'everything'
 
+/** Who is not authenticated is refused before a message is read. */
+const COUNTED_ALONE =
+  'the counters `sidelight.auth.attempts` and `sidelight.exchanges`, and the log; a request without a sender has no call, and no span'
+
 export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
   upstreams: [
     {
@@ -76,7 +80,7 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
     },
     {
       what: 'An upstream breaks off, or talks garbage',
-      seen: '`closed`, `reset` or `bad_message`, and that nobody knows whether the tool ran. Nothing is sent twice.',
+      seen: '`closed`, `reset` or `bad_message`, and that nobody knows whether the tool ran. No call of a tool is sent twice unless `retry.tools` names it.',
       recorded: EVERYTHING,
       alerts: ['SidelightErrorRateHigh', 'SidelightBreakerOpen'],
       todo: 'Look at its log, and at what stands between.',
@@ -263,7 +267,7 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
       what: 'The sidecar is killed while it writes',
       seen: 'Its connections break.',
       recorded:
-        'what `strict` calls waited for is there; of `batch` at most `audit.flushInterval` is lost. Half a line is cut off at the next start, which is recorded',
+        'what `strict` calls waited for is there; of `batch` what waited is lost: `audit.flushInterval`, or more with a slow disk. Half a line is cut off at the next start, which is recorded',
       alerts: ['SidelightGone'],
       todo: 'Nothing.',
       proofs: [
@@ -276,7 +280,7 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
     {
       what: 'The keys of an issuer cannot be read (JWKS)',
       seen: 'Nothing for an hour; then, and at a start without keys, 503 `auth_unavailable` with `Retry-After`, never 401.',
-      recorded: EVERYTHING,
+      recorded: COUNTED_ALONE,
       alerts: ['SidelightKeysStale', 'SidelightAuthUnavailable'],
       todo: '`sidelight doctor` fetches them as the sidecar does.',
       proofs: [
@@ -287,7 +291,7 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
     {
       what: 'Introspection is down',
       seen: 'Tokens that were asked for within `auth.cacheTtl` are good; others get 503 `auth_unavailable`.',
-      recorded: EVERYTHING,
+      recorded: COUNTED_ALONE,
       alerts: ['SidelightAuthUnavailable'],
       todo: 'Mend the issuer.',
       proofs: [['test/auth/authenticator.test.ts', 'and cannot be asked leaves nobody in']],
@@ -303,7 +307,8 @@ export const FAILURES: Readonly<Record<FailureKind, readonly Failure[]>> = {
     {
       what: 'The clock of the sidecar, or of the issuer, is off by more than `auth.clockTolerance`',
       seen: '401 `invalid_token`.',
-      recorded: 'the reason in `sidelight.auth.attempts`: `expired` or `not_yet_valid`',
+      recorded:
+        'the same; the reason is `expired` or `not_yet_valid`, also in the audit log (`auth.failed`)',
       alerts: ['SidelightAuthFailureSpike', 'SidelightEveryoneDenied'],
       todo: 'Set the clock; `sidelight doctor` compares them.',
       proofs: [
