@@ -47,11 +47,17 @@ export function skipWithoutDryRun(): string | false {
   return version.startsWith('v3.') ? `NOT TESTED: Helm ${version} asks a cluster even then` : false
 }
 
+/** By its arguments: what does not change in a run is rendered and read once. */
+const rendered = new Map<string, string>()
+
 /** What an install as `fleet` in the namespace `sidelight` would send, in Helm's order. */
 export function render<Spec = unknown>(
   ...args: readonly string[]
 ): readonly KubernetesObject<Spec>[] {
-  return renderChart(CHART, ...args)
+  const key = args.join(' ')
+  const known = rendered.get(key) ?? JSON.stringify(renderChart(CHART, ...args))
+  rendered.set(key, known)
+  return JSON.parse(known)
 }
 
 export function renderChart<Spec = unknown>(

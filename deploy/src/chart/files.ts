@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { operatorSpec } from '../../../grafana/src/alertmanager-manifest.ts'
 import { dashboardFiles } from '../../../grafana/src/dashboards/all.ts'
-import { ruleGroups, rulesYaml } from '../../../grafana/src/rules/files.ts'
+import { prometheusRule } from '../../../grafana/src/rules/files.ts'
 import type { GeneratedFile } from '../../../scripts/generated.ts'
 import {
   DEFAULTS,
@@ -49,13 +49,12 @@ const PLACEHOLDERS: SidecarSettings = {
 const PULL_POLICY = 'SIDELIGHT_PULL_POLICY'
 
 export function chartFiles(): readonly GeneratedFile[] {
-  const { recording, alerts } = ruleGroups()
   return [
     file('Chart.yaml', yaml(chartYaml())),
     file('values.yaml', `# ${NOTE}\n\n${valuesYaml(VALUES)}`),
     file('values.schema.json', json(schema())),
     file('README.md', readme()),
-    file('files/rules.yaml', rulesYaml([...recording, ...alerts], LINKS)),
+    file('files/rules.yaml', yaml(prometheusRule(LINKS)['spec'])),
     file('files/alertmanager-config.yaml', yaml(operatorSpec('SECRET_NAME'))),
     file('files/pod.json', json(pod())),
     file('files/injection.json', json(chartInjection(PLACEHOLDERS, PULL_POLICY))),
