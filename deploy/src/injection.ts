@@ -162,7 +162,10 @@ export function admissionPolicy(version: 'v1' | 'v1beta1'): readonly Manifest[] 
   ]
 }
 
-/** Kyverno has no bindings, so there is a policy for each. */
+/**
+ * Kyverno has no bindings, so there is a policy for each. Without the empty list it would evaluate them on
+ * Deployments and their like as well, where nothing is at its place.
+ */
 export function kyvernoPolicies(): readonly Manifest[] {
   return MATCHES.map(({ name, namespaceSelector, objectSelector, about }) => ({
     apiVersion: 'policies.kyverno.io/v1',
@@ -173,6 +176,7 @@ export function kyvernoPolicies(): readonly Manifest[] {
     },
     spec: {
       ...SPEC,
+      autogen: { podControllers: { controllers: [] } },
       matchConstraints: { namespaceSelector, objectSelector, resourceRules: POD_RULES },
     },
   }))

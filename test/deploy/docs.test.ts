@@ -17,11 +17,15 @@ import {
   type Json,
 } from './support/manifests.ts'
 import { VERSIONS, schemaProblems } from './support/schemas.ts'
-import { CROWDED } from './support/workloads.ts'
+import { CROWDED, WORKLOADS } from './support/workloads.ts'
 
 const shown = fencesOf('docs/kubernetes.md')
   .filter(({ language, text }) => language === 'yaml' && /^apiVersion:/m.test(text))
   .flatMap(({ text }) => parseManifests(text))
+
+const STATEFUL_SET = WORKLOADS.find(({ kind }) => kind === 'StatefulSet')
+
+const toYaml = (object: Json): string => stringify(object)
 
 const kustomizations = shown.filter(({ kind }) => kind === 'Kustomization')
 
@@ -29,8 +33,8 @@ const kustomizations = shown.filter(({ kind }) => kind === 'Kustomization')
 async function render(kustomization: Json): Promise<readonly Json[]> {
   const directory = path.join(await temporaryDirectory(), 'overlay')
   await mkdir(directory)
-  const agent = { ...CROWDED, metadata: { name: 'research-agent' } }
-  await writeFile(path.join(directory, 'agent.yaml'), stringify(agent))
+  const agents = [{ ...CROWDED, metadata: { name: 'research-agent' } }, STATEFUL_SET]
+  await writeFile(path.join(directory, 'agent.yaml'), agents.map(toYaml).join('---\n'))
   const config = await readFile(path.join(ROOT, 'examples/kubernetes/sidelight.yaml'), 'utf8')
   await writeFile(path.join(directory, 'sidelight.yaml'), config)
   const root = path.relative(directory, ROOT)
@@ -56,9 +60,9 @@ describe('docs/kubernetes.md', () => {
   })
 
   it('shows overlays that are rendered as it says', { skip: skipWithout('kubectl') }, async () => {
-    assert.equal(kustomizations.length, 4)
-    const [whole, time, audience, injection] = await Promise.all(kustomizations.map(render))
-    assert.ok(whole && time && audience && injection)
+    assert.equal(kustomizations.length, 5)
+    const [whole, time, audience, claim, injection] = await Promise.all(kustomizations.map(render))
+    assert.ok(whole && time && audience && claim && injection)
     const [container] = templateOf(find(whole, 'Deployment')).spec.initContainers
     assert.equal(container.image, 'registry.example.com/sidelight:0.1.0')
     const { spec } = templateOf(find(time, 'Deployment'))
@@ -75,6 +79,11 @@ describe('docs/kubernetes.md', () => {
         },
       },
     ])
+    const set = find(claim, 'StatefulSet')
+    assert.equal(set.spec.volumeClaimTemplates[0].metadata.name, 'sidelight-data')
+    assert.equal(set.spec.template.spec.securityContext.fsGroup, 1000)
+    const problems = VERSIONS.flatMap((version) => schemaProblems(set, version))
+    assert.deepEqual(problems, [])
     const policy = find(injection, 'MutatingAdmissionPolicy')
     assert.deepEqual(policy.spec.variables.slice(0, 2), [
       { name: 'image', expression: '"registry.example.com/sidelight:0.1.0"' },

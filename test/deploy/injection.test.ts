@@ -139,7 +139,13 @@ describe('injection', () => {
 
   it('uses in Kyverno nothing that Kubernetes itself does not have', () => {
     // Kyverno's MutatingPolicy is a superset of Kubernetes' own, with one name for each of the fields here.
-    for (const { metadata, spec } of kyverno) {
+    for (const { metadata, spec: all } of kyverno) {
+      const { autogen, ...spec } = all
+      assert.deepEqual(
+        autogen,
+        { podControllers: { controllers: [] } },
+        'pods, and not Deployments',
+      )
       const same = {
         apiVersion: 'admissionregistration.k8s.io/v1',
         kind: 'MutatingAdmissionPolicy',
