@@ -103,6 +103,15 @@ describe('documentation', () => {
     assert.ok(shown.length > 20)
   })
 
+  it('shows YAML and JSON that can be read, whoever it is for', () => {
+    const wrong = PAGES.flatMap(fencesOf).flatMap(({ page, line, language, text }) => {
+      if ((language !== 'yml' && language !== 'json') || text.includes('{{')) return []
+      const errors = parseAllDocuments(text).flatMap((document) => document.errors)
+      return errors.map(({ message }) => `${page}:${line}: ${message}`)
+    })
+    assert.deepEqual(wrong, [])
+  })
+
   it('shows the example configuration as it is', () => {
     const page = readFileSync('docs/configuration.md', 'utf8')
     const shown = /```yaml\n# examples\/sidelight\.yaml\n([\s\S]*?)```/.exec(page)?.[1]
