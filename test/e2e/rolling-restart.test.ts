@@ -17,7 +17,7 @@ import { startSidecarProcess, type SidecarProcess } from '../support/sidecar-pro
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { bounded, waitFor } from '../support/wait-for.ts'
 
-const RESTARTS = 4
+const RESTARTS = 3
 /** Calls that are answered before each restart. */
 const CALLS_BETWEEN = 60
 const IN_TIME = 60_000
