@@ -35,7 +35,7 @@ export interface Child {
 
 const READY_MS = 15_000
 const STOP_MS = 8_000
-const POLL_MS = 20
+const POLL_MS = 5
 const STDERR_CHARS_MAX = 4_000
 
 const running = new Set<number>()

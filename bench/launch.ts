@@ -14,11 +14,19 @@ import {
 import { transformSync } from 'esbuild'
 import type { Caller } from './caller.ts'
 import { isLoopDelay, isSinkStats, type LoopDelay, type SinkStats } from './messages.ts'
+import { readProcess } from './procfs.ts'
 import { pathOf, type Shape } from './shapes.ts'
+
+export interface StartFigures {
+  readonly wallMs: number
+  readonly cpuMs: number | null
+}
 
 /** A target while it runs. */
 export interface RunningTarget {
   readonly name: string
+  /** From its start until it listened; undefined for targets that the load starts. */
+  readonly start: StartFigures | undefined
   readonly pid: number
   readonly port: number
   /** Where the load generator posts to. */
@@ -62,10 +70,17 @@ export async function launch(
   { command, port, path }: Launched,
   { pinning }: Place,
 ): Promise<RunningTarget> {
+  const begunAt = performance.now()
   const child = startChild(command, pinning)
   await untilListening(child, port)
+  const startMs = Math.round(performance.now() - begunAt)
+  const cpuSeconds = readProcess(child.pid)?.cpuSeconds
   return {
     name: command.name,
+    start: {
+      wallMs: startMs,
+      cpuMs: cpuSeconds === undefined ? null : Math.round(cpuSeconds * 1e3),
+    },
     pid: child.pid,
     port,
     path,

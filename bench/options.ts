@@ -93,7 +93,7 @@ export function readOptions<T extends string>(
   const given = parse(args, catalogue.name)
   if (typeof given === 'string') return { kind: 'problem', message: given }
   if (given.help) return { kind: 'help', text: helpText(catalogue) }
-  const usual = given.quick ? QUICK : { rounds: 5, seconds: catalogue.seconds, warmupSeconds: 4 }
+  const usual = given.quick ? QUICK : { rounds: 5, seconds: catalogue.seconds, warmupSeconds: 3 }
   const rounds = readNumber('--rounds', given.rounds, usual.rounds, ROUNDS_MAX)
   if (typeof rounds === 'string') return { kind: 'problem', message: rounds }
   const seconds = readNumber('--seconds', given.seconds, usual.seconds, SECONDS_MAX)

@@ -5,6 +5,7 @@
  * summarised: what slows the whole machine for a while slows both sides of a pair.
  */
 
+import type { StartFigures } from './launch.ts'
 import type { SinkStats } from './messages.ts'
 import type { Shape } from './shapes.ts'
 import type { WindowFigures } from './window.ts'
@@ -37,6 +38,8 @@ export interface TargetResult {
   readonly rssMb: number | null
   readonly rssIdleMb: number | null
   readonly rssAfterMb: number | null
+  /** From its start until it listened, once. */
+  readonly start: StartFigures | null
   readonly loopDelayP99Ms: number | null
   readonly lateP99Ms: number | null
   /** Summed over the rounds. */
@@ -68,6 +71,7 @@ export interface Measured {
   readonly telemetry: Telemetry | null
   readonly rssIdleMb?: number | null
   readonly rssAfterMb?: number | null
+  readonly start?: StartFigures | null
 }
 
 /** What a sink has taken, if there is one, for so many calls. */
@@ -124,7 +128,7 @@ export function quartiles(values: readonly number[]): Quartiles | null {
 }
 
 function summariseTarget(
-  { target, windows, telemetry, rssIdleMb = null, rssAfterMb = null }: Measured,
+  { target, windows, telemetry, rssIdleMb = null, rssAfterMb = null, start = null }: Measured,
   base: readonly WindowFigures[],
 ): TargetResult {
   const medianOf = (read: (figures: WindowFigures) => number): number =>
@@ -141,6 +145,7 @@ function summariseTarget(
     rssMb: median(windows.map((each) => each.rssMb)),
     rssIdleMb,
     rssAfterMb,
+    start,
     loopDelayP99Ms: median(windows.map((each) => each.loopDelayP99Ms)),
     lateP99Ms: median(windows.map((each) => each.lateP99Ms)),
     calls: windows.reduce((sum, each) => sum + each.calls, 0),

@@ -91,6 +91,7 @@ export async function startHttpBehindPipes(
   )
   return {
     name,
+    start: undefined,
     pid: await untilStarted(load),
     port: 0,
     path: '',

@@ -52,8 +52,9 @@ export interface LoadTarget {
   readonly loopDelay: () => Promise<LoopDelay | undefined>
 }
 
-/** Connections of the target to the upstream are opened again in this time. */
+/** Connections, those of the target to the upstream too, are opened again in this time. */
 const LEAD_MS = 300
+const LEAD_PER_CONNECTION_MS = 0.7
 
 const CALLS_MAX = 1_000_000
 
@@ -109,7 +110,7 @@ function toOrder(target: LoadTarget, shape: Shape, seconds: number): LoadOrder {
     sessionIds: target.sessionIds.slice(0, shape.connections),
     rate: shape.rate,
     connections: shape.connections,
-    leadMs: LEAD_MS,
+    leadMs: LEAD_MS + shape.connections * LEAD_PER_CONNECTION_MS,
     windowMs: seconds * 1000,
     callsMax: CALLS_MAX,
     bodyBytes: bodyBytesOf(shape),

@@ -32,6 +32,7 @@ import {
 } from './telemetry-docs.ts'
 import { alertsTable, thresholdsTable } from '../grafana/src/runbooks.ts'
 import { chaosTable } from './chaos-table.ts'
+import { PERFORMANCE_PARTS, performanceCharts, sidecarFigures } from './performance.ts'
 import { readFaultTable } from './fault-table.ts'
 import { FAILURE_KINDS, failureTable } from './failure-table.ts'
 
@@ -45,7 +46,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   attributes: attributesPart,
   events: eventsPart,
   sources: sourcesPart,
-  numbers: numbersPart,
+  ...PERFORMANCE_PARTS,
   faults: faultsPart,
   alerts: alertsTable,
   thresholds: thresholdsTable,
@@ -82,11 +83,11 @@ export function renderDocs(): ReadonlyMap<
     )
     rendered.set(file, { before, after })
   }
-  const before = existsSync(OPENAPI_FILE) ? readFileSync(OPENAPI_FILE, 'utf8') : ''
-  rendered.set(OPENAPI_FILE, {
-    before,
-    after: `${JSON.stringify(openApiDocument(), null, 2)}\n`,
-  })
+  const whole = new Map(performanceCharts())
+  whole.set(OPENAPI_FILE, `${JSON.stringify(openApiDocument(), null, 2)}\n`)
+  for (const [file, after] of whole) {
+    rendered.set(file, { before: existsSync(file) ? readFileSync(file, 'utf8') : '', after })
+  }
   return rendered
 }
 
@@ -241,69 +242,14 @@ function answersPart(): string {
   return table(['Reason', 'Answer', 'JSON-RPC code', '`Retry-After`'], rows)
 }
 
-/** The newest result that the README shows. */
-const RESULT = 'bench/results/2026-11-30-call-path.json'
-
-const BENCHED: readonly (readonly [target: string, what: string])[] = [
-  ['nginx', 'nginx, 1 worker'],
-  ['undici-pipe', 'node:http to undici, a raw pipe'],
-  ['node-http', 'node:http to node:http, a raw pipe'],
-  ['sidelight-off', 'Sidelight, traces off'],
-  ['sidelight-10', 'Sidelight, 1 call in 10 traced'],
-  ['sidelight', 'Sidelight, every call traced and exported'],
-]
-
-interface BenchTarget {
-  readonly target: string
-  readonly callsPerSecond: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly cpuUsPerCall: number
-  readonly throughputRatio: { readonly median: number }
-}
-
-interface BenchResult {
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string }
-  readonly shapes: readonly { readonly shape: string; readonly targets: readonly BenchTarget[] }[]
-}
-
-function numbersPart(): string {
-  const result: BenchResult = JSON.parse(readFileSync(RESULT, 'utf8'))
-  const targets = result.shapes.find(({ shape }) => shape === 'json-200B@32')?.targets ?? []
-  const rows = BENCHED.map(([name, what]) => {
-    const found = targets.find(({ target }) => target === name)
-    if (found === undefined) throw new Error(`${RESULT} has no target ${name}`)
-    return [
-      what,
-      found.callsPerSecond.toFixed(0),
-      found.throughputRatio.median.toFixed(2),
-      found.cpuUsPerCall.toFixed(0),
-      found.p50Ms.toFixed(2),
-      found.p99Ms.toFixed(1),
-    ]
-  })
-  const { cpu, cores, node } = result.machine
-  return [
-    `Small JSON calls over 32 connections, targets interleaved, one core for the target (${cpu}, ${cores} cores, Node ${node}; [${RESULT.split('/').at(-1)}](${RESULT})):`,
-    '',
-    table(['', 'calls/s', 'ratio to node:http pipe', 'CPU µs per call', 'p50 ms', 'p99 ms'], rows),
-  ].join('\n')
-}
-
-/** What a sidecar takes, from the same result, and what the manifests ask for. */
+/** What a sidecar takes, from the newest run of the benchmark, and what the manifests ask for. */
 function sizesPart(): string {
-  const result: BenchResult = JSON.parse(readFileSync(RESULT, 'utf8'))
-  const targets = result.shapes.find(({ shape }) => shape === 'json-200B@32')?.targets ?? []
-  const rows = BENCHED.filter(([name]) => name.startsWith('sidelight')).map(([name, what]) => {
-    const found = targets.find(({ target }) => target === name)
-    if (found === undefined) throw new Error(`${RESULT} has no target ${name}`)
-    return [
-      what,
-      `${found.cpuUsPerCall.toFixed(0)} µs`,
-      `${(found.cpuUsPerCall / 10).toFixed(1)} %`,
-      found.callsPerSecond.toFixed(0),
-    ]
-  })
+  const rows = sidecarFigures().map(({ what, cpuUsPerCall, callsPerSecond }) => [
+    what,
+    `${cpuUsPerCall.toFixed(0)} µs`,
+    `${(cpuUsPerCall / 10).toFixed(1)} %`,
+    callsPerSecond.toFixed(0),
+  ])
   const { requests, limits } = DEPLOYED.resources
   return [
     table(['', 'CPU of a call', 'Of a core, at 1000 calls a second', 'Most calls a second'], rows),

@@ -85,7 +85,7 @@ class Window {
     }
     const next = this.#waiting.shift()
     if (next === undefined) this.#free.push(lane)
-    else this.#send(lane, next)
+    else lane.ask(next)
   }
 
   connected(lane: Lane): void {
@@ -110,16 +110,13 @@ class Window {
   #make(dueAt: number): void {
     this.#made += 1
     const lane = this.#free.shift()
-    if (lane !== undefined) return this.#send(lane, dueAt)
+    if (lane !== undefined) {
+      // A call that has to wait for a connection is late because of the target.
+      if (dueAt >= this.#begunAt) record(this.#late, performance.now() - dueAt)
+      return lane.ask(dueAt)
+    }
     if (this.#waiting.length < WAITING_MAX) this.#waiting.push(dueAt)
     else this.#answered += 1
-  }
-
-  #send(lane: Lane, dueAt: number): void {
-    const now = performance.now()
-    // A call that had to wait for a connection is late because of the target.
-    if (dueAt >= this.#begunAt && this.#waiting.length === 0) record(this.#late, now - dueAt)
-    lane.ask(dueAt)
   }
 
   #report(): void {
