@@ -10,10 +10,12 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync
 import path from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import { pageSources } from '../src/ui/page-files.ts'
+import { lazyBuiltins } from './build/builtins.ts'
 import { licencesOf } from './build/licences.ts'
 import { publishedManifest } from './build/manifest.ts'
 import { billOfMaterials } from './build/sbom.ts'
 import { smallerValidator } from './build/mcp-server.ts'
+import { shortNames, TARGET } from './build/short-names.ts'
 import { onlyUsedOfUndici } from './build/undici.ts'
 
 const OUT = 'dist'
@@ -48,7 +50,7 @@ async function bundle(): Promise<Metafile> {
     splitting: true,
     format: 'esm',
     platform: 'node',
-    target: 'node22.19',
+    target: TARGET,
     // Names stay, for stack traces.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -57,7 +59,7 @@ async function bundle(): Promise<Metafile> {
     external: [...DEMO, 'protobufjs/*'],
     // As in Node's own copy of undici: without the experimental second parser.
     define: { esbuildDetection: 'true' },
-    plugins: [onlyUsedOfUndici, smallerValidator],
+    plugins: [lazyBuiltins, onlyUsedOfUndici, smallerValidator, shortNames],
     banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'warning',

@@ -143,6 +143,28 @@ describe('architecture', () => {
     }
   })
 
+  it('the router is loaded with the first request that needs it, not at the start', () => {
+    // It takes web classes with it, and so all of Node's own undici: 8 MB in all.
+    const lazy = ['admin-routes', 'data-routes']
+    for (const file of files) {
+      const source = readFileSync(file, 'utf8')
+      assert.doesNotMatch(source, /from '[^']*http\/(admin|data)-routes\.ts'/, file)
+      assert.doesNotMatch(source, /from '\.\/(admin|data)-routes\.ts'/, file)
+    }
+    const early = ['data-app', 'receive', 'admin-app', 'admin-gate', 'probes', 'listener']
+    for (const name of early) {
+      const loaded = importsOf(`src/http/${name}.ts`).filter(
+        ({ target, typeOnly }) => !typeOnly && packageOf(target).includes('hono'),
+      )
+      assert.deepEqual(loaded, [], name)
+    }
+    assert.ok(
+      lazy.every((name) =>
+        importsOf(`src/http/${name}.ts`).some(({ target }) => target === 'hono'),
+      ),
+    )
+  })
+
   it('every layer stands in the table', () => {
     const layers = new Set(files.map(layerOf))
     assert.deepEqual(

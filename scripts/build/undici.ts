@@ -12,10 +12,26 @@ export { default as Pool } from 'undici/lib/dispatcher/pool.js'
 export { default as buildConnector } from 'undici/lib/core/connect.js'
 `
 
+/**
+ * Never reached: HTTP/2 is never offered to a server (`allowH2: false`), and bodies are bytes, never those of
+ * `fetch`. A test calls every transport of the bundle.
+ */
+const UNUSED = /(?:\/client-h2\.js|\/web\/fetch\/(?:body\.js|formdata)|\/web\/webidl)$/
+
+const REFUSAL = `
+const refuse = () => { throw new Error('this part of undici is left out') }
+module.exports = refuse
+module.exports.extractBody = refuse
+`
+
 export const onlyUsedOfUndici: Plugin = {
   name: 'only-used-of-undici',
   setup(build) {
     build.onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'used' }))
+    build.onResolve({ filter: UNUSED }, ({ path, importer }) =>
+      importer.includes('/undici/lib/') ? { path, namespace: 'unused' } : undefined,
+    )
+    build.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: REFUSAL }))
     build.onLoad({ filter: /^undici$/, namespace: 'used' }, () => ({
       contents: USED,
       resolveDir: process.cwd(),

@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { formatProblems } from '../config/load.ts'
-import { parseOtelFile } from '../config/otel-file.ts'
 import type { OtelExporter, OtelMetricExporter } from '../config/otel-exporters.ts'
 import type { OtelFile, OtelProcessors } from '../config/otel-schema.ts'
 import { readPairs } from '../config/pairs.ts'
@@ -34,6 +33,8 @@ export async function readTelemetrySettings(env: Env): Promise<SettingsResult> {
   if (path === '') return readTelemetryEnv(env)
   const text = await readConfigFile(path)
   if ('kind' in text) return { kind: 'failed', message: `OTEL_CONFIG_FILE: ${text.message}` }
+  // Most sidecars have no such file, and its schema is large.
+  const { parseOtelFile } = await import('../config/otel-file.ts')
   const read = parseOtelFile(text.source, env)
   const found = read.kind === 'file' ? await toSettings(read.file, read.lineAt) : read.problems
   return 'disabled' in found

@@ -65,15 +65,6 @@ export function needs(gate: AdminGate, permission: AdminPermission): MiddlewareH
   }
 }
 
-/** The same for what may be open to everybody. */
-export function needsUnlessOpen(
-  gate: AdminGate,
-  what: 'health' | 'metrics',
-): MiddlewareHandler<AdminEnv> {
-  const closed = needs(gate, 'read')
-  return async (c, next) => (gate.open.has(what) ? next() : closed(c, next))
-}
-
 function refuse(c: Context<AdminEnv>, { status, error, message }: AdminRefusal): Response {
   if (status === 401) c.header('WWW-Authenticate', 'Bearer realm="sidelight admin"')
   c.header('Cache-Control', 'no-store')

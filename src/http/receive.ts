@@ -1,8 +1,6 @@
 /** From Node's request to an exchange in the pipeline. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpBindings } from '@hono/node-server'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Authenticator, RequestFacts } from '../core/authentication.ts'
 import { headerOf, type Endpoint, type Exchange, type ExchangeKind } from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
@@ -61,13 +59,19 @@ export function checkSession({ rawHeaders }: IncomingMessage): Rejection | undef
     : undefined
 }
 
+/** A request, and where its reply goes. */
+export interface Arrived {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+}
+
 export function receive(
-  { incoming, outgoing }: HttpBindings,
+  { incoming, outgoing }: Arrived,
   route: Route,
   options: ReceiveOptions,
-): Response {
+): void {
   const { stages, authenticator, bodyBytesMax } = options
-  const arrived: Arrived = {
+  const arrived: Identified = {
     incoming,
     outgoing,
     route,
@@ -77,7 +81,7 @@ export function receive(
   }
   if (authenticator === undefined) {
     read(arrived, options)
-    return RESPONSE_ALREADY_SENT
+    return
   }
   const facts = factsOf(incoming, route)
   authenticate(
@@ -103,20 +107,17 @@ export function receive(
     },
     authenticator,
   )
-  return RESPONSE_ALREADY_SENT
 }
 
 /** A request, and what is known of it before its body. */
-interface Arrived {
-  readonly incoming: IncomingMessage
-  readonly outgoing: ServerResponse
+interface Identified extends Arrived {
   readonly route: Route
   readonly receivedAtMs: number
   readonly principal: Principal | undefined
   readonly authMs: number
 }
 
-function read(arrived: Arrived, options: ReceiveOptions): void {
+function read(arrived: Identified, options: ReceiveOptions): void {
   const { incoming, outgoing, route } = arrived
   const { stages, bodyBytesMax: bytesMax, bodyBudget: budget } = options
   const reading = new Reading(route.upstream, outgoing)
@@ -207,7 +208,7 @@ function factsOf(incoming: IncomingMessage, { upstream }: Route): RequestFacts {
 }
 
 function toExchange(
-  { incoming, route, receivedAtMs, principal, authMs }: Omit<Arrived, 'outgoing'>,
+  { incoming, route, receivedAtMs, principal, authMs }: Omit<Identified, 'outgoing'>,
   body: Buffer,
   options: ReceiveOptions,
 ): Exchange {
