@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { parseJson } from '../support/json.ts'
 import { waitFor } from '../support/wait-for.ts'
-import { commandsOf, copyExample, WITHIN, type Listening } from './example.ts'
+import { assertShown, commandsOf, copyExample, WITHIN, type Listening } from './example.ts'
 import { startTraces } from './traces.ts'
 
 interface Call {
@@ -51,6 +51,7 @@ test('a LangChain agent, Sidelight and the server are one trace, and a failed to
   )
   const output = await example.run(agent ?? '', { ...traces.env, ...urlsOf(listening) })
   assert.match(output, /^It is -3 °C in Oslo\. .*There is no city Atlantis\n/)
+  assertShown('examples/langchain/README.md', output)
   assert.deepEqual(await callsAt(output, 2), ['get_weather: ok', 'get_weather: tool_error'])
   const path = await traces.path(traceIn(output), 'look up weather', 'weather-server')
   assert.deepEqual(path, [
@@ -72,6 +73,7 @@ test('an AI SDK agent calls a stdio server over HTTP, in one trace', async () =>
   const listening = await example.startSidelight(sidelight ?? '', traces.env)
   const output = await example.run(agent ?? '', { ...traces.env, ...urlsOf(listening) })
   assert.match(output, /^The sum of 17 and 25 is 42\.\n/)
+  assertShown('examples/ai-sdk/README.md', output)
   assert.deepEqual(await callsAt(output), ['get-sum: ok'])
   assert.deepEqual(await traces.path(traceIn(output), 'tools/call get-sum', 'sidelight'), [
     'sidelight: tools/call get-sum',
@@ -87,6 +89,7 @@ test("an agent on OpenAI's Agents SDK starts a wrapped server, in one trace", as
   const [example, traces] = await Promise.all([copyExample('openai-agents'), startTraces()])
   const output = await example.run(agent ?? '', traces.env)
   assert.match(output, /^The sum of 17 and 25 is 42\.\n/)
+  assertShown('examples/openai-agents/README.md', output)
   assert.deepEqual(await traces.path(traceIn(output), 'tools/call get-sum', 'sidelight'), [
     'sidelight: tools/call get-sum',
     'sidelight: tools/call get-sum',
@@ -109,6 +112,7 @@ test('clients on both lines of the official SDK call a tool, in one trace each',
       ...urlsOf(listening),
     })
     assert.match(output, /^The sum of 17 and 25 is 42\.\n/)
+    assertShown('examples/sdk/README.md', output)
     assert.deepEqual(await callsAt(output), ['get-sum: ok'])
     assert.deepEqual(await traces.path(traceIn(output), 'tools/call get-sum', 'sidelight'), [
       'sidelight: tools/call get-sum',
@@ -137,6 +141,7 @@ test('a client on the Python SDK calls a tool, in one trace', { skip }, async ()
     ...urlsOf(listening),
   })
   assert.match(output, /^The sum of 17 and 25 is 42\.\n/)
+  assertShown('examples/python/README.md', output)
   assert.deepEqual(await callsAt(output), ['get-sum: ok'])
   const path = await traces.path(traceIn(output), 'tools/call get-sum', 'sidelight')
   assert.deepEqual(path, [

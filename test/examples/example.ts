@@ -36,6 +36,23 @@ export function commandsOf(page: string): readonly string[] {
   )
 }
 
+/** Asserts that a page shows this output of a program, but for the trace and for ports. */
+export function assertShown(page: string, output: string): void {
+  const plain = (text: string): string =>
+    text
+      .replaceAll(/\b[0-9a-f]{32}\b/g, 'TRACE')
+      .replaceAll(/127\.0\.0\.1:\d+/g, 'HOST')
+      .trim()
+  const text = readFileSync(path.join(ROOT, page), 'utf8')
+  const shown = [...text.matchAll(/^```text\n([\s\S]*?)^```/gm)].map(([, block = '']) =>
+    plain(block),
+  )
+  assert.ok(
+    shown.includes(plain(output)),
+    `${page} shows\n${shown.join('\nand\n')}\nand not\n${output}`,
+  )
+}
+
 export interface Example {
   /** The copy of its folder. */
   readonly folder: string

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { commandsOf, copyExample } from './example.ts'
+import { assertShown, commandsOf, copyExample } from './example.ts'
 
 const AUDIENCE = 'https://mcp.example.com/notes/mcp'
 
@@ -33,18 +33,7 @@ test('a client finds its way from a 401 to a token and to a wider one, and the s
     /^Bearer resource_metadata="http:.*scope="notes:read"/,
   )
   const output = await example.run(client ?? '', { SIDELIGHT_URL: listening.dataUrl })
-  assert.equal(
-    output,
-    [
-      'sent to the authorization server',
-      'tools: read_notes',
-      'read_notes: water the plants',
-      'sent to the authorization server',
-      'add_note: 2 notes',
-      'scopes: notes:read notes:write',
-      '',
-    ].join('\n'),
-  )
+  assertShown('examples/oauth/README.md', output)
   await issuing.find(/notes:write, and agreed\n/)
   assert.deepEqual(issuing.stdout.split('\n').slice(1), [
     'Alice was asked for notes:read, and agreed',
