@@ -53,6 +53,8 @@ export interface Place {
   readonly source: boolean
   /** Arguments of Node for Sidelight besides. */
   readonly nodeArgs?: readonly string[]
+  /** Limits for what clients leave behind in Sidelight with everything on; without: its defaults. */
+  readonly few?: boolean
 }
 
 export interface Launched {

@@ -66,6 +66,7 @@ function writeFullConfig(name: string, place: Place, port: number, adminPort: nu
     upstreams: { bench: upstream },
     auth: {
       mode: 'required',
+      ...(place.few === true ? { cache: 1_000 } : {}),
       issuers: [
         {
           issuer: ISSUER,
@@ -83,6 +84,7 @@ function writeFullConfig(name: string, place: Place, port: number, adminPort: nu
       },
     },
     audit: { dir: path.join(dir, 'audit'), mode: 'batch' },
+    limits: place.few === true ? { sessions: 1_000, sessionIdle: '60s' } : {},
   }
   const file = path.join(dir, 'sidelight.yaml')
   writeFileSync(file, JSON.stringify(config, null, 2))
