@@ -140,6 +140,8 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
     (await import('./cli/doctor.ts')).doctorCommand(flags, context),
   healthcheck: async (flags, _, context) =>
     (await import('./cli/healthcheck.ts')).healthcheckCommand(flags, context),
+  reload: async (flags, _, context) =>
+    (await import('./cli/reload-command.ts')).reloadCommand(flags, context),
   install: async (...given) => (await import('./cli/install.ts')).installCommand(...given),
   top: async (flags, _, context) => (await import('./cli/top.ts')).topCommand(flags, context),
   audit: async (...given) => (await import('./cli/audit-command.ts')).auditCommand(...given),

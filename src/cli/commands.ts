@@ -1,7 +1,7 @@
 /** Every command and every flag. */
 
 import { AUDIT } from './audit-flags.ts'
-import { HEALTHCHECK, INSTALL } from './container-flags.ts'
+import { HEALTHCHECK, INSTALL, RELOAD } from './container-flags.ts'
 
 export interface FlagDefinition {
   readonly type: 'string' | 'boolean'
@@ -155,6 +155,7 @@ export const COMMANDS = {
     },
   },
   healthcheck: HEALTHCHECK,
+  reload: RELOAD,
   install: INSTALL,
   top: {
     about: 'Show live what a running sidecar does: upstreams, alerts and tools.',
@@ -258,6 +259,7 @@ export const COMMAND_NAMES: readonly CommandName[] = [
   'check',
   'doctor',
   'healthcheck',
+  'reload',
   'install',
   'top',
   'audit',

@@ -30,6 +30,21 @@ export const HEALTHCHECK = {
   },
 } as const satisfies CommandDefinition
 
+export const RELOAD = {
+  about: 'Order a sidecar on this machine to read its file again: exit code 0, or 1.',
+  usage: '[flags]',
+  positionals: 0,
+  flags: {
+    config: HEALTHCHECK.flags.config,
+    admin: HEALTHCHECK.flags.admin,
+    'token-file': {
+      type: 'string',
+      value: 'FILE',
+      about: 'A token with the permission control, where auth.admin names any.',
+    },
+  },
+} as const satisfies CommandDefinition
+
 export const INSTALL = {
   about: 'Copy the program, its Node and their libraries into a directory (Linux).',
   usage: 'DIR [flags]',

@@ -40,7 +40,7 @@ export async function healthcheckCommand(
 }
 
 /** A sidecar whose file cannot be read has been started by flags, or says itself what is wrong. */
-async function findAddress(
+export async function findAddress(
   { admin, config }: FlagValues,
   env: CommandContext['env'],
 ): Promise<string> {
@@ -50,7 +50,8 @@ async function findAddress(
   return (source === undefined ? undefined : readAdminAddress(source, env)) ?? DEFAULT_ADDRESS
 }
 
-async function readText(file: string): Promise<string | undefined> {
+/** Undefined when it cannot be read. */
+export async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch {
@@ -83,7 +84,7 @@ async function ask(
 }
 
 /** What listens on every address is asked on loopback. */
-function reachable(host: string): string {
+export function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '::' ? '::1' : host
 }

@@ -9,7 +9,12 @@ import { parseJson } from '../support/json.ts'
 import { requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
 import { closeAfterTest } from '../support/scope.ts'
-import { startSidecarProcess, type SidecarProcess } from '../support/sidecar-process.ts'
+import {
+  runSidelight,
+  startSidecarProcess,
+  type Finished,
+  type SidecarProcess,
+} from '../support/sidecar-process.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const NOTICED_WITHIN = 15_000
@@ -58,6 +63,10 @@ async function call(sidecar: SidecarProcess, upstream: string): Promise<string> 
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
   })
   return response.text()
+}
+
+function outputOf({ code, stdout, stderr }: Finished): [number | null, string, string] {
+  return [code, stdout, stderr]
 }
 
 async function reloads(sidecar: SidecarProcess, result: string): Promise<number> {
@@ -204,6 +213,27 @@ it('a bad file changes nothing, is counted, and is named with its line', async (
   await config.write({ one: upstream.url })
   await reloadedAs(sidecar, 'unchanged')
   assert.equal((await sidecar.metrics()).sum('sidelight_config_valid', {}), 1)
+})
+
+it('sidelight reload orders it from the same machine, and says what became of it', async () => {
+  const upstream = await echo('x')
+  const config = await place()
+  await config.write({ one: upstream.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const order = ['reload', '--admin', sidecar.adminUrl.replace('http://', '')]
+  await config.write({ two: upstream.url }, 'limits: { sessions: 7 }\nrejections: http\n')
+  assert.deepEqual(outputOf(await runSidelight(order)), [
+    0,
+    'restart_needed\n  upstreams added: two\n  upstreams removed: one\n  changed: rejections\n  waiting for a restart: limits.sessions\n',
+    '',
+  ])
+  await config.writeText('upstreams:\n  two: { url: nowhere }\n')
+  const [code, , stderr] = outputOf(await runSidelight(order))
+  assert.equal(code, 1)
+  assert.match(
+    stderr,
+    /the file is not valid, and what ran goes on running\nfile:2: upstreams\.two\.url: /,
+  )
 })
 
 it('a file with a header that is not there changes nothing', async () => {

@@ -65,6 +65,7 @@ describe('The command line', () => {
         'ready boolean',
         'token-file string FILE',
       ],
+      ['reload', 0, 'config string c FILE', 'admin string ADDRESS', 'token-file string FILE'],
       ['install', 1, 'at string DIR'],
       [
         'top',
@@ -179,7 +180,7 @@ describe('The command line', () => {
       ['rn', 'sidelight: unknown command "rn"; did you mean run?'],
       [
         'serve',
-        'sidelight: unknown command "serve"; commands: run, wrap, check, doctor, healthcheck, install, top, audit, policy, token, demo',
+        'sidelight: unknown command "serve"; commands: run, wrap, check, doctor, healthcheck, reload, install, top, audit, policy, token, demo',
       ],
       ['run --upsteam x', 'sidelight run: unknown flag --upsteam; did you mean --upstream?'],
       ['run -x', 'sidelight run: unknown flag -x; see sidelight run --help'],

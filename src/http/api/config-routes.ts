@@ -8,7 +8,7 @@ import { NO_QUERY, route, type ApiRoute } from './route.ts'
 
 const names = z.array(z.string())
 
-const reloadSchema = named(
+export const reloadSchema = named(
   'Reload',
   z.object({
     result: about(
