@@ -1,6 +1,7 @@
 /** The tables and charts of docs/performance.md, and the README's numbers: all from recorded runs. */
 
 import type { TargetResult } from '../bench/summary.ts'
+import { medianOf } from '../bench/trend.ts'
 import { barChart, lineChart } from './charts.ts'
 import { code, table } from './markdown.ts'
 import { goalRows } from './performance-goals.ts'
@@ -50,6 +51,7 @@ export const PERFORMANCE_PARTS: Readonly<Record<string, () => string>> = {
   performancebridge: () => shapeTable('bridge-200B@32'),
   performancesdk: () => shapeTable('sdk-200B@8'),
   performancememory: memoryPart,
+  performancestart: startPart,
   performancegate: gatePart,
 }
 
@@ -273,6 +275,29 @@ function memoryPart(): string {
       ],
     ),
   ].join('\n')
+}
+
+function startPart(): string {
+  const { content } = readCalls()
+  const rows = Object.keys(NAMES).flatMap((target) => {
+    const starts = content.shapes.flatMap(({ targets }) =>
+      targets.flatMap((each) =>
+        each.target === target && each.start !== null ? [each.start] : [],
+      ),
+    )
+    if (starts.length === 0) return []
+    const cpuMs = starts.flatMap((start) => start.cpuMs ?? [])
+    return [
+      [
+        nameOf(target),
+        medianOf(starts.map(({ wallMs }) => wallMs)).toFixed(0),
+        medianOf(cpuMs).toFixed(0),
+        String(starts.length),
+      ],
+    ]
+  })
+  if (rows.length === 0) return 'Not measured in the recorded run.'
+  return table(['', 'ms until it listens', 'ms of CPU until then', 'starts'], rows)
 }
 
 function gatePart(): string {
