@@ -20,10 +20,12 @@ export class Connections {
   /** Open connections with the reply that came last on each. */
   readonly #open = new Map<Duplex, ServerResponse | undefined>()
   #lettingGo = false
-  /** How many connections and requests there have been. */
+  /** How many connections there have been, and how many of them and of requests. */
+  #taken = 0
   #uses = 0
 
   add(socket: Duplex): void {
+    this.#taken += 1
     this.#uses += 1
     this.#open.set(socket, undefined)
     socket.once('close', () => this.#open.delete(socket))
@@ -58,10 +60,10 @@ export class Connections {
    */
   async allTaken(): Promise<void> {
     for (let turn = 0; turn < TURNS_MAX; turn += 1) {
-      const before = this.#uses
+      const before = this.#taken
       // eslint-disable-next-line no-await-in-loop -- each turn depends on the one before
       await nextTurn()
-      if (turn > 0 && this.#uses === before) return
+      if (turn > 0 && this.#taken === before) return
     }
   }
 

@@ -16,12 +16,14 @@ it('A configuration that was put in force or refused is recorded by the names of
     needRestart: ['listen.data'],
   }
   recordReload(trail, clock, 'restart_needed', change)
+  recordReload(trail, clock, 'applied', change, 'ann')
   recordReload(trail, clock, 'invalid', undefined)
   recordReload(trail, clock, 'unchanged', undefined)
   assert.deepEqual(
     entries.map(({ type, body }) => [type, body]),
     [
       ['config.reloaded', { result: 'restart_needed', ...change }],
+      ['config.reloaded', { result: 'applied', ...change, actor: 'ann' }],
       ['config.reloaded', { result: 'invalid' }],
     ],
   )

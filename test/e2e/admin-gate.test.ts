@@ -83,6 +83,10 @@ describe('The admin plane off loopback', () => {
     assert.equal(await status(sidecar, '/breakers/a', undefined, ORDER), 401)
     assert.equal(await status(sidecar, '/breakers/a', READER, ORDER), 403)
     assert.equal(await status(sidecar, '/breakers/a', OPERATOR, ORDER), 200)
+    const reload = { method: 'POST', body: '{}' }
+    assert.equal(await status(sidecar, '/api/v1/config/reload', READER, reload), 403)
+    // There is no file to be read, which only those hear who may order it.
+    assert.equal(await status(sidecar, '/api/v1/config/reload', OPERATOR, reload), 409)
     const record = sidecar.logs.find(({ event }) => event === 'sidelight.breaker.order')
     assert.equal(record?.fields['sidelight.breaker.order.actor'], 'operator')
     assert.doesNotMatch(JSON.stringify(sidecar.logs), /canary/)

@@ -27,6 +27,9 @@ const LISTEN = '{"jsonrpc":"2.0","id":"l-1","method":"subscriptions/listen","par
 const INITIALIZE =
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}'
 
+/** Far less than the drains that are not to be waited for. */
+const IN_TIME = 30_000
+
 interface Running {
   readonly sidecar: SidecarProcess
   readonly upstream: RawUpstream
@@ -69,7 +72,7 @@ async function readiness(sidecar: SidecarProcess): Promise<number> {
 }
 
 test('SIGTERM lets the call under way finish, ends streams, refuses the rest, and exits with 0', async () => {
-  const { sidecar, waiting } = await running('10s')
+  const { sidecar, waiting } = await running('10m')
   const slow = await send(sidecar, { body: call('slow') })
   const stream = await send(sidecar, { method: 'GET', headers: ['Accept: text/event-stream'] })
   const listen = await send(sidecar, { body: LISTEN })
@@ -104,14 +107,14 @@ test('SIGTERM lets the call under way finish, ends streams, refuses the rest, an
   waiting[0]?.result({ content: [{ type: 'text', text: 'finished' }] })
   const finished = await slow.response()
   assert.match(finished.body.toString(), /finished/)
-  const { code, signal } = await sidecar.finished(SOON)
+  const { code, signal } = await sidecar.finished(IN_TIME)
   assert.deepEqual([code, signal], [0, null])
 })
 
 test('SIGINT ends an idle sidecar at once, with 0', async () => {
   const { sidecar } = await running('10m')
   sidecar.signal('SIGINT')
-  const { code, stderr } = await sidecar.finished(SOON)
+  const { code, stderr } = await sidecar.finished(IN_TIME)
   assert.equal(code, 0)
   assert.match(stderr, /sidecar\.draining.*sidecar\.stopped/s)
 })
@@ -125,7 +128,7 @@ test('a call that hangs is broken off at drainTimeout', async () => {
   await slow.gone()
   const brokenAfter = performance.now() - signalledAt
   assert.ok(brokenAfter > 600, `after ${brokenAfter} ms`)
-  const { code } = await sidecar.finished(SOON)
+  const { code } = await sidecar.finished(IN_TIME)
   assert.equal(code, 0)
 })
 
@@ -134,7 +137,7 @@ test('a client that keeps its connection open does not keep the sidecar alive', 
   const client = await RawClient.open(sidecar.dataUrl)
   client.write('POST /main/mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{')
   sidecar.signal('SIGTERM')
-  const { code } = await sidecar.finished(2 * SOON)
+  const { code } = await sidecar.finished(IN_TIME)
   assert.equal(code, 0)
 })
 
@@ -152,7 +155,7 @@ test('a second signal ends the process at once', async () => {
       what: 'the drain to begin',
     })
     sidecar.signal(second)
-    const { code } = await sidecar.finished(2 * SOON)
+    const { code } = await sidecar.finished(IN_TIME)
     assert.equal(code, expected)
   }
 })
@@ -173,7 +176,7 @@ test('during shutdown.delay it is not ready, and still answers calls', async () 
     assert.deepEqual(response.values('connection'), ['close'])
   }
   sidecar.signal('SIGTERM')
-  assert.equal((await sidecar.finished(2 * SOON)).code, 143)
+  assert.equal((await sidecar.finished(IN_TIME)).code, 143)
 })
 
 async function takenPort(): Promise<number> {
@@ -327,7 +330,7 @@ test('the log is JSON lines, and says nothing of ordinary calls', async () => {
   const client = await send(sidecar, { body: call('quick') })
   await client.response()
   sidecar.signal('SIGTERM')
-  const { stderr, stdout } = await sidecar.finished(SOON)
+  const { stderr, stdout } = await sidecar.finished(IN_TIME)
   assert.equal(stdout, '')
   const events = stderr
     .trim()
