@@ -59,6 +59,12 @@ describe('deploy/Dockerfile', () => {
     }
   })
 
+  it('has V8 leave less garbage, in an option that Node takes from the environment', () => {
+    const options = 'NODE_OPTIONS=--max-semi-space-size=4'
+    assert.ok(sidecar.some(({ keyword, words }) => keyword === 'ENV' && words.includes(options)))
+    assert.ok(process.allowedNodeEnvironmentFlags.has('--max-semi-space-size'))
+  })
+
   it('starts, and is asked how it is, without a shell', () => {
     assert.deepEqual(the(sidecar, 'ENTRYPOINT').exec, ['/opt/sidelight/sidelight'])
     const config = '/etc/sidelight/sidelight.yaml'
