@@ -8,7 +8,7 @@
 import type { GeneratedFile } from '../../scripts/generated.ts'
 import { addOperation, asCel, enclose, type AddOperation } from './cel.ts'
 import { DEFAULTS, DRAIN_SECONDS, sidecarContainer, sidecarVolumes } from './container.ts'
-import type { Manifest } from './kubernetes.ts'
+import type { Manifest, Volume } from './kubernetes.ts'
 import { ANNOTATION, LABEL, NAME } from './names.ts'
 import { manifestFile } from './print.ts'
 
@@ -45,7 +45,10 @@ export const POD_RULES = [
   { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] },
 ]
 
-/** A pod that has it already, from Kustomize or the chart, keeps what it has. */
+/**
+ * A pod that has it already, from Kustomize or the chart, keeps what it has. In the network of its node the
+ * sidecar would listen for everybody there, and lend them its credentials; on Windows it does not run.
+ */
 export const CONDITIONS = [
   {
     name: 'has-no-sidelight-yet',
@@ -55,6 +58,14 @@ export const CONDITIONS = [
           `!(has(object.spec.${list}) && object.spec.${list}.exists(c, c.name == "${NAME}"))`,
       )
       .join(' && '),
+  },
+  {
+    name: 'has-its-own-network',
+    expression: '!(has(object.spec.hostNetwork) && object.spec.hostNetwork)',
+  },
+  {
+    name: 'is-not-for-windows',
+    expression: '!(has(object.spec.os) && object.spec.os.name == "windows")',
   },
 ]
 
@@ -69,6 +80,10 @@ export const injectionVariables = (
   {
     name: 'seconds',
     expression: `(has(object.spec.terminationGracePeriodSeconds) ? object.spec.terminationGracePeriodSeconds : 30) + ${String(DRAIN_SECONDS)}`,
+  },
+  {
+    name: 'volumes',
+    expression: 'has(object.spec.volumes) ? object.spec.volumes.map(v, v.name) : []',
   },
 ]
 
@@ -101,7 +116,7 @@ function mutations(): readonly object[] {
  * A list of operations, as CEL, that puts the sidecar into the pod `object`: its container and volumes, in
  * which texts may be pieces of CEL (`asCel`).
  */
-export function injectionExpression(container: object, volumes: readonly object[]): string {
+export function injectionExpression(container: object, volumes: readonly Volume[]): string {
   return [
     whenMissing('metadata.labels', '/metadata/labels', {}),
     operations([{ path: `/metadata/labels/${pointer(LABEL.sidecar)}`, value: 'true' }]),
@@ -109,7 +124,7 @@ export function injectionExpression(container: object, volumes: readonly object[
       { path: '/spec/terminationGracePeriodSeconds', value: asCel('variables.seconds') },
     ]),
     whenMissing('spec.volumes', '/spec/volumes', []),
-    operations(volumes.map((value) => ({ path: '/spec/volumes/-', value }))),
+    ...volumes.map(unlessOwn),
     whenMissing('spec.initContainers', '/spec/initContainers', []),
     // Before all others, so that they too may call servers.
     operations([{ path: '/spec/initContainers/0', value: container }]),
@@ -122,6 +137,12 @@ function operations(added: readonly AddOperation[]): string {
     added.map((operation) => addOperation(operation, '  ')),
     '',
   )
+}
+
+/** A pod that brings a volume of that name, such as a claim for the audit log, keeps its own. */
+function unlessOwn(volume: Volume): string {
+  const operation = addOperation({ path: '/spec/volumes/-', value: volume }, '  ')
+  return `(${JSON.stringify(volume.name)} in variables.volumes ? [] : [\n  ${operation}\n])`
 }
 
 function whenMissing(field: string, path: string, value: unknown): string {

@@ -94,6 +94,42 @@ describe('injection', () => {
     assert.equal(spec.initContainers.length, 1)
   })
 
+  it('keeps a volume of the pod that has the name of one of its own', () => {
+    const pod = podOf(CROWDED)
+    const claim = {
+      name: 'sidelight-data',
+      persistentVolumeClaim: { claimName: 'sidelight-data-agent-0' },
+    }
+    pod.spec.volumes.push(claim)
+    const { volumes } = inject(pod).spec
+    const names = volumes.map(({ name }: Json) => name).toSorted()
+    assert.deepEqual(names, [
+      'scratch',
+      'sidelight-config',
+      'sidelight-credentials',
+      'sidelight-data',
+      'sidelight-token',
+    ])
+    assert.deepEqual(
+      volumes.find(({ name }: Json) => name === 'sidelight-data'),
+      claim,
+    )
+  })
+
+  it('leaves pods alone that are in the network of their node, or for Windows', () => {
+    const withSpec = (more: object): Json => {
+      const pod = podOf(CROWDED)
+      Object.assign(pod.spec, more)
+      return pod
+    }
+    for (const spec of [{ hostNetwork: true }, { os: { name: 'windows' } }]) {
+      assert.deepEqual(inject(withSpec(spec)), withSpec(spec))
+    }
+    for (const spec of [{ hostNetwork: false }, { os: { name: 'linux' } }]) {
+      assert.equal(inject(withSpec(spec)).spec.initContainers[0].name, 'sidelight')
+    }
+  })
+
   it('makes pods that are valid, and "restricted" where the agent is', () => {
     const pod = inject(podOf(CROWDED))
     for (const version of VERSIONS) assert.deepEqual(schemaProblems(pod, version), [])
