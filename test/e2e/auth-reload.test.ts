@@ -13,6 +13,9 @@ import { SOON, waitFor } from '../support/wait-for.ts'
 
 const LIST = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
 
+const INITIALIZE =
+  '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}'
+
 function authOf(issuers: readonly TokenIssuer[], more: object = {}, audience = 'sidelight-test') {
   return {
     auth: {
@@ -23,9 +26,16 @@ function authOf(issuers: readonly TokenIssuer[], more: object = {}, audience = '
   }
 }
 
-async function status(sidecar: TestSidecar, token?: string): Promise<number> {
-  const headers = token === undefined ? [] : [`Authorization: Bearer ${token}`]
-  const request = { headers: [...JSON_HEADERS, ...headers], body: LIST }
+async function status(
+  sidecar: TestSidecar,
+  token?: string,
+  { body = LIST, session }: { readonly body?: string; readonly session?: string } = {},
+): Promise<number> {
+  const headers = [
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
+    ...(session === undefined ? [] : [`Mcp-Session-Id: ${session}`]),
+  ]
+  const request = { headers: [...JSON_HEADERS, ...headers], body }
   return (await requestOnce(sidecar.url('main'), request)).status
 }
 
@@ -33,6 +43,10 @@ async function status(sidecar: TestSidecar, token?: string): Promise<number> {
 async function startUpstream(): Promise<{ upstream: RawUpstream; send: (data: string) => void }> {
   let send: (data: string) => void = () => {}
   const upstream = await startRawUpstream((request, reply) => {
+    if (request.body.includes('"initialize"')) {
+      const headers = ['Content-Type: application/json', 'Mcp-Session-Id: session-of-alice']
+      return reply.send({ headers, body: '{"jsonrpc":"2.0","id":1,"result":{}}' })
+    }
     if (request.method !== 'GET') return reply.result({ tools: [] })
     reply.stream()
     send = (data) =>
@@ -83,6 +97,23 @@ test('issuers come, change and go, while keys and open streams of those that sta
   assert.ok(
     metrics.sum('sidelight_auth_keys_reads_total', { sidelight_auth_issuer: second.url }) > 0,
   )
+})
+
+test('a session stays whose it is', async () => {
+  const [first, second] = [await startTokenIssuer(), await startTokenIssuer()]
+  const { upstream } = await startUpstream()
+  const upstreams = { main: upstream.url }
+  const sidecar = await startTestSidecar({ upstreams, config: authOf([first]) })
+  const [alice, mallory] = [await first.token(), await first.token({ claims: { sub: 'mallory' } })]
+  assert.equal(await status(sidecar, alice, { body: INITIALIZE }), 200)
+  const session = 'session-of-alice'
+  const both = async (): Promise<readonly number[]> => [
+    await status(sidecar, alice, { session }),
+    await status(sidecar, mallory, { session }),
+  ]
+  assert.deepEqual(await both(), [200, 404])
+  assert.equal(sidecar.reload({ upstreams, config: authOf([second, first]) }).result, 'applied')
+  assert.deepEqual(await both(), [200, 404])
 })
 
 test('authentication is switched on and off again', async () => {

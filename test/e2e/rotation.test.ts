@@ -74,6 +74,33 @@ async function startKeyServer(first: Signer): Promise<{
   }
 }
 
+test('a receiver of alerts is told with the header that its file holds now', async () => {
+  const volume = await projectedVolume({ hook: 'canary-old-hook\n' })
+  const failing = await startRawUpstream((_request, reply) => reply.result({ isError: true }))
+  const hook = await startRawUpstream((request, reply) => {
+    const [key] = request.values('x-hook')
+    reply.send({ status: key === 'canary-fresh-hook' ? '200 OK' : '401 Unauthorized' })
+  })
+  const headers = { 'X-Hook': { file: volume.path('hook') } }
+  const sidecar = await startTestSidecar({
+    upstreams: { main: failing.url },
+    config: {
+      alerts: {
+        rules: { errorRate: { for: '0s' } },
+        receivers: { hook: { type: 'webhook', url: hook.url, headers } },
+      },
+    },
+  })
+  for (let id = 1; id <= 6; id += 1) {
+    const body = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"break"}}`
+    await requestOnce(sidecar.url('main'), { body })
+  }
+  const last = (): string | undefined => hook.requests.at(-1)?.values('x-hook')[0]
+  await becomes('a notification', async () => last() === 'canary-old-hook')
+  await volume.put({ hook: 'canary-fresh-hook\n' })
+  await becomes('a notification with the new header', async () => last() === 'canary-fresh-hook')
+})
+
 test('every secret in a file is read again when its volume changes', async () => {
   const [old, fresh] = [await makeSigner('ES256', 'old'), await makeSigner('ES256', 'fresh')]
   const [oldPair, freshPair] = [await newKeyPair('old'), await newKeyPair('fresh')]
