@@ -83,7 +83,7 @@ async function run(options: Options, startedAt: Date): Promise<RunResult> {
     pinning,
     caller: await createCaller(),
     upstreamPort: upstream.port,
-    loads: startLoads(generator, pinning),
+    loads: startLoads(options.shapes, generator, pinning),
   }
   const shapes: ShapeResult[] = []
   for (const shape of options.shapes) {
@@ -94,7 +94,7 @@ async function run(options: Options, startedAt: Date): Promise<RunResult> {
     console.log(formatShape(result))
     shapes.push(result)
   }
-  await Promise.all(Object.values(setting.loads).map((load) => load.stop()))
+  await Promise.all([...setting.loads.values()].map((load) => load.stop()))
   await upstream.child.stop()
   return {
     version: 1,
@@ -119,22 +119,29 @@ async function run(options: Options, startedAt: Date): Promise<RunResult> {
 /** wrk, or our own where there is none: it spends about as much, and checks answers as well. */
 type Generator = 'wrk' | 'node'
 
-interface Loads {
-  /** The next call follows the answer. */
-  readonly closed: Child
-  /** Calls are made when they are due. */
-  readonly open: Child
-  /** Official SDK clients. */
-  readonly sdk: Child
+type LoadKind = 'closed' | 'open' | 'sdk'
+
+/** Those that the shapes need; bridges have a load of their own. */
+type Loads = ReadonlyMap<LoadKind, Child>
+
+/** `closed`: the next call follows the answer. `open`: calls are made when they are due. */
+function kindOfLoad({ sdk, rate }: Shape): LoadKind {
+  if (sdk) return 'sdk'
+  return rate === undefined ? 'closed' : 'open'
 }
 
-function startLoads(generator: Generator, pinning: Pinning | undefined): Loads {
-  const closed = generator === 'wrk' ? 'processes/wrk-load.ts' : 'processes/load.ts'
-  return {
-    closed: startWorker(closed, pinning),
-    open: startWorker('processes/open-load.ts', pinning),
-    sdk: startWorker('processes/sdk-load.ts', pinning),
+function startLoads(
+  shapes: readonly Shape[],
+  generator: Generator,
+  pinning: Pinning | undefined,
+): Loads {
+  const scripts: Readonly<Record<LoadKind, string>> = {
+    closed: generator === 'wrk' ? 'processes/wrk-load.ts' : 'processes/load.ts',
+    open: 'processes/open-load.ts',
+    sdk: 'processes/sdk-load.ts',
   }
+  const kinds = new Set(shapes.filter(({ job }) => job !== 'bridge').map(kindOfLoad))
+  return new Map([...kinds].map((kind) => [kind, startWorker(scripts[kind], pinning)]))
 }
 
 /** Configured commands take part in the shapes of their job. */
@@ -205,17 +212,13 @@ async function measure(
   seconds: number,
 ): Promise<WindowFigures> {
   const { target, sessionIds } = entry
-  const load = target.load ?? loadFor(shape, loads)
+  const load = target.load ?? loads.get(kindOfLoad(shape))
+  if (load === undefined) throw new Error(`nothing loads ${shape.id}`)
   const to = { ...target, headers: caller.headers, sessionIds }
   const longer = shape.rate === undefined ? 1 : RATE_WINDOWS
   const outcome = await measureWindow(load, to, shape, { round, seconds: seconds * longer })
   entry.callsInAll += outcome.callsInAll
   return outcome.figures
-}
-
-function loadFor({ sdk, rate }: Shape, loads: Loads): Child {
-  if (sdk) return loads.sdk
-  return rate === undefined ? loads.closed : loads.open
 }
 
 async function finish(entry: Entry): Promise<Measured> {
