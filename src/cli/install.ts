@@ -42,7 +42,8 @@ export async function installCommand(
 }
 
 function findProblem(directory: string | undefined, { at }: FlagValues): string | undefined {
-  if (directory === undefined) return 'name the directory to copy to: sidelight install DIR'
+  if (directory === undefined || directory === '')
+    return 'name the directory to copy to: sidelight install DIR'
   if (typeof at === 'string' && !path.isAbsolute(at)) return '--at: expected an absolute path'
   return undefined
 }
@@ -86,7 +87,8 @@ async function runtimeOf(files: ProgramFiles): Promise<ReadonlyMap<string, strin
 /** Copies to `target` what will be started at `at`. The launcher comes last: when it is there, all is. */
 async function install(files: ProgramFiles, target: string, at: string): Promise<void> {
   const runtime = path.join(target, 'runtime')
-  await mkdir(runtime, { recursive: true })
+  await makeDirectory(target)
+  await makeDirectory(runtime)
   for (const [name, file] of await runtimeOf(files)) {
     await copy(await realpath(file), path.join(runtime, name), EXECUTABLE)
   }
@@ -102,8 +104,14 @@ async function install(files: ProgramFiles, target: string, at: string): Promise
   )
 }
 
+/** Open to whoever runs it, whatever the umask; one that is there already stays as it is. */
+async function makeDirectory(directory: string): Promise<void> {
+  const made = await mkdir(directory, { recursive: true })
+  if (made !== undefined) await chmod(directory, EXECUTABLE)
+}
+
 async function copyTree(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true })
+  await makeDirectory(to)
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)]
     if (entry.isDirectory()) await copyTree(source, target)

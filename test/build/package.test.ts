@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -114,9 +114,15 @@ describe('the package', () => {
   it('copies itself to where there is nothing else, and runs there', { skip: COPIES }, async () => {
     const root = path.join(folder, 'root')
     const install = [main, 'install', root, '--at', '/']
+    const umask = process.umask(0o077)
     const { status, stdout } = spawnSync(process.execPath, install, { encoding: 'utf8' })
+    process.umask(umask)
     assert.equal(status, 0)
     assert.equal(stdout, `sidelight 0.1.0 is in ${root}: start /sidelight\n`)
+    // Whoever runs it need not be who installed it.
+    for (const directory of ['.', 'runtime', 'package', 'package/lib']) {
+      assert.equal((await stat(path.join(root, directory))).mode & 0o777, 0o755, directory)
+    }
     assert.deepEqual((await readdir(root)).toSorted(), ['package', 'runtime', 'sidelight'])
     // A root directory with these files alone: no shell, no libraries, no /proc.
     const jailed = spawnSync('chroot', [root, '/sidelight', '--version'], { encoding: 'utf8' })

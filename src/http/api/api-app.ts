@@ -98,7 +98,11 @@ async function mayNot(
     if (!gate.takesOrders) {
       return sendProblem(
         c,
-        refusal(403, 'loopback_only', 'Orders are taken on a loopback address alone.'),
+        refusal(
+          403,
+          'loopback_only',
+          'Off loopback orders need a credential: see auth.admin in the configuration.',
+        ),
       )
     }
     // Browsers say where a request comes from; a page of somebody else gives no orders.
