@@ -17,7 +17,14 @@ export function combineObservers(observers: readonly CallObserver[]): CallObserv
   const only = observers[0]
   if (observers.length === 1 && only !== undefined) return only
   return {
-    begin: (call) => combineFollowers(observers.map((observer) => observer.begin(call))),
+    begin: (call) => {
+      const followers: CallFollower[] = []
+      for (const observer of observers) {
+        const follower = observer.begin(call)
+        if (follower !== undefined) followers.push(follower)
+      }
+      return followers.length > 1 ? new CombinedFollower(followers) : followers[0]
+    },
     exchangeEnded: (exchange, outcome, attempt) => {
       for (const observer of observers) observer.exchangeEnded(exchange, outcome, attempt)
     },
@@ -30,11 +37,6 @@ export function combineObservers(observers: readonly CallObserver[]): CallObserv
       for (const observer of observers) observer.limitHit(limit)
     },
   }
-}
-
-function combineFollowers(all: readonly (CallFollower | undefined)[]): CallFollower | undefined {
-  const followers = all.filter((one) => one !== undefined)
-  return followers.length > 1 ? new CombinedFollower(followers) : followers[0]
 }
 
 /** A class, because there is one for each call. */

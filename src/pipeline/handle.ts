@@ -15,19 +15,15 @@ import { FilteredClient } from './filtered-client.ts'
 import { Ledger } from './ledger.ts'
 import { answerInternal, answerNoEndpoint, answerRefusal } from './refuse.ts'
 import { Turn } from './turn.ts'
-import type { ReplyFilter, Stages } from './stages.ts'
+import type { ReplyFilter, Stages, Upstream } from './stages.ts'
 
 export function handle(exchange: Exchange, client: Client, stages: Stages): void {
   const ledger = new Ledger(exchange, stages)
-  const refuse = (rejection: Rejection, answer?: Answer): void => {
-    if (rejection.limit !== undefined) stages.observer.limitHit(rejection.limit)
-    client.answer(answer ?? answerRefusal(exchange, rejection, stages.rejections))
-    ledger.endAll(rejection)
-  }
+  const way: Way = { exchange, client, stages, ledger }
 
   if (exchange.kind === 'message') {
     const envelope = stages.readEnvelope(exchange.headers, exchange.body)
-    if (envelope.kind === 'rejected') return refuse(envelope)
+    if (envelope.kind === 'rejected') return refuse(way, envelope)
     exchange.calls = envelope.messages.map((message): Call => ({
       exchange,
       message,
@@ -36,52 +32,70 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
     }))
     exchange.batch = envelope.batch
     ledger.begin()
-    if (envelope.fault !== undefined) return refuse(envelope.fault)
+    if (envelope.fault !== undefined) return refuse(way, envelope.fault)
   }
 
   const draining = stages.drainRejection()
-  if (draining !== undefined) return refuse(draining)
+  if (draining !== undefined) return refuse(way, draining)
 
   const upstream = stages.findUpstream(exchange.upstreamName)
-  if (upstream === undefined) return refuse(unknownUpstream(exchange, stages))
+  if (upstream === undefined) return refuse(way, unknownUpstream(exchange, stages))
 
   const denial = stages.authorize(exchange)
   if (denial !== undefined) {
-    return refuse(denial.rejection, denial.hidden ? answerHidden(exchange, stages) : undefined)
+    return refuse(way, denial.rejection, denial.hidden ? answerHidden(exchange, stages) : undefined)
   }
 
   const unpinned = stages.checkPins(exchange)
-  if (unpinned !== undefined) return refuse(unpinned)
+  if (unpinned !== undefined) return refuse(way, unpinned)
 
   const permit = upstream.admit(exchange)
-  if (permit.kind === 'rejected') return refuse(permit)
+  if (permit.kind === 'rejected') return refuse(way, permit)
 
   takeBack(exchange, stages)
   answerBack(exchange, stages)
-  const record = (admitted: Permit): void => {
-    const recorded = stages.recordAttempt(exchange, admitted)
-    if (recorded.kind === 'rejected') return refuse(recorded)
-    if (recorded.kind === 'permit') return deliver(recorded)
-    new Turn({ ...turn, queued: recorded, deliver }).wait()
-  }
-  const deliver = (admitted: Permit): void => {
-    ledger.admitted(admitted)
-    const filter = stages.replyFilter(exchange)
-    const parts = { exchange, stages, upstream, permit: admitted, ledger }
-    const seen = filter === undefined ? client : filtered(filter, client, parts)
-    new Delivery({ ...parts, client: seen, plain: filter !== undefined }).start()
-  }
-  const turn = { exchange, client, stages, ledger, refuse }
-  if (permit.kind === 'permit') return record(permit)
-  new Turn({ ...turn, queued: permit, deliver: record, isPlace: true }).wait()
+  if (permit.kind === 'permit') return record(way, upstream, permit)
+  const next = (admitted: Permit): void => record(way, upstream, admitted)
+  new Turn({ ...turnOf(way), queued: permit, deliver: next, isPlace: true }).wait()
+}
+
+/** What goes through the stages: one exchange. */
+interface Way {
+  readonly exchange: Exchange
+  readonly client: Client
+  readonly stages: Stages
+  readonly ledger: Ledger
+}
+
+function refuse({ exchange, client, stages, ledger }: Way, why: Rejection, answer?: Answer): void {
+  if (why.limit !== undefined) stages.observer.limitHit(why.limit)
+  client.answer(answer ?? answerRefusal(exchange, why, stages.rejections))
+  ledger.endAll(why)
+}
+
+function turnOf(way: Way): Way & { readonly refuse: (why: Rejection) => void } {
+  return { ...way, refuse: (why) => refuse(way, why) }
+}
+
+function record(way: Way, upstream: Upstream, admitted: Permit): void {
+  const recorded = way.stages.recordAttempt(way.exchange, admitted)
+  if (recorded.kind === 'rejected') return refuse(way, recorded)
+  if (recorded.kind === 'permit') return deliver(way, upstream, recorded)
+  const next = (permit: Permit): void => deliver(way, upstream, permit)
+  new Turn({ ...turnOf(way), queued: recorded, deliver: next }).wait()
+}
+
+function deliver(way: Way, upstream: Upstream, permit: Permit): void {
+  const { exchange, client, stages, ledger } = way
+  ledger.admitted(permit)
+  const filter = stages.replyFilter(exchange)
+  const plain = filter !== undefined
+  const seen = filter === undefined ? client : filtered(filter, way)
+  new Delivery({ exchange, client: seen, stages, upstream, permit, ledger, plain }).start()
 }
 
 /** The client as it sees lists: without what it may not use. */
-function filtered(
-  filter: ReplyFilter,
-  client: Client,
-  { exchange, stages, ledger }: { exchange: Exchange; stages: Stages; ledger: Ledger },
-): Client {
+function filtered(filter: ReplyFilter, { exchange, client, stages, ledger }: Way): Client {
   const onFailure = (outcome: Outcome): void => ledger.endAll(outcome)
   return new FilteredClient({ exchange, client, filter, stages, onFailure })
 }

@@ -71,13 +71,11 @@ export class Ledger {
     this.#attempt = attempt
     this.#attemptOver = false
     const injections: CallInjection[] = []
-    for (const [index, follower] of this.#followers.entries()) {
-      const call = this.#exchange.calls[index]
+    this.#exchange.calls.forEach(({ message }, index) => {
+      const follower = this.#followers[index]
       const injection = this.#guard(() => follower?.attemptStarted(target, attempt.number, atMs))
-      if (injection !== undefined && call !== undefined) {
-        injections.push({ message: call.message, injection })
-      }
-    }
+      if (injection !== undefined) injections.push({ message, injection })
+    })
     return { attempt, injections }
   }
 
