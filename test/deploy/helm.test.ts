@@ -268,6 +268,10 @@ const REFUSED: readonly (readonly [setting: string, says: RegExp])[] = [
     'environment.variables.proxy=/',
     /at '\/environment\/variables': additional properties 'proxy' not allowed/,
   ],
+  [
+    'environment.variables.OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=prod',
+    /environment\.variables\.OTEL_RESOURCE_ATTRIBUTES: the container sets it/,
+  ],
   ['sidecar.tokenAudience=a"b', /at '\/sidecar\/tokenAudience': .* does not match pattern/],
   [
     'networkPolicy.otherPorts=ajar',
@@ -302,6 +306,14 @@ describe('values of the chart', { skip: skipWithout('helm') }, () => {
       assert.ok(!ok, `${setting} is accepted`)
       assert.match(stderr, says)
     }
+  })
+})
+
+describe('the network policy of the chart without peers', { skip: skipWithout('helm') }, () => {
+  it('is refused, because Kubernetes would let everybody in', () => {
+    const { ok, stderr } = helm('template', 'fleet', CHART, '--set-json', 'networkPolicy.from=[]')
+    assert.ok(!ok)
+    assert.match(stderr, /at '\/networkPolicy\/from': minItems: got 0, want 1/)
   })
 })
 

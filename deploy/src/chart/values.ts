@@ -68,7 +68,12 @@ const amounts: Schema = {
   },
 }
 
-const objects: Schema = { type: 'array', items: { type: 'object', additionalProperties: true } }
+/** To Kubernetes an empty list of peers is everybody. */
+const peers: Schema = {
+  type: 'array',
+  minItems: 1,
+  items: { type: 'object', additionalProperties: true },
+}
 
 /** Prometheus as its operator labels it, wherever it runs. */
 const PROMETHEUS_PODS = {
@@ -129,7 +134,7 @@ export const VALUES: Values = {
     ),
     variables: value(
       {},
-      'Above all where traces and logs go, `OTEL_EXPORTER_OTLP_ENDPOINT` (docs/telemetry.md). Empty: no ConfigMap is made. Sidecars read them at their start. Secrets do not belong here.',
+      'Above all where traces and logs go, `OTEL_EXPORTER_OTLP_ENDPOINT` (docs/telemetry.md). Empty: no ConfigMap is made. Sidecars read them at their start. Secrets do not belong here, and `OTEL_RESOURCE_ATTRIBUTES` is set by the container.',
       {
         type: 'object',
         patternProperties: { '^[A-Z_][A-Z0-9_]*$': { type: 'string' } },
@@ -184,7 +189,10 @@ export const VALUES: Values = {
     enabled: flag(true, 'Needs the Prometheus operator.'),
     namespaces: namespaces('Where sidecars are looked for. Empty: in every namespace.'),
     interval: promDuration('15s', 'Time between scrapes. Alerts expect at most 60s.'),
-    scrapeTimeout: promDuration('10s', 'Longest time for a scrape.'),
+    scrapeTimeout: promDuration(
+      '10s',
+      'Longest time for a scrape: at most `interval`, or the operator refuses the monitor.',
+    ),
     jobLabel: text(
       'app.kubernetes.io/name',
       'The label of the pod whose value is the label `job`. Rules add up the sidecars of a job, so this says whose figures are one.',
@@ -249,8 +257,8 @@ export const VALUES: Values = {
     ),
     from: value(
       [PROMETHEUS_PODS],
-      'Who may: peers of a NetworkPolicy. The kubelet and `kubectl port-forward` need not be among them.',
-      objects,
+      'Who may: peers of a NetworkPolicy, one at least. The kubelet and `kubectl port-forward` need not be among them.',
+      peers,
     ),
   }),
 }
