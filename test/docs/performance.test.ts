@@ -1,0 +1,115 @@
+/** The goals of docs/performance.md: none is dropped or made easier because it is missed. */
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { barChart, lineChart } from '../../scripts/charts.ts'
+import { goalRows } from '../../scripts/performance-goals.ts'
+
+describe('the goals of performance', () => {
+  it('are these, whether they are met or missed', () => {
+    assert.deepEqual(
+      goalRows().map(({ text, limit }) => [
+        text.replace(/of [\d.]+ minutes/, 'of N minutes'),
+        limit,
+      ]),
+      [
+        [
+          'CPU per call, everything on, 1 in 10 traced, in relation to the raw undici pipe',
+          'at most 1.35 ×',
+        ],
+        [
+          'CPU per call, bare (telemetry off), in relation to the raw undici pipe',
+          'at most 1.15 ×',
+        ],
+        [
+          'CPU per call, everything on, all traced, in relation to the raw undici pipe',
+          'at most 1.6 ×',
+        ],
+        ['CPU per call, the dearest of these, in relation to the node:http pipe', 'at most 1 ×'],
+        [
+          'calls/s at saturation, everything on, 1 in 10 traced, in relation to the raw undici pipe',
+          'at least 0.75 ×',
+        ],
+        [
+          'calls/s at saturation, everything on, 1 in 10 traced, in relation to mcp-proxy (a server over pipes behind HTTP)',
+          'at least 5 ×',
+        ],
+        [
+          'calls/s at saturation, everything on, 1 in 10 traced, in relation to supergateway (a server over pipes behind HTTP)',
+          'at least 5 ×',
+        ],
+        [
+          '500 calls/s over 32 of 1,000 open sessions: added p50, everything on, 1 in 10 traced',
+          'at most 0.5 ms',
+        ],
+        [
+          '500 calls/s over 32 of 1,000 open sessions: added p99 in relation to that of the raw undici pipe',
+          'at most 1.5 ×',
+        ],
+        [
+          'results of 1 MB: CPU per call, everything on, 1 in 10 traced, in relation to the raw undici pipe',
+          'at most 1.5 ×',
+        ],
+        ['results of 1 MB: p99 of the delay of the event loop', 'at most 10 ms'],
+        ['resident memory when idle, everything on', 'at most 75 MB'],
+        ['resident memory with 1,000 open sessions and streams', 'at most 170 MB'],
+        [
+          'growth of what cannot be collected, after the warm-up of N minutes of churn',
+          'at most 3 MB',
+        ],
+        ['from the start until it listens', 'at most 400 ms'],
+        ['CPU per call with 1,000 connections in relation to 32', 'at most 1.15 ×'],
+      ],
+    )
+  })
+
+  it('are judged by what is shown', () => {
+    for (const { limit, measured, verdict } of goalRows()) {
+      if (verdict === 'not measured') continue
+      const [, direction, bound] = /^at (most|least) ([\d.]+) /.exec(limit) ?? []
+      const holds =
+        direction === 'most'
+          ? Number.parseFloat(measured) <= Number(bound)
+          : Number.parseFloat(measured) >= Number(bound)
+      assert.equal(verdict, holds ? 'met' : 'missed', `${measured}, ${limit}`)
+    }
+  })
+})
+
+describe('a chart', () => {
+  it('is as wide as the largest bar allows, and leaves no text to be read as markup', () => {
+    const svg = barChart('A < B & C', 'note', [
+      { label: 'one', values: [1, 1], text: '2', ours: true },
+      { label: 'two', values: [1], text: '1', ours: false },
+    ])
+    assert.match(svg, /<title>A &lt; B &amp; C<\/title>/)
+    assert.deepEqual(
+      [...svg.matchAll(/<rect class="(\w+)" x="([\d.]+)" y="\d+" width="([\d.]+)"/g)].map((found) =>
+        found.slice(1),
+      ),
+      [
+        ['ours', '190.0', '200.0'],
+        ['ours2', '390.0', '200.0'],
+        ['other', '190.0', '200.0'],
+      ],
+    )
+  })
+
+  it('of a line begins its values at nothing', () => {
+    const svg = lineChart(
+      'T',
+      'n',
+      [
+        {
+          name: 'a',
+          points: [
+            [0, 0],
+            [10, 100],
+          ],
+        },
+      ],
+      ['minutes', 'MB'],
+    )
+    assert.match(svg, /points="48\.0,244\.0 610\.0,62\.2"/)
+  })
+})
