@@ -101,6 +101,7 @@ async function run(script: string, { sidecar, directory }: Scene): Promise<strin
   const prelude = `sidelight() {
   command=$1; shift
   if [ "$command" = top ]; then set -- --url http://${admin} "$@"; fi
+  if [ "$command" = reload ]; then set -- --admin ${admin} "$@"; fi
   '${process.execPath}' '${MAIN}' "$command" "$@"
 }
 `
