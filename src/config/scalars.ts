@@ -7,8 +7,10 @@ import { parseAddress, parseDuration, parseSize } from './units.ts'
 export const descriptions = z.registry<{ description: string }>()
 
 export function about<T extends z.core.$ZodType>(schema: T, description: string): T {
-  descriptions.add(schema, { description })
-  return schema
+  // A schema that several keys share is described differently at each.
+  const own = z.clone(schema)
+  descriptions.add(own, { description })
+  return own
 }
 
 export const text = (expected: string, accepts: (value: string) => boolean): z.ZodMiniString =>

@@ -14,6 +14,17 @@ const member = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
 
 describe('The configuration', () => {
+  it('says of each key what that key is for, though others are of the same kind', () => {
+    const audit = JSON.stringify(member(member(configJsonSchema(), 'properties'), 'audit'))
+    for (const key of [
+      /"dir":\{[^{}]*"description":"The directory of the log, /,
+      /"keys":\{[^{}]*"description":"The directory of its keys\. /,
+      /"checkpointFile":\{[^{}]*"description":"A second place for checkpoints, /,
+    ]) {
+      assert.match(audit, key)
+    }
+  })
+
   it('has these defaults', () => {
     assert.deepEqual(valid({ upstreams: { a: { url: 'http://h/mcp' } } }), {
       listen: {
