@@ -8,6 +8,8 @@ import type { StartFailure } from './parts.ts'
 /** Something new that has been made and is not in use yet. */
 export interface Prepared<T> {
   readonly next: T
+  /** False when it is what there was. */
+  readonly changed: boolean
   /** Puts it in force, and ends what it takes the place of. */
   commit(): void
   /** Ends it; all stays as it was. */
@@ -39,6 +41,7 @@ export function createLiveAuth(options: Omit<AuthOptions, 'before'>): LiveAuth |
       const before = current
       return {
         next,
+        changed: true,
         commit: () => {
           current = next
           made = config.auth
@@ -52,5 +55,5 @@ export function createLiveAuth(options: Omit<AuthOptions, 'before'>): LiveAuth |
 }
 
 function unchanged<T>(next: T): Prepared<T> {
-  return { next, commit: () => {}, discard: () => {} }
+  return { next, changed: false, commit: () => {}, discard: () => {} }
 }

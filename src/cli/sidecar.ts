@@ -107,7 +107,9 @@ function applyAll(
 ): StartFailure | undefined {
   const prepared = auth.prepare(next)
   if ('what' in prepared) return prepared
-  const followAdmin = admin?.prepare(next, prepared.next?.authenticator)
+  const followAdmin = prepared.changed
+    ? admin?.prepare(next, prepared.next?.authenticator)
+    : undefined
   const failure = typeof followAdmin === 'object' ? followAdmin : parts.apply(next, change)
   if (failure !== undefined) {
     prepared.discard()

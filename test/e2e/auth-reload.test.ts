@@ -186,6 +186,10 @@ test('tokens of the admin plane are followed', async () => {
   sidecar.reload({ upstreams, config: tokensOf('b', []) })
   assert.deepEqual(await both(), [401, 200])
   assert.equal((await fetch(`${sidecar.adminUrl}/livez`)).status, 401)
+  // What is not about them is not kept waiting by a file that is away.
+  await rm(file('b'))
+  const others = { ...tokensOf('b', []), rejections: 'http' }
+  assert.equal(sidecar.reload({ upstreams, config: others }).result, 'applied')
 })
 
 test('a key set that is empty makes the sidecar not ready, and is warned of', async () => {
