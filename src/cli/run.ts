@@ -111,8 +111,8 @@ const STARTING: ReloadReport = { result: 'unchanged', change: NO_CHANGE }
 function announce(sidecar: Sidecar, config: Config, context: CommandContext, log: Log): void {
   log.write('info', 'sidelight.sidecar.started', 'Sidelight is running', {
     'sidelight.version': context.version,
-    'sidelight.listen.data': sidecar.dataUrl,
-    'sidelight.listen.admin': sidecar.adminUrl ?? 'off',
+    'sidelight.listen.data': sidecar.listensOn.data,
+    'sidelight.listen.admin': sidecar.listensOn.admin,
     'sidelight.upstreams': Object.keys(config.upstreams).join(','),
   })
 }

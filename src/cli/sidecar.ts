@@ -21,9 +21,12 @@ import { addressOf, durationOf, sizeOf } from './units.ts'
 import { newSessionId } from './upstreams.ts'
 
 export interface Sidecar {
+  /** Where it is reached from this machine. */
   readonly dataUrl: string
   /** Undefined when the admin plane is off. */
   readonly adminUrl: string | undefined
+  /** What is listened on, which may be every address; `off` without an admin plane. */
+  readonly listensOn: { readonly data: string; readonly admin: string }
   /**
    * Follows a newer configuration, or keeps the old one when it is not valid, and says which in the
    * log and in metrics. Calls under way, sessions and streams of upstreams that stay as they are go
@@ -186,6 +189,10 @@ function toSidecar(
   return {
     dataUrl: urlOf(data),
     adminUrl: admin === undefined ? undefined : urlOf(admin),
+    listensOn: {
+      data: `http://${formatAddress(data)}`,
+      admin: admin === undefined ? 'off' : `http://${formatAddress(admin)}`,
+    },
     drain: () => (drained ??= drain()),
   }
 }

@@ -143,14 +143,18 @@ function launch(
   }
 }
 
-/** The addresses in the JSON log record of the start. */
+/** The addresses in the JSON log record of the start, as they are reached from this machine. */
 function findStart(log: string): { data: string; admin: string } | undefined {
   const line = log.split('\n').find((text) => text.includes('"sidelight.sidecar.started"'))
   if (line === undefined) return undefined
   const { attributes } = parseJson<{
     attributes: { 'sidelight.listen.data': string; 'sidelight.listen.admin': string }
   }>(line)
-  return { data: attributes['sidelight.listen.data'], admin: attributes['sidelight.listen.admin'] }
+  const reached = (url: string): string => url.replace('//0.0.0.0:', '//127.0.0.1:')
+  return {
+    data: reached(attributes['sidelight.listen.data']),
+    admin: reached(attributes['sidelight.listen.admin']),
+  }
 }
 
 /** A configuration file that is gone after the work. */
