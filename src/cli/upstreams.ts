@@ -129,7 +129,6 @@ function httpParts(
     headers: {
       preserveHost: preserve,
       set: headers.current,
-      dropCredentials: config.auth.mode !== 'off',
     },
     connectTimeoutMs: durationOf(upstream.connectTimeout),
     connectionsMax: upstream.connections,

@@ -26,7 +26,7 @@ import { withoutEncoding } from './without-encoding.ts'
 export interface HttpTransportOptions {
   readonly name: string
   readonly url: URL
-  readonly headers: RequestHeaderRules
+  readonly headers: Omit<RequestHeaderRules, 'dropCredentials'>
   readonly connectTimeoutMs: number
   /** Most connections for calls. */
   readonly connectionsMax: number
@@ -61,6 +61,8 @@ export class HttpTransport implements Transport {
   readonly #path: string
   readonly #search: string
   readonly #rules: RequestHeaderRules
+  /** For a client that we have authenticated; whether one must be may change while this exists. */
+  readonly #ownRules: RequestHeaderRules
   readonly #clock: Clock
   readonly #names = new HeaderNames()
   readonly #options: HttpTransportOptions
@@ -76,7 +78,8 @@ export class HttpTransport implements Transport {
     this.#turnstile = new Turnstile(options.connectionsMax)
     this.#path = options.url.pathname
     this.#search = options.url.search
-    this.#rules = options.headers
+    this.#rules = { ...options.headers, dropCredentials: false }
+    this.#ownRules = { ...options.headers, dropCredentials: true }
     this.#clock = options.clock
     this.#flightParts = {
       names: this.#names,
@@ -177,7 +180,7 @@ export class HttpTransport implements Transport {
   #rewriteHead(exchange: Exchange, headers: string[]): string[] {
     const { publicOriginOf, url } = this.#options
     // The upstream speaks of the operator's credential, which no client can mend.
-    if (this.#rules.dropCredentials) return withoutChallenges(headers)
+    if (this.#rulesFor(exchange).dropCredentials) return withoutChallenges(headers)
     if (publicOriginOf === undefined || exchange.endpoint !== 'mcp') return headers
     const metadataUrl = publicOriginOf(exchange) + METADATA_PREFIX + exchange.path
     return rewriteChallenge(headers, metadataUrl, (original) => {
@@ -188,13 +191,18 @@ export class HttpTransport implements Transport {
   }
 
   #request(path: string, outbound: Outbound): Dispatcher.DispatchOptions {
-    const { httpMethod, rawHeaders } = outbound.exchange
+    const { exchange, injection } = outbound
+    const { httpMethod, rawHeaders } = exchange
     return {
       path,
       method: httpMethod,
-      headers: requestHeaders(rawHeaders, this.#rules, outbound.injection, this.#names),
+      headers: requestHeaders(rawHeaders, this.#rulesFor(exchange), injection, this.#names),
       body: outbound.body.length === 0 ? null : outbound.body,
     }
+  }
+
+  #rulesFor({ principal }: Exchange): RequestHeaderRules {
+    return principal === undefined ? this.#rules : this.#ownRules
   }
 }
 

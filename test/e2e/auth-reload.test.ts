@@ -129,6 +129,23 @@ test('authentication is switched on and off again', async () => {
   assert.equal(await status(sidecar), 200)
 })
 
+test('a token that is for the sidecar goes no further, also when it is asked for by a reload', async () => {
+  const issuer = await startTokenIssuer()
+  const { upstream } = await startUpstream()
+  const upstreams = { main: upstream.url }
+  const sidecar = await startTestSidecar({ upstreams })
+  const token = await issuer.token()
+  const passed = async (): Promise<boolean> => {
+    assert.equal(await status(sidecar, token), 200)
+    return upstream.requests.at(-1)?.rawHeaders.includes(`Bearer ${token}`) === true
+  }
+  assert.equal(await passed(), true)
+  sidecar.reload({ upstreams, config: authOf([issuer]) })
+  assert.equal(await passed(), false)
+  sidecar.reload({ upstreams })
+  assert.equal(await passed(), true)
+})
+
 test('what cannot be put in force changes nothing, on neither plane', async () => {
   const [first, second] = [await startTokenIssuer(), await startTokenIssuer()]
   const { upstream } = await startUpstream()

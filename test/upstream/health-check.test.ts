@@ -46,7 +46,6 @@ function linkTo(url: string): ConstructorParameters<typeof HttpLink>[0] {
     url: new URL(url),
     headers: {
       preserveHost: false,
-      dropCredentials: false,
       set: new Map([['x-key', { name: 'X-Key', value: 'secret' }]]),
     },
     connectTimeoutMs: SOON,

@@ -31,7 +31,7 @@ class Scene {
     this.transport = new HttpTransport({
       name: 'up',
       url: new URL(url),
-      headers: { preserveHost: false, dropCredentials: false, set: new Map() },
+      headers: { preserveHost: false, set: new Map() },
       connectTimeoutMs: SOON,
       connectionsMax: 10,
       idleMs: LONG_MS,

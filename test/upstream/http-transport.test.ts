@@ -42,7 +42,7 @@ describe('A call that is given up while it waits for a connection', () => {
     const transport = new HttpTransport({
       name: 'up',
       url: new URL(upstream.url),
-      headers: { preserveHost: false, dropCredentials: false, set: new Map() },
+      headers: { preserveHost: false, set: new Map() },
       connectTimeoutMs: SOON,
       connectionsMax: 1,
       idleMs: 4_000,
