@@ -33,6 +33,7 @@ import {
 import { alertsTable, thresholdsTable } from '../grafana/src/runbooks.ts'
 import { chaosTable } from './chaos-table.ts'
 import { PERFORMANCE_PARTS, performanceCharts, sidecarFigures } from './performance.ts'
+import { startupTable } from './startup-table.ts'
 import { readFaultTable } from './fault-table.ts'
 import { FAILURE_KINDS, failureTable } from './failure-table.ts'
 
@@ -47,6 +48,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   events: eventsPart,
   sources: sourcesPart,
   ...PERFORMANCE_PARTS,
+  startup: startupTable,
   faults: faultsPart,
   alerts: alertsTable,
   thresholds: thresholdsTable,

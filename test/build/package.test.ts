@@ -166,10 +166,23 @@ describe('the package', () => {
     const skip = existsSync(node) ? false : `${node} is missing: scripts/setup-test-tools.sh`
     it(`carries calls and ends well on Node ${line}`, { skip }, async () => {
       const upstream = await startRawUpstream()
-      const sidecar = await startSidecarProcess({
-        program: [node, main],
-        args: ['--upstream', upstream.url],
+      const PATH = `${path.dirname(node)}:${process.env['PATH']}`
+      const npx = spawnSync('npx', ['--offline', 'sidelight', '--version'], {
+        cwd: folder,
+        env: { ...process.env, PATH },
+        encoding: 'utf8',
+        timeout: ENDS_WITHIN,
       })
+      assert.equal(npx.stdout, 'sidelight 0.1.0\n')
+      // What npx starts, without the shell that it puts in between, which hands on no signals.
+      const sidecar = await startSidecarProcess({
+        program: [path.join(folder, 'node_modules/.bin/sidelight')],
+        args: ['--upstream', upstream.url],
+        env: { PATH },
+      })
+      const build = await fetch(`${sidecar.adminUrl}/api/v1/snapshot`)
+      const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
+      assert.match(await build.text(), new RegExp(`"node":"${version}"`))
       const response = await fetch(`${sidecar.dataUrl}/mcp`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', accept: 'application/json' },
