@@ -180,9 +180,9 @@ describe('the package', () => {
         args: ['--upstream', upstream.url],
         env: { PATH },
       })
-      const build = await fetch(`${sidecar.adminUrl}/api/v1/snapshot`)
+      const snapshot = await fetch(`${sidecar.adminUrl}/api/v1/snapshot`)
       const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
-      assert.match(await build.text(), new RegExp(`"node":"${version}"`))
+      assert.match(await snapshot.text(), new RegExp(`"node":"${version}"`))
       const response = await fetch(`${sidecar.dataUrl}/mcp`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', accept: 'application/json' },
