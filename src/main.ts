@@ -134,7 +134,12 @@ type Run = (
 /** Each is loaded when it is needed. */
 const COMMANDS: Readonly<Record<CommandName, Run>> = {
   check: async (...given) => (await import('./cli/check.ts')).checkCommand(...given),
-  run: async (flags, _, context) => (await import('./cli/run.ts')).runCommand(flags, context),
+  run: async (flags, _, context) => {
+    // Heard from here on: the first process of a container gets no signal that it has not asked for, and
+    // a pod that is deleted at once would wait until it is killed.
+    void context.stopped
+    return (await import('./cli/run.ts')).runCommand(flags, context)
+  },
   wrap: async (...given) => (await import('./cli/wrap.ts')).wrapCommand(...given),
   doctor: async (flags, _, context) =>
     (await import('./cli/doctor.ts')).doctorCommand(flags, context),

@@ -29,7 +29,7 @@ export async function runSidelight(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
-  const program = launch(args, env)
+  const program = launchSidelight(args, env)
   return program.finished(START_WITHIN)
 }
 
@@ -63,7 +63,7 @@ export async function startSidecarProcess(options: {
   /** A program to run in place of the sources, and what runs it. */
   readonly program?: readonly [command: string, ...args: string[]]
 }): Promise<SidecarProcess> {
-  const program = launch(
+  const program = launchSidelight(
     [
       'run',
       '--listen',
@@ -102,14 +102,14 @@ export async function startSidecarProcess(options: {
   }
 }
 
-interface Launched {
+export interface Launched {
   readonly child: ChildProcess
   readonly stderr: () => string
   readonly finished: (within: number) => Promise<Finished>
   readonly kill: () => Promise<void>
 }
 
-function launch(
+export function launchSidelight(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   [command, ...first]: readonly [string, ...string[]] = [process.execPath, MAIN],

@@ -1,0 +1,32 @@
+/** A signal that comes while the program is still getting ready. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import path from 'node:path'
+import { test } from 'node:test'
+
+import { launchSidelight } from '../support/sidecar-process.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { bounded } from '../support/wait-for.ts'
+
+const IN_TIME = 60_000
+
+const CONFIG = 'upstreams: { a: { url: "http://127.0.0.1:1/mcp" } }\n'
+
+test('SIGTERM is heard before the configuration is read, and ends the sidecar in good order', async () => {
+  const file = path.join(await temporaryDirectory(), 'sidelight.yaml')
+  assert.equal(spawnSync('mkfifo', [file]).status, 0)
+  const program = launchSidelight(
+    ['run', '--config', file, '--listen', '127.0.0.1:0', '--admin', 'off'],
+    { OTEL_SDK_DISABLED: 'true' },
+  )
+  // A pipe opens when both ends are there: now the program has asked for its file, and has nothing of it.
+  const pipe = await bounded(open(file, 'w'), { within: IN_TIME, what: 'a reader' })
+  program.child.kill('SIGTERM')
+  await pipe.writeFile(CONFIG)
+  await pipe.close()
+  const { code, signal, stderr } = await program.finished(IN_TIME)
+  assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
+  assert.match(stderr, /"sidelight\.sidecar\.stopped"/)
+})
