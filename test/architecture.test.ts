@@ -144,7 +144,7 @@ describe('architecture', () => {
   })
 
   it('the router is loaded with the first request that needs it, not at the start', () => {
-    // It takes web classes with it, and so all of Node's own undici: 8 MB in all.
+    // It takes web classes with it, and so all of Node's own undici: 6 MB in all.
     const lazy = ['admin-routes', 'data-routes']
     for (const file of files) {
       const source = readFileSync(file, 'utf8')

@@ -4,6 +4,8 @@
  * and not here fails the build.
  */
 
+import { createRequire } from 'node:module'
+import { deflateRawSync } from 'node:zlib'
 import type { Plugin } from 'esbuild'
 
 const USED = `
@@ -24,6 +26,14 @@ module.exports = refuse
 module.exports.extractBody = refuse
 `
 
+/** The parser for processors without SIMD: nearly nobody loads it, so it may be small and slow to load. */
+function packed(file: string): string {
+  const wasm: unknown = createRequire(import.meta.url)(file)
+  if (!(wasm instanceof Uint8Array)) throw new Error(`${file} is no code`)
+  const text = deflateRawSync(wasm, { level: 9 }).toString('base64')
+  return `module.exports = require('node:zlib').inflateRawSync(Buffer.from('${text}', 'base64'))`
+}
+
 export const onlyUsedOfUndici: Plugin = {
   name: 'only-used-of-undici',
   setup(build) {
@@ -31,6 +41,9 @@ export const onlyUsedOfUndici: Plugin = {
     build.onResolve({ filter: UNUSED }, ({ path, importer }) =>
       importer.includes('/undici/lib/') ? { path, namespace: 'unused' } : undefined,
     )
+    build.onLoad({ filter: /\/llhttp\/llhttp-wasm\.js$/ }, ({ path }) => ({
+      contents: packed(path),
+    }))
     build.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: REFUSAL }))
     build.onLoad({ filter: /^undici$/, namespace: 'used' }, () => ({
       contents: USED,

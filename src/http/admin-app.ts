@@ -2,7 +2,7 @@
  * The admin plane: health, metrics, the API and the status page, on a listener of its own.
  *
  * What machines ask every few seconds is answered at once. The rest is loaded when somebody asks for it:
- * many sidecars run for months and nobody ever does, and it takes about 8 MB.
+ * many sidecars run for months and nobody ever does, and it takes about 6 MB.
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'

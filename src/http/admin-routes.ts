@@ -2,7 +2,7 @@
 
 import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import type { AdminAppOptions } from './admin-app.ts'
 import { needs, type AdminEnv } from './admin-gate.ts'
 import { addApi } from './api/api-app.ts'
