@@ -160,7 +160,7 @@ describe('architecture', () => {
     }
     assert.ok(
       lazy.every((name) =>
-        importsOf(`src/http/${name}.ts`).some(({ target }) => target === 'hono'),
+        importsOf(`src/http/${name}.ts`).some(({ target }) => target === 'hono/tiny'),
       ),
     )
   })
