@@ -9,7 +9,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How often the file is looked at. */
-const LOOK_EVERY_MS = 2_000
+export const LOOK_EVERY_MS = 2_000
 
 /** A file that stays the same for so long is written whole; after so many looks it is read as it is. */
 const SETTLE_MS = 100

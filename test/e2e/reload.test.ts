@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { LOOK_EVERY_MS } from '../../src/cli/config-watch.ts'
 import { parseJson } from '../support/json.ts'
 import { requestOnce } from '../support/raw-client.ts'
 import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
@@ -17,7 +18,15 @@ import {
 } from '../support/sidecar-process.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-const NOTICED_WITHIN = 15_000
+/** Files are looked at every two seconds. */
+const NOTICED_WITHIN = 30_000
+
+/** Leaves out the looks at the file, so that none of them reads what an order is to find new. */
+const WITHOUT_LOOKS = `
+  const { setInterval } = globalThis
+  globalThis.setInterval = (work, ms, ...more) =>
+    setInterval(work, ms === ${LOOK_EVERY_MS} ? 2 ** 31 - 1 : ms, ...more)
+`
 
 interface Place {
   readonly file: string
@@ -46,6 +55,15 @@ function yamlOf(upstreams: Readonly<Record<string, string>>, more = ''): string 
     ([name, url]) => `  ${name}: { url: ${url}, timeout: 5m }`,
   )
   return `upstreams:\n${lines.join('\n')}\n${more}`
+}
+
+/** One that reads its file when it is told to, and not by itself. */
+function startOrdered(file: string): Promise<SidecarProcess> {
+  const module = `data:text/javascript,${encodeURIComponent(WITHOUT_LOOKS)}`
+  return startSidecarProcess({
+    args: ['--config', file],
+    env: { NODE_OPTIONS: `--import=${module}` },
+  })
 }
 
 function echo(answer: string): Promise<RawUpstream> {
@@ -115,7 +133,7 @@ it('a changed file adds, changes and removes upstreams, and calls under way fini
   })
   const config = await place()
   await config.write({ one: first.url, two: slow.url, gone: second.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const sidecar = await startOrdered(config.file)
   const late = call(sidecar, 'two')
   await waitFor(() => finish !== undefined, { within: NOTICED_WITHIN, what: 'the slow call' })
   await config.write({ one: first.url, two: second.url, new: second.url })
@@ -147,7 +165,7 @@ it('a breaker stays as it is when its upstream is configured otherwise, and goes
   const [one, other] = [await echo('one'), await echo('other')]
   const config = await place()
   await config.write({ main: one.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const sidecar = await startOrdered(config.file)
   const order = { action: 'force-open', reason: 'a test', actor: 'ann', ttlSeconds: 600 }
   const ordered = await fetch(`${sidecar.adminUrl}/breakers/main`, {
     method: 'POST',
@@ -195,7 +213,7 @@ it('a bad file changes nothing, is counted, and is named with its line', async (
   const upstream = await echo('still here')
   const config = await place()
   await config.write({ one: upstream.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const sidecar = await startOrdered(config.file)
   await config.writeText(
     'upstreams:\n  one: { url: "http://127.0.0.1:1/mcp?key=canary-key", timeot: 5s }\n',
   )
@@ -219,7 +237,7 @@ it('sidelight reload orders it from the same machine, and says what became of it
   const upstream = await echo('x')
   const config = await place()
   await config.write({ one: upstream.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const sidecar = await startOrdered(config.file)
   const order = ['reload', '--admin', sidecar.adminUrl.replace('http://', '')]
   await config.write({ two: upstream.url }, 'limits: { sessions: 7 }\nrejections: http\n')
   assert.deepEqual(outputOf(await runSidelight(order)), [
@@ -240,7 +258,7 @@ it('a file with a header that is not there changes nothing', async () => {
   const upstream = await echo('as before')
   const config = await place()
   await config.write({ one: upstream.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const sidecar = await startOrdered(config.file)
   const headers = '{ Authorization: { file: /nonexistent/token } }'
   await config.writeText(`upstreams:\n  one: { url: ${upstream.url}, headers: ${headers} }\n`)
   const { status, body } = await reload(sidecar)
@@ -254,7 +272,7 @@ it('keys that need a restart are named, and the others are followed', async () =
   const upstream = await echo('x')
   const config = await place()
   await config.write({ one: upstream.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', config.file] })
+  const sidecar = await startOrdered(config.file)
   const limits = 'limits: { sessions: 7 }\ninsight: { tools: 5, health: { minimumCalls: 3 } }\n'
   await config.write({ one: upstream.url, two: upstream.url }, `${limits}mcp: { control: true }\n`)
   // What waits for a restart is said each time.
@@ -325,7 +343,7 @@ it('a changed policy is in force as a whole, and a wrong one changes nothing', a
   const policy = (rules: string): string => `policy: { roles: { anonymous: { ${rules} } } }\n`
   const put = (rules: string): Promise<void> => written.write({ main: upstream.url }, policy(rules))
   await put('allow: ["main:tool/*"], deny: ["main:method/tools/list"]')
-  const sidecar = await startSidecarProcess({ args: ['--config', file] })
+  const sidecar = await startOrdered(file)
   const answer = (): Promise<string> => call(sidecar, 'main')
   assert.match(await answer(), /does not allow the method/)
   await put('allow: ["main:*"]')
@@ -342,7 +360,7 @@ it('a receiver of alerts that a newer file brings is told of what fires', async 
   const hook = await startRawUpstream((_request, reply) => reply.send({}))
   const at = await place()
   await at.write({ main: failing.url })
-  const sidecar = await startSidecarProcess({ args: ['--config', at.file] })
+  const sidecar = await startOrdered(at.file)
   const body = JSON.stringify({
     jsonrpc: '2.0',
     id: 1,
