@@ -26,6 +26,12 @@ const ABORT_MS = 100
 
 const BIG_MB = 8
 
+/** Whose tokens are used in turns; each token is a new one. */
+const PEOPLE = 500
+
+/** Names that no list of tools has, more than statistics are kept of. */
+const UNLISTED = 2_000
+
 /** Which of a client's calls does what, in turns; the rest is ordinary. */
 const EVERY = { fail: 7, abort: 11, big: 40, leaveBig: 60 }
 
@@ -77,7 +83,7 @@ export class Churn {
   async #oneClient(): Promise<void> {
     this.#turn += 1
     const turn = this.#turn
-    const token = await this.#caller.tokenFor(`user-${turn}`)
+    const token = await this.#caller.tokenFor(`user-${turn % PEOPLE}`)
     const client: Client = { token, sessionId: undefined }
     try {
       await this.#begin(client)
@@ -118,8 +124,8 @@ export class Churn {
     if (number % EVERY.leaveBig === 0) return this.#big(client, true)
     if (number % EVERY.big === 0) return this.#big(client, false)
     const failing = number % EVERY.fail === 0
-    // Names that no list of tools has, ever new ones.
-    const name = failing ? 'list_fail' : number % 3 === 0 ? `list_${number}` : 'search'
+    const unlisted = `list_${number % UNLISTED}`
+    const name = failing ? 'list_fail' : number % 3 === 0 ? unlisted : 'search'
     const text = await readAll(await this.#callTool(client, name))
     if (text.includes('"isError":true')) this.counts.toolErrors += 1
     if (!text.includes('"result"')) this.counts.failed += 1

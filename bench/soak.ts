@@ -142,7 +142,7 @@ interface Soak {
   readonly churn: ChurnCounts
   /** Resident memory as it was. */
   readonly rss: Trend
-  /** Heap and buffers after everything that can be collected was. */
+  /** Heap after everything that can be collected was; buffers come and go with streams. */
   readonly live: Trend
   readonly samples: readonly Sample[]
 }
@@ -161,10 +161,13 @@ async function soak(bench: Bench, minutes: number, callsPerSecond: number): Prom
     const { rssBytes } = await ask(target, 'memory')
     const due = (samples.length + 1) % COLLECTED_EVERY === 0
     const kept = due ? await ask(target, 'memory_collected') : undefined
-    const liveMb =
-      kept === undefined ? null : rounded((kept.heapBytes + kept.externalBytes) / MB, 2)
-    samples.push({ seconds, rssMb: rounded(rssBytes / MB), liveMb })
-    if (due) console.log(`${seconds} s: RSS ${rounded(rssBytes / MB)} MB, live ${liveMb} MB`)
+    const liveMb = kept === undefined ? null : rounded(kept.heapBytes / MB, 2)
+    const buffersMb = kept === undefined ? null : rounded(kept.externalBytes / MB, 2)
+    samples.push({ seconds, rssMb: rounded(rssBytes / MB), liveMb, buffersMb })
+    if (due)
+      console.log(
+        `${seconds} s: RSS ${rounded(rssBytes / MB)} MB, live ${liveMb} MB and ${buffersMb} MB of buffers`,
+      )
   }
   churn.stop()
   await running

@@ -3,8 +3,10 @@
 export interface Sample {
   readonly seconds: number
   readonly rssMb: number
-  /** Null where nothing was collected before. */
+  /** Heap, null where nothing was collected before. */
   readonly liveMb: number | null
+  /** Outside of the heap, likewise. */
+  readonly buffersMb: number | null
 }
 
 interface Point {

@@ -124,7 +124,7 @@ function memoryGoals(calls: CallsResult, soak: SoakResult | undefined): readonly
       'MB',
     ),
     atMost(
-      `growth of what cannot be collected, after the warm-up of ${soak?.soak.minutes ?? 20} minutes of churn`,
+      `growth of the heap after collections, after the warm-up of ${soak?.soak.minutes ?? 20} minutes of churn`,
       growth,
       FLAT_MB,
       'MB',

@@ -265,7 +265,7 @@ function memoryPart(): string {
           `${churn['sessions']} sessions (${churn['abandoned']} left open), ${churn['calls']} calls (${churn['aborted']} aborted, ${churn['toolErrors']} failed tools), ${churn['streams']} streams, ${churn['streamedMb']} MB streamed; ${churn['failed']} failures`,
         ],
         [
-          'what cannot be collected, after the warm-up',
+          'heap after collections, after the warm-up',
           `${live.firstMb} MB at first, ${live.lastMb} MB at last; slope ${live.slopeMbPerHour} MB/h`,
         ],
         [
@@ -391,14 +391,14 @@ function soakChart(): string | undefined {
   const minutes = (seconds: number): number => seconds / 60
   return lineChart(
     `Memory over ${soak.minutes} minutes of churn`,
-    'resident, and what is left of heap and buffers after a collection',
+    'resident, and what is left of the heap after a collection',
     [
       {
         name: 'resident',
         points: soak.samples.map(({ seconds, rssMb }) => [minutes(seconds), rssMb]),
       },
       {
-        name: 'live',
+        name: 'heap',
         points: soak.samples.flatMap(({ seconds, liveMb }) =>
           liveMb === null ? [] : [[minutes(seconds), liveMb] as const],
         ),

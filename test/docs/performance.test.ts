@@ -54,7 +54,7 @@ describe('the goals of performance', () => {
         ['resident memory when idle, everything on', 'at most 75 MB'],
         ['resident memory with 1,000 open sessions and streams', 'at most 170 MB'],
         [
-          'growth of what cannot be collected, after the warm-up of N minutes of churn',
+          'growth of the heap after collections, after the warm-up of N minutes of churn',
           'at most 3 MB',
         ],
         ['from the start until it listens', 'at most 400 ms'],
