@@ -72,6 +72,15 @@ export interface SoakResult extends Conditions {
   }
 }
 
+/** What `npm run bench:startup` writes. */
+export interface StartupResult {
+  readonly results: readonly {
+    readonly way: string
+    readonly wallMs: { readonly median: number } | null
+    readonly idleMb: { readonly median: number } | null
+  }[]
+}
+
 export function readCalls(): Recorded<CallsResult> {
   const found = readNewest<CallsResult>('performance')
   if (found === undefined) throw new Error('no run of npm run bench -- --name performance is there')
@@ -81,6 +90,7 @@ export function readCalls(): Recorded<CallsResult> {
 export const readGate = (): Recorded<GateResult> | undefined => readNewest('gate')
 /** With calls made more expensive on purpose. */
 export const readBurnt = (): Recorded<GateResult> | undefined => readNewest('gate-burnt')
+export const readStartup = (): Recorded<StartupResult> | undefined => readNewest('startup')
 export const readSoak = (): Recorded<SoakResult> | undefined => readNewest('soak')
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what a file holds, its writer says
