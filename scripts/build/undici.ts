@@ -16,7 +16,7 @@ export { default as buildConnector } from 'undici/lib/core/connect.js'
 
 /**
  * Never reached: HTTP/2 is never offered to a server (`allowH2: false`), and bodies are bytes, never those of
- * `fetch`. A test calls every transport of the bundle.
+ * `fetch`. If one were reached all the same, it would say so.
  */
 const UNUSED = /(?:\/client-h2\.js|\/web\/fetch\/(?:body\.js|formdata)|\/web\/webidl)$/
 
