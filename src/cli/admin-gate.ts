@@ -7,12 +7,13 @@ import type { Config } from '../config/schema.ts'
 import type { Authenticated, Authenticator, RequestFacts } from '../core/authentication.ts'
 import type { Log } from '../core/log.ts'
 import type { Rejection } from '../core/outcome.ts'
-import type {
-  AdminGate,
-  AdminIdentity,
-  AdminPermission,
-  AdminRefusal,
-  AdminRequest,
+import {
+  LOCAL,
+  type AdminGate,
+  type AdminIdentity,
+  type AdminPermission,
+  type AdminRefusal,
+  type AdminRequest,
 } from '../http/admin-gate.ts'
 import { fileFailure, watchFile } from './auth-files.ts'
 import type { StartFailure } from './parts.ts'
@@ -30,6 +31,8 @@ export interface AdminGateOptions {
 export interface AdminGateParts {
   readonly gate: AdminGate
   tick(nowMs: number): void
+  /** Another gate is in force: whom this one let in has to ask again. */
+  end(): void
 }
 
 interface AdminToken {
@@ -42,8 +45,6 @@ interface AdminToken {
 
 const TOKEN_BYTES_MIN = 16
 const TOKEN_BYTES_MAX = 8 * 1024
-
-const LOCAL: AdminIdentity = { kind: 'admin', name: 'local', may: () => true }
 
 const NOT_CONFIGURED: AdminRefusal = {
   kind: 'refused',
@@ -81,21 +82,26 @@ export function createAdminGate(options: AdminGateOptions): AdminGateParts | Sta
   const byRole = Object.values(roles).some((names) => names.length > 0)
   const asks = tokens.length > 0 || (byRole && authenticator !== undefined)
   const tokenBytesMax = Math.max(TOKEN_BYTES_MAX, sizeOf(config.auth.tokenSize))
+  let over = false
+  const local: AdminIdentity = { kind: 'admin', name: LOCAL, may: () => !over }
   const gate: AdminGate = {
     open: new Set(open),
     takesOrders: asks || loopback,
     check: (request, permission) => {
-      if (!asks) return loopback ? LOCAL : NOT_CONFIGURED
+      if (!asks) return loopback ? local : NOT_CONFIGURED
       const facts = factsOf(request)
       const credential = readCredential(facts, tokenBytesMax)
       if (credential.kind === 'none') return UNAUTHENTICATED
       // Digests are compared, so that the time it takes says nothing of the token.
       const digest = digestOf(credential.token)
       const token = tokens.find((one) => one.digest === digest)
-      if (token !== undefined)
-        return permit(token.name, permission, (one) => token.permissions.has(one))
+      if (token !== undefined) {
+        const holds = (): boolean => !over && token.digest === digest
+        return permit(token.name, permission, (one) => holds() && token.permissions.has(one))
+      }
       if (authenticator === undefined || !byRole) return INVALID
-      return byPrincipal(authenticator, facts, roles, permission)
+      const may: RolesMay = (has, one) => !over && roles[one].some((role) => has.includes(role))
+      return byPrincipal(authenticator, facts, may, permission)
     },
   }
   return {
@@ -103,13 +109,19 @@ export function createAdminGate(options: AdminGateOptions): AdminGateParts | Sta
     tick: (nowMs) => {
       for (const { file } of tokens) file.tick(nowMs)
     },
+    end: () => {
+      over = true
+    },
   }
 }
+
+/** Whether one of these roles may do that. */
+type RolesMay = (has: readonly string[], permission: AdminPermission) => boolean
 
 function byPrincipal(
   authenticator: Authenticator,
   facts: RequestFacts,
-  roles: Config['auth']['admin']['roles'],
+  may: RolesMay,
   permission: AdminPermission,
 ): AdminIdentity | AdminRefusal | Promise<AdminIdentity | AdminRefusal> {
   const judge = (result: Authenticated | Rejection): AdminIdentity | AdminRefusal => {
@@ -118,7 +130,7 @@ function byPrincipal(
     }
     const { principal } = result
     return permit(`${principal.issuer} ${principal.subject}`, permission, (one) =>
-      principal.roles.some((role) => roles[one].includes(role)),
+      may(principal.roles, one),
     )
   }
   const found = authenticator.authenticate(facts)

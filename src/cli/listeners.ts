@@ -83,6 +83,7 @@ export async function startAdmin(
       const made = createAdminGate({ config: next, log, loopback, authenticator: asked })
       if ('what' in made) return made
       return () => {
+        current.end()
         current = made
       }
     },

@@ -78,12 +78,14 @@ async function serve(
   watch?.start(origin?.text ?? '')
   onHangup.read = () => void watch?.readNow()
   await stopped
+  // From now on nothing new is put in force: it would be started only to be ended.
+  delete running.sidecar
   watch?.stop()
   await sidecar.drain()
   return EXIT.ok
 }
 
-/** Undefined until it runs. */
+/** Undefined until it runs, and when it is told to stop. */
 interface Running {
   sidecar?: Sidecar
 }
@@ -101,12 +103,12 @@ function watchOf(
         ? { kind: 'invalid', problems: [{ path: '', line: undefined, message: source }] }
         : source.result
     const { sidecar } = running
-    return sidecar === undefined ? STARTING : sidecar.reload(origin.path, result, actor)
+    return sidecar === undefined ? NOT_NOW : sidecar.reload(origin.path, result, actor)
   })
 }
 
-/** Nobody can have changed anything since the file was read. */
-const STARTING: ReloadReport = { result: 'unchanged', change: NO_CHANGE }
+/** At the start the file has just been read, and at the end nothing is read any more. */
+const NOT_NOW: ReloadReport = { result: 'unchanged', change: NO_CHANGE }
 
 function announce(sidecar: Sidecar, config: Config, context: CommandContext, log: Log): void {
   log.write('info', 'sidelight.sidecar.started', 'Sidelight is running', {

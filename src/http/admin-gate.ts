@@ -15,7 +15,10 @@ export interface AdminIdentity {
   readonly kind: 'admin'
   /** For the log and the audit trail: a token's name, or issuer and subject; `local` on loopback. */
   readonly name: string
-  /** Whether they may do something else besides; a proof of a key (DPoP) is good for one check. */
+  /**
+   * Whether they may do something else besides; a proof of a key (DPoP) is good for one check. False for
+   * everything once the token has another content, or another configuration says who may what.
+   */
   may(permission: AdminPermission): boolean
 }
 

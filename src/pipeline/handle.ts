@@ -141,9 +141,16 @@ export function refuseUnread(
 
 /** What a client hears of an upstream that it may not know of: what it would if there were none. */
 function answerHidden(exchange: Exchange, stages: Stages): Answer {
-  return exchange.path === `/${exchange.upstreamName}/mcp`
-    ? answerRefusal(exchange, unknownUpstream(exchange, stages), stages.rejections)
-    : answerNoEndpoint()
+  const upstreamName = nameIn(exchange.path)
+  if (upstreamName === undefined) return answerNoEndpoint()
+  const asked = { ...exchange, upstreamName }
+  return answerRefusal(asked, unknownUpstream(asked, stages), stages.rejections)
+}
+
+/** The name that the router reads in a path that nobody has, however it is spelled. */
+function nameIn(target: string): string | undefined {
+  const path = URL.parse(target, 'http://localhost')?.pathname ?? target
+  return /^\/([^/]+)\/mcp$/.exec(decodeURI(path))?.[1]
 }
 
 function unknownUpstream(exchange: Exchange, stages: Stages): Rejection {

@@ -9,7 +9,7 @@ import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts'
-import { SOON, waitFor } from '../support/wait-for.ts'
+import { SOON, bounded, waitFor } from '../support/wait-for.ts'
 
 const LIST = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
 
@@ -199,10 +199,16 @@ test('tokens of the admin plane are followed', async () => {
   ]
   assert.deepEqual(await both(), [200, 401])
   assert.equal((await fetch(`${sidecar.adminUrl}/livez`)).status, 200)
+  const events = await fetch(`${sidecar.adminUrl}/api/v1/events`, {
+    headers: { authorization: 'Bearer canary-token-of-a-0123456789' },
+  })
+  assert.equal(events.status, 200)
   await rm(file('a'))
   sidecar.reload({ upstreams, config: tokensOf('b', []) })
   assert.deepEqual(await both(), [401, 200])
   assert.equal((await fetch(`${sidecar.adminUrl}/livez`)).status, 401)
+  // What a token opened ends with it; otherwise this would never be whole.
+  await bounded(events.arrayBuffer(), { within: SOON, what: 'the end of the event stream' })
   // What is not about them is not kept waiting by a file that is away.
   await rm(file('b'))
   const others = { ...tokensOf('b', []), rejections: 'http' }

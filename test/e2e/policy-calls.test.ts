@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { JSON_HEADERS, requestOnce, type RawResponse } from '../support/raw-client.ts'
+import { JSON_HEADERS, RawClient, requestOnce, type RawResponse } from '../support/raw-client.ts'
 import { startRawUpstream, type RawUpstream } from '../support/raw-upstream.ts'
 import { startTestSidecar, type TestSidecar } from '../support/test-sidecar.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
@@ -182,6 +182,17 @@ test('an upstream without any right looks like one that does not exist', async (
     const hidden = await requestOnce(sidecar.url('other'), { method, headers })
     const unknown = await requestOnce(sidecar.url('nowhere'), { method, headers })
     assert.equal(hidden.status, unknown.status)
+  }
+  const { host } = new URL(sidecar.dataUrl)
+  for (const spelled of ['/oth%65r/mcp', '/./other/mcp', `http://${host}/other/mcp`]) {
+    const client = await RawClient.open(sidecar.dataUrl)
+    const answer = async (path: string): Promise<string> => {
+      client.send({ path, body: JSON.stringify(call('echo')) })
+      const { status, body } = await client.response()
+      return `${status} ${body.toString('utf8').replaceAll(/other|nowhere/g, 'X')}`
+    }
+    const unknown = spelled.replace(/oth(?:%65|e)r/, 'nowh%65re')
+    assert.equal(await answer(spelled), await answer(unknown), spelled)
   }
   // Operators see the truth.
   const reasons = (upstream: string): string[] =>

@@ -389,3 +389,32 @@ it('a receiver of alerts that a newer file brings is told of what fires', async 
   assert.equal(told.json()['status'], 'firing')
   assert.equal(await reloads(sidecar, 'applied'), 1)
 })
+
+it('a sidecar that is told to stop puts nothing more in force', async () => {
+  let answerHeld: (() => void) | undefined
+  const upstream = await startRawUpstream((request, reply) => {
+    const answer = (): void => reply.result({ answer: 'held' })
+    if (!request.body.includes('"tools/call"')) return answer()
+    answerHeld = answer
+  })
+  const at = await place()
+  await at.write({ main: upstream.url })
+  const sidecar = await startSidecarProcess({ args: ['--config', at.file] })
+  const held = requestOnce(sidecar.url('main'), {
+    body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"held"}}',
+  })
+  const answer = await waitFor(() => answerHeld, { within: NOTICED_WITHIN, what: 'the call' })
+  sidecar.signal('SIGTERM')
+  await waitFor(() => sidecar.stderr.includes('"sidelight.sidecar.draining"'), {
+    within: NOTICED_WITHIN,
+    what: () => `the drain: ${sidecar.stderr}`,
+  })
+  await at.write({ main: upstream.url, more: upstream.url })
+  const { status, body } = await reload(sidecar)
+  assert.deepEqual([status, body['result'], body['upstreamsAdded']], [200, 'unchanged', []])
+  answer()
+  assert.match((await held).body.toString(), /held/)
+  const { code, stderr } = await sidecar.finished(NOTICED_WITHIN)
+  assert.equal(code, 0)
+  assert.doesNotMatch(stderr, /sidelight\.config\.reloaded/)
+})

@@ -166,7 +166,8 @@ function addEvents(app: Hono<AdminEnv>, options: ApiOptions): void {
     if (!window.success) {
       return sendProblem(c, refusal(400, 'invalid_query', `window: ${firstIssue(window.error)}`))
     }
-    if (!stream.add(c.env.outgoing, window.data)) {
+    const { admin } = c.var
+    if (!stream.add(c.env.outgoing, window.data, () => admin.may('read'))) {
       options.onLimit('subscribers')
       return sendProblem(
         c,

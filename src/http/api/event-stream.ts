@@ -26,6 +26,7 @@ export interface EventStreamOptions {
 interface Subscriber {
   readonly outgoing: ServerResponse
   readonly window: Window
+  readonly mayStay: () => boolean
   lastSeq: number
   /** What was sent last, by `insight.version`; -1 before the first. */
   version: number
@@ -54,10 +55,13 @@ export class EventStream {
     return this.#subscribers.size
   }
 
-  /** False when there are as many subscribers as there may be; nothing has been sent then. */
-  add(outgoing: ServerResponse, window: Window): boolean {
+  /**
+   * False when there are as many subscribers as there may be; nothing has been sent then. It ends when
+   * `mayStay` says no: who asked may have to show something else by then.
+   */
+  add(outgoing: ServerResponse, window: Window, mayStay = (): boolean => true): boolean {
     if (this.#subscribers.size >= SUBSCRIBERS_MAX) return false
-    const subscriber = { outgoing, window, lastSeq: -1, version: -1, quiet: 0, stuck: 0 }
+    const subscriber = { outgoing, window, mayStay, lastSeq: -1, version: -1, quiet: 0, stuck: 0 }
     this.#subscribers.add(subscriber)
     outgoing.on('close', () => this.#remove(subscriber))
     outgoing.on('error', () => this.#remove(subscriber))
@@ -74,6 +78,11 @@ export class EventStream {
 
   #round(): void {
     for (const subscriber of this.#subscribers) {
+      if (!subscriber.mayStay()) {
+        subscriber.outgoing.end()
+        this.#remove(subscriber)
+        continue
+      }
       if (subscriber.outgoing.writableNeedDrain) {
         subscriber.stuck += 1
         if (subscriber.stuck > STUCK_ROUNDS_MAX) subscriber.outgoing.destroy()
