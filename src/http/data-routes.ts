@@ -21,11 +21,12 @@ export function createDataRoutes(options: DataAppOptions): RequestListener {
     receive(c.env, route, options)
     return RESPONSE_ALREADY_SENT
   }
-  // Fixed paths alone: Hono finds them without matching patterns.
-  for (const [path, route] of options.paths) app.all(path, (c) => take(c, route))
   const prefixes = [...options.prefixes].toSorted(([a], [b]) => b.length - a.length)
+  // Hono reads the path; a pattern for it would let others in, such as one with a slash at its end.
   app.notFound((c) => {
     const { path } = c.req
+    const known = options.paths.get(path)
+    if (known !== undefined) return take(c, known)
     // What is sent on is the target as it came, so that is what must fit.
     const target = c.env.incoming.url ?? ''
     const passed = isPlainPath(target)
