@@ -28,5 +28,17 @@ function keepCompiled(): void {
   }
 }
 
+/** As `engines` of package.json says, of which npm only warns. An older Node fails in words that help nobody. */
+function isTooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major < 22 || (major === 22 && minor < 19)
+}
+
+if (isTooOld(process.versions.node)) {
+  process.stderr.write(
+    `sidelight: this is Node ${process.versions.node}; Node 22.19 or later is needed\n`,
+  )
+  process.exit(1)
+}
 keepCompiled()
 await import('./main.ts')

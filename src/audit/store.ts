@@ -249,8 +249,10 @@ export class AuditStore {
     const { clock, directory } = this.#options
     const nowMs = clock.monotonicMs()
     if (nowMs - this.#placeCheckedMs < CHECK_MS) return
+    // Where it cannot be looked at, this throws, and the next write looks again.
+    const isThere = await segment.file.isAt(segmentPath(directory, segment.number))
     this.#placeCheckedMs = nowMs
-    if (await segment.file.isAt(segmentPath(directory, segment.number))) return
+    if (isThere) return
     await this.#leave(segment, 'write_failed')
     throw Object.assign(new Error('the file is gone'), { code: 'file_gone' })
   }

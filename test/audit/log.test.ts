@@ -252,6 +252,26 @@ describe('A log that was tampered with', () => {
     assert.deepEqual((await verify(directory)).faults, [])
   })
 
+  it('writes nothing while it cannot look whether its file is in its place', async () => {
+    const clock = new FakeClock()
+    const directory = await makeDirectory()
+    const { store } = await openStore(directory, { clock })
+    await store.write(entries(1))
+    await rename(directory, `${directory}.away`)
+    await writeFile(directory, '')
+    clock.advance(6_000)
+    await assert.rejects(store.write(entries(1)), { code: 'ENOTDIR' })
+    // No time has passed, and no place was found meanwhile.
+    await assert.rejects(store.write(entries(1)), { code: 'ENOTDIR' })
+    await rm(directory)
+    await rename(`${directory}.away`, directory)
+    await store.write(entries(1))
+    await store.close()
+    const { faults, records } = await verify(directory)
+    assert.deepEqual(faults, [])
+    assert.equal(records, 3)
+  })
+
   it('is told by a checkpoint when its last file was removed whole, and at the next start', async () => {
     const { directory } = await makeLog()
     await rm(segmentPath(directory, 1))

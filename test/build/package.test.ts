@@ -122,6 +122,20 @@ describe('the package', () => {
     assert.equal(stdout, 'sidelight 0.1.0\n')
   })
 
+  it('says which Node it needs on one that is older', () => {
+    const older = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.18.9' } })`
+    const args = [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(older)}`,
+      main,
+      '--version',
+    ]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    assert.equal(stderr, 'sidelight: this is Node 22.18.9; Node 22.19 or later is needed\n')
+    assert.equal(stdout, '')
+    assert.equal(status, 1)
+  })
+
   it('copies itself to where there is nothing else, and runs there', { skip: COPIES }, async () => {
     const root = path.join(folder, 'root')
     const install = [main, 'install', root, '--at', '/']

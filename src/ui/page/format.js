@@ -9,6 +9,7 @@ const NONE = '–'
 /** @param {number | null | undefined} value */
 export function duration(value) {
   if (value === null || value === undefined) return NONE
+  if (value === 0) return '0 ms'
   if (value < 1) return `${value.toFixed(2)} ms`
   if (value < 10) return `${value.toFixed(1)} ms`
   if (value < 1_000) return `${Math.round(value)} ms`
