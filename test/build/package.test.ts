@@ -13,7 +13,7 @@ import { startRawUpstream } from '../support/raw-upstream.ts'
 import { startSidecarProcess } from '../support/sidecar-process.ts'
 
 const LINES = ['22.19.0', '24.22.3']
-const ENDS_WITHIN = 20_000
+const ENDS_WITHIN = 60_000
 
 /** The copy is for Linux; root may make a directory the root of a process. */
 const COPIES =

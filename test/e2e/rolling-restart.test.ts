@@ -11,7 +11,7 @@ import { startV1Server } from '../support/mcp-server-v1.ts'
 import { startV2Server } from '../support/mcp-server-v2.ts'
 import { startOtlpSink } from '../support/otlp-sink.ts'
 import { OTLP } from '../support/otlp-types.ts'
-import { freePort } from '../support/raw-upstream.ts'
+import { lastingPort } from '../support/lasting-port.ts'
 import { closeAfterTest } from '../support/scope.ts'
 import { startSidecarProcess, type SidecarProcess } from '../support/sidecar-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
@@ -59,7 +59,7 @@ test('a rolling restart under load loses no call, and all that finished is expor
   const [v1, v2] = [await startV1Server({ echoMs: 30 }), await startV2Server({ echoMs: 30 })]
   const sink = await startOtlpSink()
   const directory = await temporaryDirectory()
-  const listen = `127.0.0.1:${await freePort()}`
+  const listen = `127.0.0.1:${await lastingPort()}`
   const logs: string[] = []
   const start = async (): Promise<SidecarProcess> => {
     const log = join(directory, `audit-of-${logs.length}`)
