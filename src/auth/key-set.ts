@@ -130,7 +130,7 @@ export class KeySet implements KeySource {
     if (this.#refreshing !== undefined) return { kind: 'wait', until: this.#refreshing }
     const coolForMs = this.#failedAtMs + COOLDOWN_MS - this.#now()
     return coolForMs > 0
-      ? { kind: 'unavailable', retryAfterMs: coolForMs }
+      ? { kind: 'unavailable', retryAfterMs: Math.ceil(coolForMs) }
       : { kind: 'wait', until: this.refresh() }
   }
 

@@ -296,6 +296,23 @@ describe('Without keys', () => {
       retryAfterMs: 30_000,
     })
   })
+
+  it('the wait is told in whole milliseconds', async () => {
+    const rig = await createRig()
+    rig.load = () => Promise.resolve(DOWN)
+    const facts = factsOf(['Authorization', `Bearer ${await rig.token()}`])
+    const waits: unknown[] = []
+    for (const passedMs of [0, 1_000.25]) {
+      rig.clock.advance(passedMs)
+      const found = rig.authenticator.authenticate(facts)
+      assert.ok(found.kind === 'pending')
+      // oxlint-disable-next-line no-await-in-loop
+      const result = await new Promise<unknown>((resolve) => found.start(resolve))
+      assert.ok(typeof result === 'object' && result !== null && 'retryAfterMs' in result)
+      waits.push(result.retryAfterMs)
+    }
+    assert.deepEqual(waits, [30_000, 29_000])
+  })
 })
 
 describe('What a sender is told', () => {
