@@ -138,6 +138,8 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
     // Heard from here on: the first process of a container gets no signal that it has not asked for, and
     // a pod that is deleted at once would wait until it is killed.
     void context.stopped
+    // What a hang-up asks for is about to be read anyway; without a listener it would end the process.
+    context.onHangup(() => {})
     return (await import('./cli/run.ts')).runCommand(flags, context)
   },
   wrap: async (...given) => (await import('./cli/wrap.ts')).wrapCommand(...given),

@@ -14,7 +14,7 @@ const IN_TIME = 60_000
 
 const CONFIG = 'upstreams: { a: { url: "http://127.0.0.1:1/mcp" } }\n'
 
-test('SIGTERM is heard before the configuration is read, and ends the sidecar in good order', async () => {
+test('before the configuration is read a hang-up ends nothing, and SIGTERM ends the sidecar in good order', async () => {
   const file = path.join(await temporaryDirectory(), 'sidelight.yaml')
   assert.equal(spawnSync('mkfifo', [file]).status, 0)
   const program = launchSidelight(
@@ -23,6 +23,7 @@ test('SIGTERM is heard before the configuration is read, and ends the sidecar in
   )
   // A pipe opens when both ends are there: now the program has asked for its file, and has nothing of it.
   const pipe = await bounded(open(file, 'w'), { within: IN_TIME, what: 'a reader' })
+  program.child.kill('SIGHUP')
   program.child.kill('SIGTERM')
   await pipe.writeFile(CONFIG)
   await pipe.close()
