@@ -44,8 +44,9 @@ export function describeAlert(
       'Whoever calls it gets an error; who does not yet will.',
     ],
     auditFailing: [
-      `${value} audit records were not written`,
-      `In the last ${minutes} minutes ${value} audit records could not be written.`,
+      // It fires while records only wait, too: then none are lost.
+      value > 0 ? `${value} audit records were not written` : 'The audit log cannot be written',
+      `The sidecar cannot write its audit log, or could not: in the last ${minutes} minutes ${value} records were lost. With audit.mode strict it refuses calls meanwhile.`,
       'What was done in that time cannot be proven.',
     ],
     telemetryFailing: [
