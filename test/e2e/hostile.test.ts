@@ -574,7 +574,7 @@ for (const [what, headers, body, code] of DOUBTFUL) {
 
 test('a request that is still being uploaded at SIGTERM is answered when it is complete', async () => {
   const upstream = await startRawUpstream()
-  const yaml = `upstreams:\n  main: { url: "${upstream.url}" }\nshutdown: { drainTimeout: 10s, flushTimeout: 1s }\n`
+  const yaml = `upstreams:\n  main: { url: "${upstream.url}" }\nshutdown: { drainTimeout: 10m, flushTimeout: 1s }\n`
   const sidecar = await withFile(yaml, (file) => startSidecarProcess({ args: ['--config', file] }))
   const body = call('late')
   const client = await RawClient.open(sidecar.dataUrl)
@@ -597,7 +597,7 @@ test('a request that is still being uploaded at SIGTERM is answered when it is c
   const response = await client.response()
   assert.equal(response.status, 200)
   assert.match(response.body.toString(), /"id":"late".*"isError":true.*"reason":"draining"/)
-  assert.equal((await sidecar.finished(5_000)).code, 0)
+  assert.equal((await sidecar.finished(30_000)).code, 0)
   assert.equal(upstream.requests.length, 0)
 })
 
