@@ -13,7 +13,7 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { parseJson } from '../support/json.ts'
 import { freePort } from '../support/raw-upstream.ts'
-import { waitFor } from '../support/wait-for.ts'
+import { bounded, waitFor } from '../support/wait-for.ts'
 import { readDockerfile, the, type Instruction, type Stages } from './dockerfile.ts'
 
 /** Mounts of its own, and another root: root may do both, if whoever runs it lets it. */
@@ -209,7 +209,7 @@ describe('the image, made of its stages', { skip: ROOT }, () => {
         { within: WITHIN, what: () => `the sidecar to be healthy; it wrote: ${log}` },
       )
       child.kill('SIGTERM')
-      await ended
+      await bounded(ended, { within: WITHIN, what: () => `its end; it wrote: ${log}` })
       assert.equal(child.exitCode, 0, log)
     } finally {
       if (child.exitCode === null) child.kill('SIGKILL')
