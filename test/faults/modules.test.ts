@@ -9,6 +9,7 @@ import { test } from 'node:test'
 /** Programs that begin their work when they are loaded. */
 const PROGRAMS = new Set([
   'src/main.ts',
+  'src/start.ts',
   'src/cli/demo/agent.ts',
   'src/cli/demo/everything-server.ts',
   'src/cli/demo/library-server.ts',
