@@ -150,7 +150,18 @@ function answerHidden(exchange: Exchange, stages: Stages): Answer {
 /** The name that the router reads in a path that nobody has, however it is spelled. */
 function nameIn(target: string): string | undefined {
   const path = URL.parse(target, 'http://localhost')?.pathname ?? target
-  return /^\/([^/]+)\/mcp$/.exec(decodeURI(path))?.[1]
+  return /^\/([^/]+)\/mcp$/.exec(readable(path))?.[1]
+}
+
+/** As the router reads it: what cannot be decoded stands as it came. */
+function readable(path: string): string {
+  return path.replaceAll(/(?:%[\da-f]{2})+/gi, (escapes) => {
+    try {
+      return decodeURI(escapes)
+    } catch {
+      return escapes
+    }
+  })
 }
 
 function unknownUpstream(exchange: Exchange, stages: Stages): Rejection {

@@ -359,6 +359,26 @@ test('what is passed unread needs a rule for its path, except metadata that is f
   assert.equal(upstream.requests.length, 2)
 })
 
+test('a path with broken escapes, passed on to an upstream that is hidden, names none', async () => {
+  const upstream = await startRawUpstream()
+  const sidecar = await startTestSidecar({
+    upstreams: { main: upstream.url, other: { url: upstream.url, passthrough: ['/'] } },
+    config: { policy: { roles: { anonymous: { allow: ['main:echo'] } } } },
+  })
+  for (const [path, name] of [
+    ['/%zz/mcp', '%zz'],
+    ['/%41%zz/mcp', 'A%zz'],
+    ['/%e0%a4%a/mcp', '%e0%a4%a'],
+  ]) {
+    const { body } = await requestOnce(`${sidecar.dataUrl}${path}`, {
+      body: JSON.stringify(call('echo')),
+    })
+    const said = `There is no upstream named \\"${name}\\"; configured: main.`
+    assert.ok(body.toString('utf8').includes(said), `${path}: ${body.toString('utf8')}`)
+  }
+  assert.equal(upstream.requests.length, 0)
+})
+
 test('with rejections: http a denial is a 403', async () => {
   const upstream = await startRawUpstream()
   const sidecar = await startTestSidecar({
