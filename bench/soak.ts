@@ -65,7 +65,8 @@ async function ask(target: RunningTarget, what: 'memory' | 'memory_collected'): 
   return message
 }
 
-interface Costs {
+/** What sessions and streams cost, as the result has it. */
+export interface Costs {
   readonly rssIdleMb: number
   readonly crowd: number
   readonly rssWithSessionsMb: number

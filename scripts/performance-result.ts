@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { newestResult } from '../bench/newest-result.ts'
 import { quartiles, type Quartiles, type ShapeResult, type TargetResult } from '../bench/summary.ts'
 import type { Machine, LoadAverage } from '../bench/machine.ts'
+import type { Costs } from '../bench/soak.ts'
 import type { WindowFigures } from '../bench/window.ts'
 
 export interface Recorded<T> {
@@ -50,15 +51,7 @@ interface Trend {
 /** What `npm run bench:soak` writes. */
 export interface SoakResult extends Conditions {
   readonly callsPerSecond: number
-  readonly costs: {
-    readonly rssIdleMb: number
-    readonly crowd: number
-    readonly rssWithSessionsMb: number
-    readonly rssWithStreamsMb: number
-    readonly bytesPerSession: number
-    readonly bytesPerStream: number
-    readonly streams: readonly { readonly megabytes: number; readonly rssGrowthMb: number }[]
-  }
+  readonly costs: Costs
   readonly soak: {
     readonly minutes: number
     readonly churn: Readonly<Record<string, number>>
