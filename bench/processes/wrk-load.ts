@@ -17,7 +17,7 @@ const SCRIPT = fileURLToPath(new URL('../wrk.lua', import.meta.url))
 /** wrk has to load and connect before the lead begins. */
 const START_MS = 150
 
-/** On top of the measured time; the script itself ends the load at its end. */
+/** On top of the measured time; the script ends the load at its end, and a signal ends wrk then. */
 const PATIENCE_S = 3
 
 const dir = mkdtempSync(path.join(tmpdir(), 'sidelight-bench-wrk-'))
@@ -70,6 +70,8 @@ async function carryOut(order: LoadOrder): Promise<void> {
   tell({ kind: 'begun' })
   await sleep(order.windowMs)
   tell({ kind: 'ended' })
+  // Without it wrk sleeps until its own duration is over, whatever its script has stopped.
+  wrk.kill('SIGINT')
   await ended
   tell(readResult(text, order.windowMs))
 }
