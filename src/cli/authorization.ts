@@ -150,22 +150,33 @@ interface Refused {
 function decideAll(exchange: Exchange, policy: Policy): readonly Refused[] {
   const { principal, upstreamName, batch, body } = exchange
   if (exchange.endpoint === 'pass') return decidePath(exchange, policy)
-  const refused: Refused[] = []
-  for (const [index, call] of exchange.calls.entries()) {
-    const { message } = call
+  let refused: Refused[] | undefined
+  for (let index = 0; index < exchange.calls.length; index += 1) {
+    const call = exchange.calls[index]
+    if (call === undefined) continue
     const at = batch ? index : undefined
-    for (const operation of operationsOf(message, body, at)) {
-      const decision = policy.decide(principal, upstreamName, operation, () => {
-        const text = argumentsText(message, body, at, ARGUMENTS_MAX.charsMax)
-        return text === undefined ? undefined : readArguments(text)
-      })
+    for (const operation of operationsOf(call.message, body, at)) {
+      const decision = policy.decide(principal, upstreamName, operation, () =>
+        argumentsOf(call, at),
+      )
       call.decision = decision
       if (decision.kind === 'allow') continue
+      refused ??= []
       refused.push({ call, operation, decision })
       break
     }
   }
-  return refused
+  return refused ?? NONE_REFUSED
+}
+
+const NONE_REFUSED: readonly Refused[] = []
+
+function argumentsOf(
+  { message, exchange }: Call,
+  at: number | undefined,
+): ReturnType<typeof readArguments> {
+  const text = argumentsText(message, exchange.body, at, ARGUMENTS_MAX.charsMax)
+  return text === undefined ? undefined : readArguments(text)
 }
 
 /** What is passed unread is decided by its path, which says nothing of what it holds. */

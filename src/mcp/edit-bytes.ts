@@ -7,6 +7,16 @@ export interface Edit {
   readonly text: string
 }
 
+/** The bytes with a text put in at `at`. */
+export function insertText(bytes: Buffer, at: number, text: string): Buffer {
+  const length = Buffer.byteLength(text)
+  const edited = Buffer.allocUnsafe(bytes.length + length)
+  bytes.copy(edited, 0, 0, at)
+  edited.write(text, at)
+  bytes.copy(edited, at + length, at)
+  return edited
+}
+
 /** The bytes with the edits made, which must not overlap; the same buffer when there are none. */
 export function applyEdits(bytes: Buffer, edits: readonly Edit[]): Buffer {
   if (edits.length === 0) return bytes

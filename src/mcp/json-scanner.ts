@@ -33,8 +33,15 @@ export interface ScannerOptions {
   readonly onMessage: (slots: readonly Slot[]) => void
   /** Told of each value that stands where a message should and is no object. */
   readonly onOther?: () => void
-  /** Told of each member's name in objects of which some members are reported. Slower. */
-  readonly onKey?: (shape: ShapeNode, name: string) => void
+  /** Told of each member's name in objects of which some members are reported. */
+  readonly names?: NameSink
+}
+
+export interface NameSink {
+  /** A member of `shape` that is reported. */
+  knows(shape: ShapeNode, member: ShapeNode): void
+  /** Any other name: bytes that are no escapes stand for themselves. */
+  saw(shape: ShapeNode, name: string): void
 }
 
 export type ScanEnd =
@@ -104,6 +111,8 @@ export class JsonScanner {
   #numberAt = 0
   #literal: ValueType & ('true' | 'false' | 'null') = 'null'
   #literalAt = 0
+  /** True when nothing is in the slots. */
+  #areClear = true
   #skipDepth = 0
   #skipInString = false
   #skipEscaped = false
@@ -131,8 +140,9 @@ export class JsonScanner {
     this.#base = 0
     this.#node = this.#root
     this.#keeping = false
-    this.#kept = []
+    if (this.#kept.length > 0) this.#kept = []
     for (const slot of this.slots) slot.clear()
+    this.#areClear = true
   }
 
   /** Takes the bytes `[from, to)` of a chunk. The chunk may be reused afterwards. */
@@ -292,7 +302,8 @@ export class JsonScanner {
 
   #forget(node: ShapeNode): void {
     if (node === this.#root) {
-      for (const slot of this.slots) slot.clear()
+      if (!this.#areClear) for (const slot of this.slots) slot.clear()
+      this.#areClear = false
       return
     }
     for (const index of node.slots) this.slots[index]?.supersede()
@@ -317,19 +328,29 @@ export class JsonScanner {
     if (!this.#keeping) return
     const shape = this.#nodes[this.#depth - 1]
     if (shape === undefined) return
-    const { onKey } = this.#options
-    if (this.#keepBytes === 0 && !this.#keyEscaped && onKey === undefined) {
-      this.#keeping = false
-      this.#node = findKey(shape.keys, chunk, this.#keepFrom + 1, i - 1)
-      return
+    const { names } = this.#options
+    const plain = this.#keepBytes === 0 && !this.#keyEscaped
+    const known = plain ? findKey(shape.keys, chunk, this.#keepFrom + 1, i - 1) : undefined
+    if (known === undefined && (names !== undefined || !plain)) {
+      return this.#nameEnded(shape, chunk, i)
     }
+    this.#keeping = false
+    this.#node = known
+    if (known !== undefined) names?.knows(shape, known)
+  }
+
+  /** The same for a name in several chunks, with escapes, or that nobody asked about. */
+  #nameEnded(shape: ShapeNode, chunk: Buffer, i: number): void {
+    const { names } = this.#options
     // Known keys are ASCII, so the quicker decoding finds them all and mistakes none for another.
     const raw = this.#take(chunk, i, 'latin1')
     if (raw === undefined) return
     const key = raw.includes('\\') ? decodeString(raw) : raw.slice(1, -1)
     if (key === undefined) return
-    this.#node = shape.members?.get(key)
-    onKey?.(shape, key)
+    const known = shape.members?.get(key)
+    this.#node = known
+    if (known === undefined) names?.saw(shape, key)
+    else names?.knows(shape, known)
   }
 
   #string(chunk: Buffer, from: number, to: number): number {

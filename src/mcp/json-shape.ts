@@ -18,6 +18,8 @@ export interface ShapeNode {
   readonly slots: readonly number[]
   /** How many slots a scanner for this shape needs. */
   readonly slotCount: number
+  /** Tells it from the other members of its object; an object has fewer than 32. */
+  readonly bit: number
 }
 
 export interface ShapeKey {
@@ -27,11 +29,11 @@ export interface ShapeKey {
 
 const BYTES_MAX_DEFAULT = 1024
 
-export function compileShape(spec: ShapeSpec): ShapeNode {
+export function compileShape(spec: ShapeSpec, index = 0): ShapeNode {
   const members = new Map<string, ShapeNode>()
   const slots: number[] = spec.slot === undefined ? [] : [spec.slot]
   for (const [name, member] of Object.entries(spec.members ?? {})) {
-    const node = compileShape(member)
+    const node = compileShape(member, members.size)
     members.set(name, node)
     slots.push(...node.slots)
   }
@@ -42,6 +44,7 @@ export function compileShape(spec: ShapeSpec): ShapeNode {
     keys: [...members].map(([name, node]) => ({ bytes: Buffer.from(name), node })),
     slots,
     slotCount: slots.length === 0 ? 0 : Math.max(...slots) + 1,
+    bit: 1 << index,
   }
 }
 

@@ -1,18 +1,17 @@
 /** Looks for names of known members that stand there twice, or in another case. */
 
 import { foldMember } from '../core/unambiguous-json.ts'
+import type { NameSink } from './json-scanner.ts'
 import type { ShapeNode } from './json-shape.ts'
 
 interface Watched {
   readonly shape: ShapeNode
-  /** The known names, each with a bit of its own; shapes have fewer than 32. */
-  readonly bits: ReadonlyMap<string, number>
   readonly folded: ReadonlySet<string>
   /** Bits of the names that were seen. */
   seen: number
 }
 
-export class NameWatch {
+export class NameWatch implements NameSink {
   readonly #watched: Watched[] = []
   readonly #only: readonly ShapeNode[] | undefined
   ambiguous = false
@@ -22,17 +21,17 @@ export class NameWatch {
     this.#only = only
   }
 
-  /** `name` as the scanner tells it: bytes that are no escapes stand for themselves. */
-  saw(shape: ShapeNode, name: string): void {
+  knows(shape: ShapeNode, { bit }: ShapeNode): void {
     const watched = this.#watchedAt(shape)
     if (watched === undefined) return
-    const bit = watched.bits.get(name)
-    if (bit === undefined) {
-      if (watched.folded.has(foldMember(decoded(name)))) this.ambiguous = true
-      return
-    }
     if ((watched.seen & bit) !== 0) this.ambiguous = true
     watched.seen |= bit
+  }
+
+  saw(shape: ShapeNode, name: string): void {
+    if (this.#watchedAt(shape)?.folded.has(foldMember(decoded(name))) === true) {
+      this.ambiguous = true
+    }
   }
 
   reset(): void {
@@ -46,7 +45,6 @@ export class NameWatch {
     const names = [...(shape.members?.keys() ?? [])]
     const watched: Watched = {
       shape,
-      bits: new Map(names.map((name, index) => [name, 1 << index])),
       folded: new Set(names.map((name) => foldMember(name))),
       seen: 0,
     }

@@ -15,7 +15,7 @@ import type {
   SplicePoints,
 } from '../core/message.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
-import type { ShapeNode, Slot } from './json-shape.ts'
+import type { Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
 import { NameWatch } from './name-watch.ts'
 import { listsNames, mirrorsAName, namesAPrompt, namesAResource, namesATool } from './methods.ts'
@@ -49,9 +49,7 @@ export function createEnvelopeReader(limits: EnvelopeLimits): ReadEnvelope {
   const scanner = new JsonScanner(REQUEST_SHAPE, {
     strict: true,
     depthMax: limits.depthMax,
-    ...(names === undefined
-      ? {}
-      : { onKey: (shape: ShapeNode, name: string) => names.saw(shape, name) }),
+    ...(names === undefined ? {} : { names }),
     onMessage: (slots) => {
       if (names?.ambiguous === true) fault ??= AMBIGUOUS
       names?.reset()

@@ -5,7 +5,7 @@
  * scanned as they pass; notifications and server requests between are not ours and are ignored.
  */
 
-import type { Message } from '../core/message.ts'
+import type { JsonRpcId, Message } from '../core/message.ts'
 import type { Answered } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
@@ -99,9 +99,10 @@ class StreamAnswers implements Answers {
   }
 
   message(slots: readonly Slot[], text: TextCapture | undefined): void {
-    const id = slots[REPLY.id]
+    const slot = slots[REPLY.id]
     if (!isAnswer(slots)) return this.#speech.message(slots)
-    if (id === undefined) return
+    const id = slot === undefined ? undefined : readId(slot)
+    if (slot === undefined || typeof id === 'string') return
     const calls = this.#awaited.calls()
     const index = findCall(
       calls.map((call) => call.message),
@@ -151,17 +152,18 @@ function isAnswer(slots: readonly Slot[]): boolean {
 /** The place of the request with this id, or -1. */
 function findCall(
   messages: readonly Message[],
-  slot: Slot,
+  id: JsonRpcId | undefined,
   isOpen: (index: number) => boolean,
 ): number {
-  const id = readId(slot)
-  if (typeof id === 'string') return -1
-  const asks = (message: Message, index: number): boolean =>
-    message.kind === 'request' && isOpen(index)
-  // The same text first: numbers above 2^53 may be told apart by nothing else.
-  const same = messages.findIndex((one, index) => asks(one, index) && one.id?.raw === id?.raw)
-  if (same >= 0) return same
-  return messages.findIndex((one, index) => asks(one, index) && one.id?.key === id?.key)
+  let alike = -1
+  for (let index = 0; index < messages.length; index += 1) {
+    const one = messages[index]
+    if (one?.kind !== 'request' || !isOpen(index)) continue
+    // The same text first: numbers above 2^53 may be told apart by nothing else.
+    if (one.id?.raw === id?.raw) return index
+    if (alike < 0 && one.id?.key === id?.key) alike = index
+  }
+  return alike
 }
 
 /** The calls of one exchange that have no outcome yet. */
@@ -170,7 +172,7 @@ class OpenCalls implements Answers {
   readonly #messages: readonly Message[]
   readonly #onOutcome: OnOutcome
   readonly #wanted: readonly number[]
-  readonly #done: boolean[]
+  readonly #done: boolean[] = []
   readonly #speech: SpeechWatch
   /** Found in the JSON text under way: told when it proves to be whole. */
   #found: {
@@ -191,7 +193,7 @@ class OpenCalls implements Answers {
     this.#onOutcome = onOutcome
     this.#wanted = wanted
     this.#speech = new SpeechWatch(speech)
-    this.#done = messages.map(() => false)
+    for (let index = 0; index < messages.length; index += 1) this.#done.push(false)
   }
 
   /** The longest result that a call without an answer wants a copy of. */
@@ -230,8 +232,9 @@ class OpenCalls implements Answers {
   /** Some calls have no answer; `why` is what that means for a request. */
   close(why: NoAnswer): void {
     const { status } = this.#head
-    for (const [index, message] of this.#messages.entries()) {
-      if (this.#done[index]) continue
+    for (let index = 0; index < this.#messages.length; index += 1) {
+      const message = this.#messages[index]
+      if (message === undefined || this.#done[index] === true) continue
       this.#done[index] = true
       const resumes = message.kind === 'request' && !message.claimsModern && status < 300
       const suspended = why === 'suspended' && resumes
@@ -241,10 +244,10 @@ class OpenCalls implements Answers {
   }
 
   #find(slot: Slot, isError: boolean): number {
-    const found = findCall(this.#messages, slot, (index) => this.#done[index] !== true)
-    if (found >= 0 || !isError) return found
     const id = readId(slot)
     if (typeof id === 'string') return -1
+    const found = findCall(this.#messages, id, (index) => this.#done[index] !== true)
+    if (found >= 0 || !isError) return found
     // JSON-RPC 2.0 §5: an error that could not be tied to an id has id null.
     const lone = this.#messages.length === 1 && this.#done[0] === false
     return lone && (id === undefined || id.key === 'null') ? 0 : -1

@@ -4,8 +4,8 @@
  */
 
 import type { Injection } from '../core/observer.ts'
-import type { Message, SplicePoints, ValueSpan } from '../core/message.ts'
-import { applyEdits, type Edit } from './edit-bytes.ts'
+import type { Message, ObjectSpan, SplicePoints, ValueSpan } from '../core/message.ts'
+import { applyEdits, insertText, type Edit } from './edit-bytes.ts'
 
 /** What to write into which message of the body. */
 export interface MetaInjection {
@@ -18,11 +18,37 @@ export interface MetaInjection {
  * A message whose `params` or `_meta` is no object is left alone.
  */
 export function spliceMeta(body: Buffer, injections: readonly MetaInjection[]): Buffer {
+  const [first] = injections
+  if (first === undefined) return body
+  if (injections.length === 1 && isPlain(first.message.splice, first.injection)) {
+    return insertOnly(body, first.message.splice, first.injection)
+  }
   const edits: Edit[] = []
   for (const { message, injection } of injections) {
     collectEdits(body, message.splice, injection, edits)
   }
   return applyEdits(body, edits)
+}
+
+/** Nearly every message: there is context to write, and nothing that it would take the place of. */
+function isPlain(splice: SplicePoints, { traceparent }: Injection): boolean {
+  const { params, meta, baggage, earlierBaggage } = splice
+  if (traceparent === '' || params === 'other' || meta === 'other') return false
+  if (baggage !== undefined || earlierBaggage.length > 0) return false
+  return splice.traceparent === undefined && splice.tracestate === undefined
+}
+
+function insertOnly(
+  body: Buffer,
+  { message, params, meta }: SplicePoints,
+  { traceparent, tracestate }: Injection,
+): Buffer {
+  const state = tracestate === '' ? '' : `,"tracestate":${JSON.stringify(tracestate)}`
+  const members = `"traceparent":"${traceparent}"${state}`
+  if (typeof meta === 'object') return insertText(body, meta.inside, separated(members, meta))
+  const own = `"_meta":{${members}}`
+  if (typeof params === 'object') return insertText(body, params.inside, separated(own, params))
+  return insertText(body, message.inside, separated(`"params":{${own}}`, message))
 }
 
 function collectEdits(
@@ -98,11 +124,12 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d])
 
-function insert(
-  object: { readonly inside: number; readonly empty: boolean },
-  members: string,
-  edits: Edit[],
-): void {
-  const text = object.empty ? members : `${members},`
+function insert(object: ObjectSpan, members: string, edits: Edit[]): void {
+  const text = separated(members, object)
   edits.push({ start: object.inside, end: object.inside, text })
+}
+
+/** With the comma between them and what the object holds. */
+function separated(members: string, { empty }: ObjectSpan): string {
+  return empty ? members : `${members},`
 }

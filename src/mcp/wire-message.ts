@@ -3,7 +3,7 @@
  * it may have to replace: ids, progress tokens and subscription ids are only unique per client.
  */
 
-import { compileShape, Slot, type ShapeNode } from './json-shape.ts'
+import { compileShape, Slot } from './json-shape.ts'
 import { JsonScanner } from './json-scanner.ts'
 import { NameWatch } from './name-watch.ts'
 import { readId } from './read-envelope.ts'
@@ -120,9 +120,7 @@ export class WireReader {
     this.#scanner = new JsonScanner(WIRE_SHAPE, {
       strict: false,
       depthMax: Number.MAX_SAFE_INTEGER,
-      ...(names === undefined
-        ? {}
-        : { onKey: (shape: ShapeNode, name: string) => names.saw(shape, name) }),
+      ...(names === undefined ? {} : { names }),
       onMessage: (slots) => {
         const message = toWireMessage(slots, names?.ambiguous ?? false)
         if (message === undefined) this.#sound = false

@@ -15,7 +15,7 @@ import { beginAttempt } from './begin-attempt.ts'
 import { logUpstreamFailure } from './log-failure.ts'
 import { mayRace, Race } from './race.ts'
 import { answerInternal, answerRefusal } from './refuse.ts'
-import { ReplyCopy } from './reply-copy.ts'
+import { ReplyCopy, type CopyOwner } from './reply-copy.ts'
 import { afterStream, mayComeBack, outcomeOfStatus, streamKindOf } from './reply-facts.ts'
 import { ReplySpeech } from './reply-speech.ts'
 import { ReplyTimes } from './reply-times.ts'
@@ -28,15 +28,17 @@ const CANCELLED: Outcome = { kind: 'cancelled' }
 /** What a connection lost before it was sent is sent again at once, but only once. */
 const SENDS_MAX = 2
 
-export class Delivery implements ReplySink, Stoppable {
+export class Delivery implements ReplySink, Stoppable, CopyOwner {
   inFlightIndex = -1
+  readonly longLived: boolean
   readonly #parts: DeliveryParts
   #flight: Flight | undefined
   readonly #times: ReplyTimes
   #headSent = false
   /** An attempt may have reached the upstream, whatever becomes of later ones. */
   #sent = false
-  readonly #retrying: Retrying
+  /** Made when an attempt has failed. */
+  #retrying: Retrying | undefined
   #over = false
   #status = 0
   readonly #copy: ReplyCopy
@@ -45,25 +47,14 @@ export class Delivery implements ReplySink, Stoppable {
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts
+    this.longLived = staysOpen(parts)
     this.#times = new ReplyTimes(parts.stages.clock)
     this.#speech = new ReplySpeech(parts)
-    this.#retrying = new Retrying(parts)
-    this.#copy = new ReplyCopy({
-      stages: parts.stages,
-      onWatched: () => this.#noteEvents(),
-      onDrain: () => this.#resume(),
-    })
+    this.#copy = new ReplyCopy(parts.stages, this)
   }
 
   get upstreamName(): string {
     return this.#parts.upstream.name
-  }
-
-  get longLived(): boolean {
-    const { exchange, stages } = this.#parts
-    // What is passed unread may be a stream for all we know.
-    if (exchange.kind === 'stream' || exchange.endpoint === 'pass') return true
-    return exchange.calls.some((call) => stages.isLongLived(call.message.method))
   }
 
   start(): void {
@@ -151,7 +142,7 @@ export class Delivery implements ReplySink, Stoppable {
 
   tick(nowMs: number): void {
     const { exchange, upstream, ledger } = this.#parts
-    if (this.#times.attempt === undefined || this.longLived || this.#retrying.waits) return
+    if (this.#times.attempt === undefined || this.longLived || this.#waits) return
     // What a server still says after the answer is not the call's time.
     if (this.#headSent && !ledger.mayHang) return
     if (!this.#times.isLate(upstream.timeouts, exchange.readAtMs, nowMs)) return
@@ -200,7 +191,7 @@ export class Delivery implements ReplySink, Stoppable {
     const { exchange, ledger } = this.#parts
     if (sessionKeyOf(exchange) !== sessionKey) return
     ledger.endRequest(idKey, CANCELLED)
-    if (this.#retrying.waits && !ledger.waits) this.cancelled()
+    if (this.#waits && !ledger.waits) this.cancelled()
   }
 
   #watchBody(status: number, rawHeaders: readonly string[]): void {
@@ -210,16 +201,20 @@ export class Delivery implements ReplySink, Stoppable {
       const { exchange } = this.#parts
       attempt.stream = streamKindOf(exchange, status, contentType, this.longLived)
     }
-    const onAnswer = (): void => this.#noteEvents()
-    const watch = watchFor(this.#parts, { status, contentType }, this.#speech, onAnswer)
+    const watch = watchFor(this.#parts, { status, contentType }, this.#speech, this)
     const encoding = findHeader(rawHeaders, 'content-encoding')
     if (watch !== undefined) this.#copy.begin(watch, encoding, attempt?.stream !== undefined)
   }
 
-  #noteEvents(): void {
+  copyWatched(): void {
     const { attempt } = this.#times
     const fresh = this.#times.passed(this.#copy.events)
     if (attempt !== undefined && fresh > 0) this.#parts.ledger.eventsPassed(attempt, fresh)
+  }
+
+  /** True while it waits to be tried again. */
+  get #waits(): boolean {
+    return this.#retrying?.waits === true
   }
 
   get #mayResend(): boolean {
@@ -228,6 +223,7 @@ export class Delivery implements ReplySink, Stoppable {
 
   #retries(outcome: UpstreamFailed, failure: TransportFailure): boolean {
     if (this.#headSent || this.longLived) return false
+    this.#retrying ??= new Retrying(this.#parts)
     return this.#retrying.begin(outcome, this.#times, (mayGo) => {
       if (mayGo) this.#send()
       else this.#fail(outcome, failure)
@@ -256,6 +252,10 @@ export class Delivery implements ReplySink, Stoppable {
     this.#finish(outcome)
   }
 
+  copyDrained(): void {
+    this.#resume()
+  }
+
   #resume(): void {
     if (!this.#clientBehind && !this.#copy.behind && !this.#over) this.#flight?.resume()
   }
@@ -274,7 +274,7 @@ export class Delivery implements ReplySink, Stoppable {
     this.#over = true
     const { ledger, permit, stages, exchange } = this.#parts
     stages.inFlight.remove(this)
-    this.#retrying.stop()
+    this.#retrying?.stop()
     this.#copy.drop()
     this.#times.end()
     try {
@@ -288,4 +288,11 @@ export class Delivery implements ReplySink, Stoppable {
       permit.settle(ledger.outcome(outcome))
     }
   }
+}
+
+/** What is passed unread may be a stream for all we know. */
+function staysOpen({ exchange, stages }: DeliveryParts): boolean {
+  if (exchange.kind === 'stream' || exchange.endpoint === 'pass') return true
+  for (const { message } of exchange.calls) if (stages.isLongLived(message.method)) return true
+  return false
 }

@@ -3,16 +3,17 @@
 import { logDefect } from '../core/log.ts'
 import type { DecodeTee, ReplyWatch, Stages } from './stages.ts'
 
-export interface ReplyCopyOptions {
-  readonly stages: Pick<Stages, 'log' | 'decodeTee'>
-  /** Told after each piece that was watched. */
-  readonly onWatched: () => void
+/** Whose reply it is. */
+export interface CopyOwner {
+  /** A piece has been watched. */
+  copyWatched(): void
   /** The copy has caught up with the original. */
-  readonly onDrain: () => void
+  copyDrained(): void
 }
 
 export class ReplyCopy {
-  readonly #options: ReplyCopyOptions
+  readonly #stages: Pick<Stages, 'log' | 'decodeTee'>
+  readonly #owner: CopyOwner
   #watch: ReplyWatch | undefined
   #tee: DecodeTee | undefined
   #dropped = false
@@ -21,8 +22,9 @@ export class ReplyCopy {
   /** True while decoding cannot keep up. */
   behind = false
 
-  constructor(options: ReplyCopyOptions) {
-    this.#options = options
+  constructor(stages: Pick<Stages, 'log' | 'decodeTee'>, owner: CopyOwner) {
+    this.#stages = stages
+    this.#owner = owner
   }
 
   get resumable(): boolean {
@@ -42,13 +44,13 @@ export class ReplyCopy {
   /** From now on the body is watched, unless it cannot be decoded. */
   begin(watch: ReplyWatch, contentEncoding: string | undefined, isStream: boolean): void {
     this.#plain = isStream && contentEncoding === undefined
-    const tee = this.#options.stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
+    const tee = this.#stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
     if (tee === 'unreadable') return
     this.#watch = watch
     this.#tee = tee
     tee?.onDrain(() => {
       this.behind = false
-      this.#options.onDrain()
+      this.#owner.copyDrained()
     })
   }
 
@@ -85,14 +87,14 @@ export class ReplyCopy {
     this.#watch = undefined
     this.#tee?.drop()
     this.#tee = undefined
-    logDefect(this.#options.stages.log, 'A reply could not be watched', error)
+    logDefect(this.#stages.log, 'A reply could not be watched', error)
   }
 
   #observe(chunk: Buffer): void {
     if (this.#watch === undefined) return
     try {
       this.#watch.write(chunk)
-      this.#options.onWatched()
+      this.#owner.copyWatched()
     } catch (error) {
       this.failed(error)
     }

@@ -2,15 +2,16 @@
 
 import type { Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { CopyOwner } from './reply-copy.ts'
 import type { DeliveryParts } from './delivery-parts.ts'
 import type { ReplyWatch, SpeechSink, Stages } from './stages.ts'
 
-/** Undefined when nothing of the reply is an answer. `onAnswer` is told before each. */
+/** Undefined when nothing of the reply is an answer. `owner` is told before each. */
 export function watchFor(
   { exchange, stages, ledger }: DeliveryParts,
   head: Parameters<Stages['watchReply']>[0],
   speech: SpeechSink,
-  onAnswer: () => void,
+  owner: CopyOwner,
 ): ReplyWatch | undefined {
   if (exchange.kind === 'stream') {
     return stages.watchStream(head, stages.resumptions.on(exchange), speech)
@@ -20,7 +21,7 @@ export function watchFor(
     head,
     exchange.calls.map(({ message }) => message),
     (index, outcome, answered) => {
-      onAnswer()
+      owner.copyWatched()
       ledger.replied(index, outcome, answered)
     },
     ledger.wanted(),

@@ -11,7 +11,7 @@ import type { Operation } from '../core/operation.ts'
 import type { Principal } from '../core/principal.ts'
 import { compileRoles, type PolicyConfig, type PolicyProblem, type Role } from './compile.ts'
 import { Roles, type Held } from './roles.ts'
-import { UpstreamRules, type Asked, type RuleSources } from './upstream-rules.ts'
+import { UpstreamRules, type Allowed, type Asked, type RuleSources } from './upstream-rules.ts'
 
 export interface PolicyOptions {
   readonly config: PolicyConfig
@@ -69,12 +69,14 @@ export class Policy {
       entry.kind === 'ask'
         ? rules.ask(entry, asked(principal, upstream, operation, readArguments))
         : entry
-    if (answer.kind === 'allow') {
-      return { kind: 'allow', role: answer.role, rule: answer.rule, policy: this.id }
-    }
+    if (answer.kind === 'allow') return (answer.decision ??= this.#allows(answer))
     const { reason, role, rule } = answer
     const scopes = this.#scopesOf(answer.others, principal)
     return { kind: 'deny', reason, role, rule, scopes, dryRun: this.dryRun, policy: this.id }
+  }
+
+  #allows({ role, rule }: Allowed): Decision {
+    return { kind: 'allow', role, rule, policy: this.id }
   }
 
   /** Whether the principal may call it with some arguments, so that a list shows it. */
@@ -102,12 +104,12 @@ export class Policy {
   }
 
   rulesOf(principal: Principal | undefined, upstream: string): UpstreamRules {
-    const { upstreams, ...sources } = this.#viewOf(principal)
-    let rules = upstreams.get(upstream)
+    const view = this.#viewOf(principal)
     if (this.#budget.left <= 0) this.#forget()
+    let rules = view.upstreams.get(upstream)
     if (rules === undefined) {
-      rules = new UpstreamRules(upstream, sources, this.#budget)
-      upstreams.set(upstream, rules)
+      rules = new UpstreamRules(upstream, view, this.#budget)
+      view.upstreams.set(upstream, rules)
     }
     return rules
   }

@@ -1,6 +1,6 @@
 /** What a set of roles may do at one upstream. */
 
-import type { DenyReason } from '../core/decision.ts'
+import type { Decision, DenyReason } from '../core/decision.ts'
 import { matchesGlob } from '../core/glob.ts'
 import { OPERATION_KINDS, type Operation, type OperationKind } from '../core/operation.ts'
 import type { Principal } from '../core/principal.ts'
@@ -10,7 +10,7 @@ import { allows, denies } from './rule.ts'
 
 /** What the rules say of a name whatever the arguments are, or what has to be asked at each call. */
 export type Entry =
-  | { readonly kind: 'allow'; readonly role: string; readonly rule: string }
+  | Allowed
   | Denied
   | {
       readonly kind: 'ask'
@@ -19,6 +19,14 @@ export type Entry =
       readonly allow: Rule | undefined
       readonly allows: readonly Rule[]
     }
+
+export interface Allowed {
+  readonly kind: 'allow'
+  readonly role: string
+  readonly rule: string
+  /** What is said of every call that it allows; made by whoever asks first. */
+  decision?: Decision
+}
 
 export interface Denied {
   readonly kind: 'deny'
@@ -168,7 +176,7 @@ function deniesAll({ kind, target, condition }: Rule): boolean {
   return kind === 'any' && target === '*' && condition === undefined
 }
 
-function allowed({ role, text }: Rule): Extract<Entry, { kind: 'allow' }> {
+function allowed({ role, text }: Rule): Allowed {
   return { kind: 'allow', role, rule: text }
 }
 
