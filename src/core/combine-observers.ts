@@ -1,5 +1,10 @@
-/** Several observers of calls as one. */
+/**
+ * Several observers of calls as one: a pair of the first and of all others. Calls are many, so nothing is
+ * made for one but a pair of those that follow it.
+ */
 
+import type { Exchange, Call } from './exchange.ts'
+import type { LimitName } from './limits.ts'
 import type {
   Answered,
   AttemptFacts,
@@ -9,86 +14,106 @@ import type {
   Injection,
   ServerRequest,
   ServerRequestFollower,
+  StreamKind,
 } from './observer.ts'
 import type { Outcome } from './outcome.ts'
 
-/** One observer that tells several. The first injection wins. */
+/** One observer that tells several, in their order. The first injection wins. */
 export function combineObservers(observers: readonly CallObserver[]): CallObserver {
-  const only = observers[0]
-  if (observers.length === 1 && only !== undefined) return only
-  return {
-    begin: (call) => {
-      const followers: CallFollower[] = []
-      for (const observer of observers) {
-        const follower = observer.begin(call)
-        if (follower !== undefined) followers.push(follower)
-      }
-      return followers.length > 1 ? new CombinedFollower(followers) : followers[0]
-    },
-    exchangeEnded: (exchange, outcome, attempt) => {
-      for (const observer of observers) observer.exchangeEnded(exchange, outcome, attempt)
-    },
-    eventsPassed: (exchange, kind, count) => {
-      for (const observer of observers) observer.eventsPassed?.(exchange, kind, count)
-    },
-    asked: (request, atMs) =>
-      combineAskFollowers(observers.map((observer) => observer.asked?.(request, atMs))),
-    limitHit: (limit) => {
-      for (const observer of observers) observer.limitHit(limit)
-    },
-  }
+  return observers.reduceRight((others, first) => new ObserverPair(first, others))
 }
 
-/** A class, because there is one for each call. */
-class CombinedFollower implements CallFollower {
-  readonly #followers: readonly CallFollower[]
+class ObserverPair implements CallObserver {
+  readonly #first: CallObserver
+  readonly #second: CallObserver
 
-  constructor(followers: readonly CallFollower[]) {
-    this.#followers = followers
+  constructor(first: CallObserver, second: CallObserver) {
+    this.#first = first
+    this.#second = second
   }
 
-  get resultBytesWanted(): number {
-    let most = 0
-    for (const follower of this.#followers) most = Math.max(most, follower.resultBytesWanted ?? 0)
-    return most
+  begin(call: Call): CallFollower | undefined {
+    const first = this.#first.begin(call)
+    const second = this.#second.begin(call)
+    if (first === undefined || second === undefined) return first ?? second
+    return new FollowerPair(first, second)
   }
 
-  answered(answer: Answered): void {
-    for (const follower of this.#followers) follower.answered?.(answer)
+  exchangeEnded(exchange: Exchange, outcome: Outcome, attempt?: AttemptFacts): void {
+    this.#first.exchangeEnded(exchange, outcome, attempt)
+    this.#second.exchangeEnded(exchange, outcome, attempt)
   }
 
-  attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined {
-    let injection: Injection | undefined
-    for (const follower of this.#followers) {
-      const own = follower.attemptStarted(target, attempt, atMs)
-      injection ??= own
-    }
-    return injection
-  }
-
-  breakersChanged(...told: Parameters<NonNullable<CallFollower['breakersChanged']>>): void {
-    for (const follower of this.#followers) follower.breakersChanged?.(...told)
-  }
-
-  attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void {
-    for (const follower of this.#followers) follower.attemptEnded(outcome, atMs, attempt)
+  eventsPassed(exchange: Exchange, kind: StreamKind, count: number): void {
+    this.#first.eventsPassed?.(exchange, kind, count)
+    this.#second.eventsPassed?.(exchange, kind, count)
   }
 
   asked(request: ServerRequest, atMs: number): ServerRequestFollower | undefined {
-    return combineAskFollowers(this.#followers.map((one) => one.asked?.(request, atMs)))
+    return both(this.#first.asked?.(request, atMs), this.#second.asked?.(request, atMs))
   }
 
-  ended(outcome: Outcome, atMs: number): void {
-    for (const follower of this.#followers) follower.ended(outcome, atMs)
+  limitHit(limit: LimitName): void {
+    this.#first.limitHit(limit)
+    this.#second.limitHit(limit)
   }
 }
 
-function combineAskFollowers(
-  followers: readonly (ServerRequestFollower | undefined)[],
-): ServerRequestFollower {
+class FollowerPair implements CallFollower {
+  readonly #first: CallFollower
+  readonly #second: CallFollower
+
+  constructor(first: CallFollower, second: CallFollower) {
+    this.#first = first
+    this.#second = second
+  }
+
+  get resultBytesWanted(): number {
+    const first = this.#first.resultBytesWanted ?? 0
+    const second = this.#second.resultBytesWanted ?? 0
+    return first > second ? first : second
+  }
+
+  answered(answer: Answered): void {
+    this.#first.answered?.(answer)
+    this.#second.answered?.(answer)
+  }
+
+  attemptStarted(target: AttemptTarget, attempt: number, atMs: number): Injection | undefined {
+    const first = this.#first.attemptStarted(target, attempt, atMs)
+    const second = this.#second.attemptStarted(target, attempt, atMs)
+    return first ?? second
+  }
+
+  breakersChanged(...told: Parameters<NonNullable<CallFollower['breakersChanged']>>): void {
+    this.#first.breakersChanged?.(...told)
+    this.#second.breakersChanged?.(...told)
+  }
+
+  attemptEnded(outcome: Outcome, atMs: number, attempt?: AttemptFacts): void {
+    this.#first.attemptEnded(outcome, atMs, attempt)
+    this.#second.attemptEnded(outcome, atMs, attempt)
+  }
+
+  asked(request: ServerRequest, atMs: number): ServerRequestFollower | undefined {
+    return both(this.#first.asked?.(request, atMs), this.#second.asked?.(request, atMs))
+  }
+
+  ended(outcome: Outcome, atMs: number): void {
+    this.#first.ended(outcome, atMs)
+    this.#second.ended(outcome, atMs)
+  }
+}
+
+function both(
+  first: ServerRequestFollower | undefined,
+  second: ServerRequestFollower | undefined,
+): ServerRequestFollower | undefined {
+  if (first === undefined || second === undefined) return first ?? second
   return {
     ended: (outcome, atMs) => {
-      for (const follower of followers) follower?.ended(outcome, atMs)
+      first.ended(outcome, atMs)
+      second.ended(outcome, atMs)
     },
   }
 }

@@ -4,7 +4,6 @@
  */
 
 import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
-import { logDefect } from '../core/log.ts'
 import {
   newAttempt,
   type Answered,
@@ -15,20 +14,34 @@ import {
   type ServerRequest,
   type ServerRequestFollower,
 } from '../core/observer.ts'
-import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
+import { factsOf, type Outcome } from '../core/outcome.ts'
 import type { Permit } from '../resilience/permit.ts'
+import { logCall } from './log-call.ts'
 import { SUSPENDED_BY_SERVER, type Settle, type SuspendOptions } from './resumptions.ts'
 import type { Stages } from './stages.ts'
+import {
+  follow,
+  tellAnswer,
+  tellAsked,
+  tellAttempt,
+  tellAttemptEnd,
+  tellChanges,
+  tellEnd,
+  tellEvents,
+  tellExchangeEnd,
+} from './tell.ts'
 
 export interface CallInjection {
   readonly message: Call['message']
   readonly injection: Injection
 }
 
+const NONE: readonly never[] = []
+
 export class Ledger {
   readonly #exchange: Exchange
   readonly #stages: Stages
-  readonly #followers: (CallFollower | undefined)[] = []
+  #followers: readonly (CallFollower | undefined)[] = NONE
   /** Made when the first call is suspended, which is rare. */
   #suspended: Set<number> | undefined
   #ended = false
@@ -47,12 +60,13 @@ export class Ledger {
 
   /** The calls have been read. */
   begin(): void {
-    for (const call of this.#exchange.calls) {
-      const follows = call.message.kind !== 'response'
-      this.#followers.push(
-        follows ? this.#guard(() => this.#stages.observer.begin(call)) : undefined,
-      )
-    }
+    const { calls } = this.#exchange
+    const only = calls[0]
+    // Nearly always there is one.
+    this.#followers =
+      calls.length === 1 && only !== undefined
+        ? [follow(this.#stages, only)]
+        : calls.map((call) => follow(this.#stages, call))
   }
 
   /** The exchange was admitted; `permit` is told how its calls end. */
@@ -70,13 +84,20 @@ export class Ledger {
     const attempt = newAttempt(this.#attempts, atMs)
     this.#attempt = attempt
     this.#attemptOver = false
-    const injections: CallInjection[] = []
-    this.#exchange.calls.forEach(({ message }, index) => {
-      const follower = this.#followers[index]
-      const injection = this.#guard(() => follower?.attemptStarted(target, attempt.number, atMs))
-      if (injection !== undefined) injections.push({ message, injection })
-    })
-    return { attempt, injections }
+    return { attempt, injections: this.#injectionsOf(target, attempt) }
+  }
+
+  #injectionsOf(target: AttemptTarget, attempt: AttemptFacts): readonly CallInjection[] {
+    const { calls } = this.#exchange
+    let injections: CallInjection[] | undefined
+    for (let index = 0; index < calls.length; index += 1) {
+      const message = calls[index]?.message
+      const injection = tellAttempt(this.#stages, this.#followers[index], target, attempt)
+      if (message === undefined || injection === undefined) continue
+      if (injections === undefined) injections = [{ message, injection }]
+      else injections.push({ message, injection })
+    }
+    return injections ?? NONE
   }
 
   /** How many attempts have been made. */
@@ -94,7 +115,7 @@ export class Ledger {
     const atMs = this.#stages.clock.monotonicMs()
     attempt.endedMs = atMs
     for (const follower of this.#followers) {
-      this.#guard(() => follower?.attemptEnded(outcome, atMs, attempt))
+      tellAttemptEnd(this.#stages, follower, outcome, atMs, attempt)
     }
   }
 
@@ -103,15 +124,16 @@ export class Ledger {
     this.#attemptOver = true
     const atMs = this.#stages.clock.monotonicMs()
     for (const follower of this.#followers) {
-      this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
+      tellAttemptEnd(this.#stages, follower, outcome, atMs, this.#attempt)
     }
   }
 
   /** The longest result that each call wants a copy of; undefined when none wants one. */
   wanted(): readonly number[] | undefined {
-    for (const follower of this.#followers) {
-      if ((follower?.resultBytesWanted ?? 0) > 0) {
-        return this.#followers.map((one) => one?.resultBytesWanted ?? 0)
+    const followers = this.#followers
+    for (let index = 0; index < followers.length; index += 1) {
+      if ((followers[index]?.resultBytesWanted ?? 0) > 0) {
+        return followers.map((one) => one?.resultBytesWanted ?? 0)
       }
     }
     return undefined
@@ -132,13 +154,11 @@ export class Ledger {
     const atMs = endedAtMs ?? this.#stages.clock.monotonicMs()
     const follower = this.#followers[index]
     const changes = this.#permit?.callEnded(call, outcome, atMs)
-    if (changes !== undefined) this.#guard(() => follower?.breakersChanged?.(changes, atMs))
-    if (answered !== undefined) this.#guard(() => follower?.answered?.(answered))
-    if (!this.#attemptOver) {
-      this.#guard(() => follower?.attemptEnded(outcome, atMs, this.#attempt))
-    }
-    this.#guard(() => follower?.ended(outcome, atMs))
-    if (this.#stages.log.enabled(levelOf(outcome))) this.#logCall(call, outcome, atMs)
+    if (changes !== undefined) tellChanges(this.#stages, follower, changes, atMs)
+    if (answered !== undefined) tellAnswer(this.#stages, follower, answered)
+    if (!this.#attemptOver) tellAttemptEnd(this.#stages, follower, outcome, atMs, this.#attempt)
+    tellEnd(this.#stages, follower, outcome, atMs)
+    logCall(this.#stages.log, call, outcome, atMs)
   }
 
   /** The request with this id has ended, if it is one of this exchange's. */
@@ -217,9 +237,7 @@ export class Ledger {
     for (let index = 0; index < this.#exchange.calls.length; index += 1) {
       if (this.#suspended?.has(index) !== true) this.endCall(index, outcome)
     }
-    this.#guard(() =>
-      this.#stages.observer.exchangeEnded(this.#exchange, this.outcome(outcome), this.#attempt),
-    )
+    tellExchangeEnd(this.#stages, this.#exchange, this.outcome(outcome), this.#attempt)
   }
 
   /** The upstream asks its client something on the reply to this exchange. */
@@ -227,54 +245,18 @@ export class Ledger {
     const index = this.#exchange.calls.findIndex(
       ({ message, outcome }) => message.kind === 'request' && outcome === undefined,
     )
-    const follower = this.#followers[index]
-    return this.#guard(() =>
-      follower === undefined
-        ? this.#stages.observer.asked?.(request, atMs)
-        : follower.asked?.(request, atMs),
-    )
+    return tellAsked(this.#stages, this.#followers[index], request, atMs)
   }
 
   /** Events have passed on the reply. */
   eventsPassed({ stream }: AttemptFacts, count: number): void {
     if (stream === undefined) return
-    this.#guard(() => this.#stages.observer.eventsPassed?.(this.#exchange, stream, count))
+    tellEvents(this.#stages, this.#exchange, stream, count)
   }
 
   /** The exchange's own outcome: its call's, the worst of a batch, or `otherwise`. */
   outcome(otherwise: Outcome): Outcome {
     return this.#worst ?? otherwise
-  }
-
-  /** An observer never fails a call: a defect of one is logged and costs what it would have seen. */
-  #guard<T>(tell: () => T): T | undefined {
-    try {
-      return tell()
-    } catch (error) {
-      logDefect(this.#stages.log, 'An observer of calls failed', error)
-      return undefined
-    }
-  }
-
-  #logCall(call: Call, outcome: Outcome, atMs: number): void {
-    const { method, target } = call.message
-    this.#stages.log.write(
-      levelOf(outcome),
-      'sidelight.call.ended',
-      'A call ended',
-      {
-        'sidelight.upstream.name': this.#exchange.upstreamName,
-        // A client's answer to a request of the server has none.
-        'mcp.method.name': method === '' ? undefined : method,
-        'gen_ai.tool.name': method === 'tools/call' ? target : undefined,
-        'gen_ai.prompt.name': method === 'prompts/get' ? target : undefined,
-        'sidelight.outcome': outcome.kind,
-        'sidelight.outcome.reason': reasonOf(outcome),
-        'error.type': factsOf(outcome).serverErrorType,
-        'sidelight.call.duration': Math.round((atMs - this.#exchange.receivedAtMs) * 1000) / 1e6,
-      },
-      call.trace,
-    )
   }
 }
 
@@ -284,10 +266,4 @@ function badness(outcome: Outcome): number {
   if (outcome.kind === 'internal') return 3
   if (outcome.kind === 'rejected' || outcome.kind === 'cancelled') return 2
   return factsOf(outcome).clientErrorType === undefined ? 0 : 1
-}
-
-/** What a call's end is worth in the log: only faults of upstreams and ours are for everyone. */
-function levelOf(outcome: Outcome): 'debug' | 'warn' {
-  const domain = factsOf(outcome).faultDomain
-  return domain === 'upstream' || domain === 'sidecar' ? 'warn' : 'debug'
 }
