@@ -104,17 +104,15 @@ export async function besideSink(
 ): Promise<RunningTarget> {
   const sink = await startHelper('processes/sink.ts', pinning)
   const target = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sink.port}` })
-  return {
-    ...target,
-    sinkPid: sink.child.pid,
-    stop: async () => {
-      // The sidecar sends what waits when it is told to stop, so the sink is asked after that.
-      await target.stop()
-      const stats = await askSink(sink.child)
-      await sink.child.stop()
-      return stats
-    },
+  const stopBoth = async (): Promise<SinkStats | undefined> => {
+    // The sidecar sends what waits when it is told to stop, so the sink is asked after that.
+    await target.stop()
+    const stats = await askSink(sink.child)
+    await sink.child.stop()
+    return stats
   }
+  let stopped: Promise<SinkStats | undefined> | undefined
+  return { ...target, sinkPid: sink.child.pid, stop: () => (stopped ??= stopBoth()) }
 }
 
 /** A helper process of our own, such as the upstream, ready to be used. */

@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findShapes, type Shape } from './shapes.ts'
+import type { WarmUp } from './warm-up.ts'
 
 /** What a benchmark has to choose from. */
 export interface Catalogue<T extends string> {
@@ -18,14 +19,18 @@ export interface Catalogue<T extends string> {
   readonly goal: string
   /** What the result's file is called when nothing is said. */
   readonly name: string
+  /** Whether shapes can be added to the file of an earlier run. */
+  readonly addsToFiles: boolean
 }
 
 export interface Options<T extends string = string> {
   readonly rounds: number
   /** Measured time of a window. */
   readonly seconds: number
-  /** Load on each target before the first round. */
-  readonly warmupSeconds: number
+  /** Load on each process before the first round. */
+  readonly warmUp: WarmUp
+  /** What a target still does after its start or its load is over by then. */
+  readonly settleSeconds: number
   readonly shapes: readonly Shape[]
   /** Those chosen; empty: all. */
   readonly targets: readonly T[]
@@ -40,6 +45,10 @@ export interface Options<T extends string = string> {
   readonly assert: boolean
   /** Undefined for a quick run without `--out`: its figures are not worth keeping. */
   readonly out: string | undefined
+  /** The file of an earlier run that the shapes are added to. */
+  readonly adds: string | undefined
+  /** Only what that run has left out. */
+  readonly resumes: boolean
 }
 
 export type ParsedOptions<T extends string> =
@@ -51,7 +60,17 @@ const GENERATORS = ['wrk', 'node'] as const
 const ROUNDS_MAX = 200
 const SECONDS_MAX = 60
 
-const QUICK = { rounds: 2, seconds: 1, warmupSeconds: 0.5 }
+const QUICK = {
+  rounds: 2,
+  seconds: 1,
+  warmUp: { calls: 1_000, seconds: 0.5 },
+  settleSeconds: 0.2,
+}
+
+/** After so many calls what a call costs changes no more, in the programs that take longest. */
+const WARM_UP: WarmUp = { calls: 30_000, seconds: 6 }
+
+const SETTLE_SECONDS = 1.5
 
 function helpText<T extends string>(catalogue: Catalogue<T>): string {
   const { command, shapes, defaultShapes, targets, seconds, goal } = catalogue
@@ -75,6 +94,8 @@ function helpText<T extends string>(catalogue: Catalogue<T>): string {
   --name TEXT      Short description for the name of the result's file.
   --out FILE       Write the result here. Default bench/results/DATE-NAME.json;
                    a quick run writes only with --out.
+  --into FILE      Add the shapes to the result in FILE, in place of the same shapes there.
+  --resume FILE    Measure what the run that wrote FILE has left out, and add it.
   --assert         Exit with 1 unless ${goal}.
   --help           Print this.
 `
@@ -93,25 +114,46 @@ export function readOptions<T extends string>(
   const given = parse(args, catalogue.name)
   if (typeof given === 'string') return { kind: 'problem', message: given }
   if (given.help) return { kind: 'help', text: helpText(catalogue) }
-  const usual = given.quick ? QUICK : { rounds: 5, seconds: catalogue.seconds, warmupSeconds: 3 }
-  const rounds = readNumber('--rounds', given.rounds, usual.rounds, ROUNDS_MAX)
-  if (typeof rounds === 'string') return { kind: 'problem', message: rounds }
-  const seconds = readNumber('--seconds', given.seconds, usual.seconds, SECONDS_MAX)
-  if (typeof seconds === 'string') return { kind: 'problem', message: seconds }
+  const amounts = readAmounts(given, catalogue)
+  if (typeof amounts === 'string') return { kind: 'problem', message: amounts }
   const choice = readChoice(given, catalogue)
   if (typeof choice === 'string') return { kind: 'problem', message: choice }
+  const files = readFiles(given, today, catalogue)
+  if (typeof files === 'string') return { kind: 'problem', message: files }
+  const { source, assert } = given
+  const options = { ...amounts, ...choice, ...files, source, pin: !given['no-pin'], assert }
+  return { kind: 'options', options }
+}
+
+type Amounts = Pick<Options, 'rounds' | 'seconds' | 'warmUp' | 'settleSeconds'>
+
+/** How much is measured, or what is wrong with the flags that say so. */
+function readAmounts<T extends string>(given: Given, catalogue: Catalogue<T>): Amounts | string {
+  const usual = given.quick
+    ? QUICK
+    : { rounds: 5, seconds: catalogue.seconds, warmUp: WARM_UP, settleSeconds: SETTLE_SECONDS }
+  const rounds = readNumber('--rounds', given.rounds, usual.rounds, ROUNDS_MAX)
+  if (typeof rounds === 'string') return rounds
+  const seconds = readNumber('--seconds', given.seconds, usual.seconds, SECONDS_MAX)
+  if (typeof seconds === 'string') return seconds
+  return { ...usual, rounds: Math.round(rounds), seconds }
+}
+
+type Files = Pick<Options, 'out' | 'adds' | 'resumes'>
+
+/** Where the result goes and what it is added to, or what is wrong with the flags that say so. */
+function readFiles<T extends string>(
+  { out, into, resume, quick, name }: Given,
+  today: string,
+  { addsToFiles }: Catalogue<T>,
+): Files | string {
+  const adds = into ?? resume
+  if (adds !== undefined && !addsToFiles) return '--into and --resume: npm run bench alone has them'
+  if (into !== undefined && resume !== undefined) return '--into and --resume: expected one of them'
   return {
-    kind: 'options',
-    options: {
-      rounds: Math.round(rounds),
-      seconds,
-      warmupSeconds: usual.warmupSeconds,
-      ...choice,
-      source: given.source,
-      pin: !given['no-pin'],
-      assert: given.assert,
-      out: given.out ?? (given.quick ? undefined : defaultFile(today, given.name)),
-    },
+    out: out ?? adds ?? (quick ? undefined : defaultFile(today, name)),
+    adds,
+    resumes: resume !== undefined,
   }
 }
 
@@ -145,6 +187,8 @@ interface Given {
   readonly 'no-pin': boolean
   readonly name: string
   readonly out: string | undefined
+  readonly into: string | undefined
+  readonly resume: string | undefined
   readonly assert: boolean
   readonly help: boolean
 }
@@ -167,12 +211,14 @@ function parse(args: readonly string[], defaultName: string): Given | string {
         'no-pin': { type: 'boolean', default: false },
         name: { type: 'string', default: defaultName },
         out: { type: 'string' },
+        into: { type: 'string' },
+        resume: { type: 'string' },
         assert: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
-    const { rounds, seconds, load, out } = values
-    return { ...values, rounds, seconds, load, out }
+    const { rounds, seconds, load, out, into, resume } = values
+    return { ...values, rounds, seconds, load, out, into, resume }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

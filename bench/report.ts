@@ -1,6 +1,6 @@
 /** The result on the terminal and in its file. */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Pinning } from './children.ts'
 import type { LoadAverage } from './machine.ts'
@@ -76,9 +76,16 @@ export function printConditions(
 }
 
 export function save(result: object, file: string): void {
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
+  write(result, file)
   console.log(`written: ${file}`)
+}
+
+/** All of it or nothing, whatever happens meanwhile. */
+export function write(result: object, file: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  const unfinished = `${file}.${process.pid}.tmp`
+  writeFileSync(unfinished, `${JSON.stringify(result, null, 2)}\n`)
+  renameSync(unfinished, file)
 }
 
 /** Whether the figures include the export of every span. */

@@ -30,17 +30,18 @@ import {
   type ShapeResult,
   type TargetResult,
 } from './summary.ts'
-import { measureWindow, type WindowFigures } from './window.ts'
+import { warmUp, type WarmUp } from './warm-up.ts'
+import { measureWindow, type LoadTarget, type WindowFigures } from './window.ts'
 
 /** The file that a run writes; README.md documents it. */
 interface RunResult {
-  readonly version: 1
+  readonly version: 2
   readonly startedAt: string
   readonly endedAt: string
   readonly options: {
     readonly rounds: number
     readonly seconds: number
-    readonly warmupSeconds: number
+    readonly warmUp: WarmUp
     readonly pinned: Pinning | null
   }
   readonly machine: Machine
@@ -69,6 +70,7 @@ const CATALOGUE = {
   seconds: 2,
   goal: `${GOAL.target} has ${GOAL.ratio} of the calls/s of ${STDIO_BASE_TARGET} at ${GOAL.shape}`,
   name: 'stdio',
+  addsToFiles: false,
 }
 
 async function run(options: Options<StdioTargetName>, startedAt: Date): Promise<RunResult> {
@@ -90,13 +92,13 @@ async function run(options: Options<StdioTargetName>, startedAt: Date): Promise<
     shapes.push(result)
   }
   return {
-    version: 1,
+    version: 2,
     startedAt: startedAt.toISOString(),
     endedAt: new Date().toISOString(),
     options: {
       rounds: options.rounds,
       seconds: options.seconds,
-      warmupSeconds: options.warmupSeconds,
+      warmUp: options.warmUp,
       pinned: pinning ?? null,
     },
     machine,
@@ -124,12 +126,18 @@ async function measureShape(
     const target = await startStdioTarget(name, shape, pinning)
     entries.push({ target, windows: [], callsInAll: 0 })
   }
-  await measureRounds(entries, options, async (entry, round, seconds) => {
-    const { load, pid } = entry.target
-    const place = { pid, port: 0, path: '', headers: [], sessionIds: [], loopDelay: noLoopDelay }
-    const outcome = await measureWindow(load, place, shape, { round, seconds })
+  for (const entry of entries) {
+    const { load } = entry.target
+    entry.callsInAll += await warmUp(load, placeOf(entry), shape, options.warmUp)
+  }
+  const { rounds, seconds } = options
+  await measureRounds(entries, rounds, async (entry, round) => {
+    const outcome = await measureWindow(entry.target.load, placeOf(entry), shape, {
+      round,
+      seconds,
+    })
     entry.callsInAll += outcome.callsInAll
-    if (round >= 0) entry.windows.push(outcome.figures)
+    entry.windows.push(outcome.figures)
   })
   const measured: Measured[] = []
   for (const { target, windows, callsInAll } of entries) {
@@ -137,6 +145,10 @@ async function measureShape(
     measured.push({ target: target.name, windows, telemetry })
   }
   return summariseShape(shape, measured, STDIO_BASE_TARGET)
+}
+
+function placeOf({ target: { pid } }: Entry): LoadTarget {
+  return { pid, port: 0, path: '', headers: [], sessionIds: [], loopDelay: noLoopDelay }
 }
 
 /** Targets over pipes have no channel to ask on. */

@@ -39,6 +39,8 @@ export interface WindowFigures {
 export interface WindowOptions {
   readonly round: number
   readonly seconds: number
+  /** Ends the window early; undefined: so many that only a runaway reaches it. */
+  readonly callsMax?: number
 }
 
 /** What a window needs to know of a target. */
@@ -53,7 +55,7 @@ export interface LoadTarget {
 }
 
 /** Connections, those of the target to the upstream too, are opened again in this time. */
-const LEAD_MS = 300
+const LEAD_MS = 200
 const LEAD_PER_CONNECTION_MS = 0.7
 
 const CALLS_MAX = 1_000_000
@@ -84,7 +86,7 @@ export async function measureWindow(
   let before: Looks | undefined
   let after: Looks | undefined
   await target.loopDelay()
-  const result = await orderLoad(load, toOrder(target, shape, options.seconds), (mark) => {
+  const result = await orderLoad(load, toOrder(target, shape, options), (mark) => {
     if (mark.kind === 'begun') before = look()
     else after = look()
   })
@@ -100,7 +102,11 @@ interface Looks {
   readonly machine: MachineUse | undefined
 }
 
-function toOrder(target: LoadTarget, shape: Shape, seconds: number): LoadOrder {
+function toOrder(
+  target: LoadTarget,
+  shape: Shape,
+  { seconds, callsMax = CALLS_MAX }: WindowOptions,
+): LoadOrder {
   return {
     kind: 'load',
     port: target.port,
@@ -112,7 +118,7 @@ function toOrder(target: LoadTarget, shape: Shape, seconds: number): LoadOrder {
     connections: shape.connections,
     leadMs: LEAD_MS + shape.connections * LEAD_PER_CONNECTION_MS,
     windowMs: seconds * 1000,
-    callsMax: CALLS_MAX,
+    callsMax,
     bodyBytes: bodyBytesOf(shape),
     bodySlack: shape.job === 'http' ? 0 : BRIDGE_SLACK_BYTES,
   }

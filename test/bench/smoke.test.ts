@@ -1,50 +1,49 @@
 /** The benchmark runs, counts only right answers, and writes the file that its README documents. */
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runBench as start, type BenchRun } from '../support/run-bench.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const BENCH = fileURLToPath(new URL('../../bench/run.ts', import.meta.url))
 const LIMIT_MS = 300_000
 
-test('a quick run measures its targets and documents itself', async (t) => {
+/** A quick run of two shapes, at which nothing is asserted but that it measures. */
+const TWO_SHAPES = [
+  '--quick --source --load node --seconds 0.3',
+  '--shape json-200B@32 --shape json-200B@32/500',
+  '--target direct --target full-100',
+].flatMap((flags) => flags.split(' '))
+
+test('a quick run that is broken off leaves what it has measured, and is resumed to its end', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'sidelight-bench-test-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   const out = join(dir, 'result.json')
 
-  const { code, text } = await runBench([
-    '--quick',
-    '--source',
-    '--load',
-    'node',
-    '--seconds',
-    '0.3',
-    '--shape',
-    'json-200B@32',
-    '--shape',
-    'json-200B@32/500',
-    '--target',
-    'direct',
-    '--target',
-    'full-100',
-    '--out',
-    out,
-  ])
+  await breakOff(out)
+  const broken = readResult(out)
+  assert.deepEqual(shapesOf(broken), ['json-200B@32'])
+  assert.deepEqual(broken['missing'], ['json-200B@32/500'])
+
+  const { code, text } = await runBench([...TWO_SHAPES, '--resume', out])
 
   assert.equal(code, 0, text)
   assert.match(
     text,
     /^NOT MEASURED: calls\/s through full-10 >= 0\.75 of undici-pipe at json-200B@32/m,
   )
-  const result = readObject(JSON.parse(readFileSync(out, 'utf8')))
+  const result = readResult(out)
   assert.deepEqual(Object.keys(result), [
     'version',
     'startedAt',
     'endedAt',
+    'missing',
     'options',
     'machine',
     'loadAverage',
@@ -52,12 +51,12 @@ test('a quick run measures its targets and documents itself', async (t) => {
     'requirement',
     'shapes',
   ])
-  assert.equal(result['version'], 1)
-  assert.deepEqual(
-    readObjects(result['shapes']).map((shape) => shape['shape']),
-    ['json-200B@32', 'json-200B@32/500'],
-  )
+  assert.equal(result['version'], 2)
+  assert.deepEqual(result['missing'], [])
+  assert.deepEqual(shapesOf(result), ['json-200B@32', 'json-200B@32/500'])
+  assert.deepEqual(readObjects(result['shapes'])[0], readObjects(broken['shapes'])[0])
   for (const shape of readObjects(result['shapes'])) {
+    checkConditions(readObject(shape['conditions']))
     const targets = readObjects(shape['targets'])
     assert.deepEqual(
       targets.map(({ target }) => target),
@@ -95,12 +94,44 @@ test('an unknown flag, shape or target is refused with what is known', async () 
     ['--rounds', '0'],
     ['--load', 'ab'],
     ['--peer', 'envoy=envoy'],
+    ['--into', '/nowhere/result.json'],
+    ['--into', 'one.json', '--resume', 'other.json'],
   ]) {
     const { code, text } = await runBench(args)
     assert.equal(code, 2, text)
     assert.match(text, /^bench: /)
   }
 })
+
+/** Begins the run, and ends it when its first shape is in the file and its second is being measured. */
+async function breakOff(out: string): Promise<void> {
+  const child = spawn(process.execPath, [BENCH, ...TWO_SHAPES, '--out', out], { stdio: 'ignore' })
+  const ended = once(child, 'close')
+  await waitFor(() => existsSync(out), { within: LIMIT_MS / 2, what: 'the first shape' })
+  child.kill('SIGTERM')
+  const [code]: unknown[] = await ended
+  assert.equal(code, 143)
+}
+
+function readResult(file: string): Record<string, unknown> {
+  return readObject(JSON.parse(readFileSync(file, 'utf8')))
+}
+
+function shapesOf(result: Record<string, unknown>): readonly unknown[] {
+  return readObjects(result['shapes']).map((shape) => shape['shape'])
+}
+
+/** What a shape says of the circumstances in which it was measured. */
+function checkConditions(conditions: Record<string, unknown>): void {
+  assert.equal(conditions['rounds'], 2)
+  assert.equal(conditions['seconds'], 0.3)
+  const warmUp = readObject(conditions['warmUpCalls'])
+  assert.deepEqual(Object.keys(warmUp), ['direct', 'full-100'])
+  for (const calls of Object.values(warmUp)) assert.ok(Number(calls) > 0)
+  for (const at of ['startedAt', 'endedAt']) assert.match(String(conditions[at]), /^\d{4}-.*Z$/)
+  assert.deepEqual(Object.keys(readObject(conditions['loadAverage'])), ['before', 'after'])
+  if (process.platform === 'linux') assert.ok(Number(conditions['foreignCores']) >= 0)
+}
 
 const FIGURES = ['callsPerSecond', 'p50Ms', 'p99Ms', 'p999Ms', 'calls']
 const PROC_FIGURES = ['cpuUsPerCall', 'rssMb']
