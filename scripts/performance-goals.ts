@@ -1,7 +1,9 @@
 /** What Sidelight is to cost, and whether the recorded runs met it. */
 
 import { REQUIRED_SHAPE } from '../bench/shapes.ts'
+import type { TargetResult } from '../bench/summary.ts'
 import {
+  addedMsOf,
   findTarget,
   ratioOf,
   readCalls,
@@ -77,11 +79,10 @@ function throughputGoals(calls: CallsResult): readonly GoalRow[] {
 }
 
 function rateGoals(calls: CallsResult): readonly GoalRow[] {
-  const added = (target: string, figure: 'p50Ms' | 'p99Ms'): number | undefined => {
-    const own = findTarget(calls, CROWD_AT_RATE, target)?.[figure]
-    const direct = findTarget(calls, CROWD_AT_RATE, 'direct')?.[figure]
-    return own === undefined || direct === undefined ? undefined : own - direct
-  }
+  const added = (target: string, figure: 'p50Ms' | 'p99Ms'): number | undefined =>
+    areRight(calls, CROWD_AT_RATE, [target, 'direct'])
+      ? addedMsOf(calls, CROWD_AT_RATE, target, figure)
+      : undefined
   const where = '500 calls/s over 32 of 1,000 open sessions'
   const pipe = added('undici-pipe', 'p99Ms')
   const full = added('full-10', 'p99Ms')
@@ -104,7 +105,7 @@ function largeGoals(calls: CallsResult): readonly GoalRow[] {
     ),
     atMost(
       'results of 1 MB: p99 of the delay of the event loop',
-      findTarget(calls, LARGE, 'full-10')?.loopDelayP99Ms ?? undefined,
+      rightTarget(calls, LARGE, 'full-10')?.loopDelayP99Ms ?? undefined,
       10,
       'ms',
     ),
@@ -156,8 +157,8 @@ function startGoals(): readonly GoalRow[] {
 }
 
 function flatGoal(calls: CallsResult): GoalRow {
-  const few = findTarget(calls, 'json-200B@32', 'full-10')?.cpuUsPerCall ?? undefined
-  const many = findTarget(calls, 'json-200B@1000', 'full-10')?.cpuUsPerCall ?? undefined
+  const few = rightTarget(calls, 'json-200B@32', 'full-10')?.cpuUsPerCall ?? undefined
+  const many = rightTarget(calls, 'json-200B@1000', 'full-10')?.cpuUsPerCall ?? undefined
   return atMost(
     'CPU per call with 1,000 connections in relation to 32',
     few === undefined || many === undefined ? undefined : many / few,
@@ -172,7 +173,18 @@ function ratio(
   base: string,
   figure: Figure,
 ): number | undefined {
+  if (!areRight(calls, shape, [target, base])) return undefined
   return ratioOf(calls, shape, [target, base], figure)?.median
+}
+
+/** Figures with wrong answers among them mean nothing, and meet no goal. */
+function areRight(calls: CallsResult, shape: string, targets: readonly string[]): boolean {
+  return targets.every((target) => rightTarget(calls, shape, target) !== undefined)
+}
+
+function rightTarget(calls: CallsResult, shape: string, target: string): TargetResult | undefined {
+  const found = findTarget(calls, shape, target)
+  return found?.errors === 0 ? found : undefined
 }
 
 export function nameOf(target: string): string {

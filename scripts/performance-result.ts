@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { newestResult } from '../bench/newest-result.ts'
 import { quartiles, type Quartiles, type ShapeResult, type TargetResult } from '../bench/summary.ts'
 import type { Machine, LoadAverage } from '../bench/machine.ts'
+import type { ShapeConditions } from '../bench/run-result.ts'
 import type { Costs } from '../bench/soak.ts'
 import type { WindowFigures } from '../bench/window.ts'
 
@@ -18,9 +19,16 @@ interface Conditions {
   readonly loadAverage: { readonly before: LoadAverage; readonly after: LoadAverage }
 }
 
+export interface CallsShape extends ShapeResult {
+  /** Undefined in results of version 1, whose shapes were all measured in one run. */
+  readonly conditions?: ShapeConditions
+}
+
 /** What `npm run bench` writes. */
 export interface CallsResult extends Conditions {
   readonly endedAt: string
+  /** Undefined in results of version 1, which were written at the end alone. */
+  readonly missing?: readonly string[]
   readonly options: {
     readonly rounds: number
     readonly seconds: number
@@ -28,7 +36,7 @@ export interface CallsResult extends Conditions {
     readonly pinned: object | null
   }
   readonly absent: readonly { readonly target: string; readonly reason: string }[]
-  readonly shapes: readonly ShapeResult[]
+  readonly shapes: readonly CallsShape[]
 }
 
 /** What `npm run bench:gate` writes. */
@@ -109,13 +117,34 @@ export function ratioOf(
   [target, base]: readonly [target: string, base: string],
   figure: Figure,
 ): Quartiles | undefined {
-  const windows = findTarget(result, shape, target)?.windows ?? []
-  const partners = findTarget(result, shape, base)?.windows ?? []
-  const ratios = windows.flatMap((window: WindowFigures) => {
-    const partner = partners.find(({ round }) => round === window.round)
-    const value = window[figure]
-    const reference = partner?.[figure] ?? null
+  const ratios = pairsOf(result, shape, [target, base]).flatMap(([window, partner]) => {
+    const [value, reference] = [window[figure], partner[figure]]
     return value === null || reference === null || reference === 0 ? [] : [value / reference]
   })
   return quartiles(ratios) ?? undefined
+}
+
+/** Milliseconds that a target adds to what a call takes without a proxy, in the same round of the same shape. */
+export function addedMsOf(
+  result: CallsResult,
+  shape: string,
+  target: string,
+  figure: 'p50Ms' | 'p99Ms',
+): number | undefined {
+  const pairs = pairsOf(result, shape, [target, 'direct'])
+  return quartiles(pairs.map(([window, direct]) => window[figure] - direct[figure]))?.median
+}
+
+/** Windows of two targets in the same round. */
+function pairsOf(
+  result: CallsResult,
+  shape: string,
+  [target, base]: readonly [target: string, base: string],
+): readonly (readonly [WindowFigures, WindowFigures])[] {
+  const windows = findTarget(result, shape, target)?.windows ?? []
+  const partners = findTarget(result, shape, base)?.windows ?? []
+  return windows.flatMap((window) => {
+    const partner = partners.find(({ round }) => round === window.round)
+    return partner === undefined ? [] : [[window, partner] as const]
+  })
 }

@@ -4,8 +4,10 @@ import type { TargetResult } from '../bench/summary.ts'
 import { medianOf } from '../bench/trend.ts'
 import { barChart, lineChart } from './charts.ts'
 import { code, table } from './markdown.ts'
+import { busyText, conditionsText, shapesText } from './performance-conditions.ts'
 import { goalRows } from './performance-goals.ts'
 import {
+  addedMsOf,
   findTarget,
   ratioOf,
   readBurnt,
@@ -44,7 +46,8 @@ const nameOf = (target: string): string => NAMES[target] ?? target
 export const PERFORMANCE_PARTS: Readonly<Record<string, () => string>> = {
   numbers: readmePart,
   performancegoals: goalsPart,
-  performancemain: () => [conditions(readCalls()), '', shapeTable(MAIN_SHAPE)].join('\n'),
+  performancemain: () =>
+    [conditionsText(readCalls(), MAIN_SHAPE), '', shapeTable(MAIN_SHAPE)].join('\n'),
   performanceshapes: shapesPart,
   performancerate: ratePart,
   performancepipes: () => shapeTable('stdio-200B@32'),
@@ -106,6 +109,7 @@ function readmePart(): string {
       ['', 'calls/s', 'CPU µs per call', 'in relation to the undici pipe', 'p50 ms', 'p99 ms'],
       rows,
     ),
+    ...busyText(content, MAIN_SHAPE).flatMap((line) => ['', line]),
   ].join('\n')
 }
 
@@ -117,23 +121,6 @@ function goalsPart(): string {
     verdict === 'met' ? 'met' : `**${verdict}**`,
   ])
   return table(['What', 'Goal', 'Measured', ''], rows)
-}
-
-function conditions({ file, content }: Recorded<CallsResult>): string {
-  const { machine, options, loadAverage, endedAt } = content
-  const { cpu, cores, node, kernel, nginx, haproxy, wrk, peers, commit } = machine
-  const versions = [
-    ['nginx', nginx],
-    ['haproxy', haproxy],
-    ['wrk', wrk],
-    ...Object.entries(peers),
-  ].flatMap(([name, version]) => (version === null ? [] : [`${name} ${version}`]))
-  const pinned = options.pinned === null ? 'not pinned' : 'the target alone on one core'
-  return [
-    `Recorded ${endedAt.slice(0, 10)} in [${nameOfFile(file)}](../${file}): ${cpu}, ${cores} cores, ${kernel}, Node ${node}`,
-    `(${versions.join(', ')}), commit ${commit ?? 'unknown'}; ${options.rounds} rounds of ${options.seconds} s, load by ${options.generator}, ${pinned};`,
-    `load average ${loadAverage.before.oneMinute} before and ${loadAverage.after.oneMinute} after.`,
-  ].join('\n')
 }
 
 const TARGET_HEAD = [
@@ -193,7 +180,7 @@ function shapesPart(): string {
       orNothing(full?.loopDelayP99Ms ?? null, 1),
     ]
   })
-  return table(
+  const rowsTable = table(
     [
       'Shape',
       'undici pipe, CPU µs per call',
@@ -206,17 +193,19 @@ function shapesPart(): string {
     ],
     rows,
   )
+  return [rowsTable, ...shapesText(content, MAIN_SHAPE).flatMap((line) => ['', line])].join('\n')
 }
 
 function ratePart(): string {
   const { content } = readCalls()
-  const direct = findTarget(content, CROWD_SHAPE, 'direct')
+  const added = (target: string, figure: 'p50Ms' | 'p99Ms'): string =>
+    orNothing(addedMsOf(content, CROWD_SHAPE, target, figure) ?? null, 2)
   const rows = targetsOf(content, CROWD_SHAPE).map((each) => [
     nameOf(each.target),
     each.callsPerSecond.toFixed(0),
     `${each.p50Ms.toFixed(2)} / ${each.p99Ms.toFixed(2)} / ${each.p999Ms.toFixed(2)}`,
-    direct === undefined ? '' : (each.p50Ms - direct.p50Ms).toFixed(2),
-    direct === undefined ? '' : (each.p99Ms - direct.p99Ms).toFixed(2),
+    added(each.target, 'p50Ms'),
+    added(each.target, 'p99Ms'),
     orNothing(each.cpuUsPerCall, 0),
     orNothing(each.lateP99Ms, 2),
   ])

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { barChart, lineChart } from '../../scripts/charts.ts'
+import { busyText, conditionsText, shapesText } from '../../scripts/performance-conditions.ts'
 import { goalRows } from '../../scripts/performance-goals.ts'
+import { readCalls, type CallsResult } from '../../scripts/performance-result.ts'
 
 describe('the goals of performance', () => {
   it('are these, whether they are met or missed', () => {
@@ -75,6 +77,73 @@ describe('the goals of performance', () => {
     }
   })
 })
+
+describe('what is said of the conditions of a run', () => {
+  it('is that other programs were busy when they were, and nothing of it when they were not', () => {
+    assert.deepEqual(busyText(resultOf({ one: { foreignCores: 0.25 } }), 'one'), [])
+    assert.deepEqual(busyText(resultOf({ one: { foreignCores: null } }), 'one'), [])
+    assert.deepEqual(busyText(resultOf({ one: { foreignCores: 0.9 } }), 'one'), [
+      'Other programs kept 0.9 of the 2 cores busy meanwhile: every level is too high, and the ratios are worse than those of a quiet machine.',
+    ])
+  })
+
+  it('names shapes that were disturbed, those of another commit or day, and those that are missing', () => {
+    const result = resultOf({
+      one: {},
+      two: { foreignCores: 1.2 },
+      three: { commit: 'def' },
+      four: { endedAt: '2026-12-02T10:00:00.000Z' },
+    })
+    assert.deepEqual(shapesText({ ...result, missing: ['five'] }, 'one'), [
+      'Disturbed by other programs, with the cores that these kept busy: `two` (1.2).',
+      'Of another day or commit: `three` (2026-12-01, def), `four` (2026-12-02, abc).',
+      'Not measured: `five`.',
+    ])
+    assert.deepEqual(shapesText(resultOf({ one: {}, two: {} }), 'one'), [])
+  })
+
+  it('is how the shape itself was measured, not the last shape of the run', () => {
+    const content = resultOf({ one: { rounds: 9, warmUpCalls: { bare: 30_000, direct: 29_000 } } })
+    assert.match(
+      conditionsText({ file: 'bench/results/x.json', content }, 'one'),
+      /commit abc; 9 rounds of 1\.2 s after at least 29000 calls of warm-up, load by wrk, .*\nload average 0\.2 before and 0\.9 after\.$/,
+    )
+  })
+})
+
+type Conditions = NonNullable<CallsResult['shapes'][number]['conditions']>
+
+/** The recorded run with shapes of these names in place of its own. */
+function resultOf(shapes: Readonly<Record<string, Partial<Conditions>>>): CallsResult {
+  const load = (oneMinute: number): Conditions['loadAverage']['before'] => ({
+    oneMinute,
+    fiveMinutes: 0,
+    fifteenMinutes: 0,
+  })
+  const usual: Conditions = {
+    startedAt: '2026-12-01T10:00:00.000Z',
+    endedAt: '2026-12-01T10:01:00.000Z',
+    commit: 'abc',
+    rounds: 5,
+    seconds: 1.2,
+    warmUpCalls: {},
+    loadAverage: { before: load(0.2), after: load(0.9) },
+    foreignCores: 0,
+  }
+  const { content } = readCalls()
+  return {
+    ...content,
+    machine: { ...content.machine, cores: 2 },
+    options: { ...content.options, generator: 'wrk' },
+    missing: [],
+    shapes: Object.entries(shapes).map(([shape, conditions]) => ({
+      shape,
+      connections: 32,
+      targets: [],
+      conditions: { ...usual, ...conditions },
+    })),
+  }
+}
 
 describe('a chart', () => {
   it('is as wide as the largest bar allows, and leaves no text to be read as markup', () => {
