@@ -1,7 +1,7 @@
 /** The paths that lead to the upstreams of a configuration. */
 
 import type { Config } from '../config/schema.ts'
-import type { Route } from '../http/receive.ts'
+import type { Route } from '../http/route.ts'
 import { METADATA_PREFIX } from '../upstream/resource-metadata.ts'
 
 type UpstreamConfig = Config['upstreams'][string]

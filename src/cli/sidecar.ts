@@ -1,12 +1,11 @@
 /** A whole sidecar with its listeners, and how it is taken down again. */
 
-import type { RequestListener } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { createIdentityReader } from '../auth/claimed-identity.ts'
 import type { ConfigChange } from '../config/compare.ts'
 import type { Config } from '../config/schema.ts'
 import { formatAddress } from '../config/units.ts'
-import { createDataApp } from '../http/data-app.ts'
+import { createDataApp, type DataApp } from '../http/data-app.ts'
 import { listen, type Listener } from '../http/listener.ts'
 import { BodyBudget } from '../http/read-body.ts'
 import { recordReload } from './audit-events.ts'
@@ -46,7 +45,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
   const identity = createIdentityReader()
   const dataAddress = addressOf(config.listen.data)
   const bodyBudget = new BodyBudget(sizeOf(config.limits.bodies))
-  const appFor = (next: Config): RequestListener =>
+  const appFor = (next: Config): DataApp =>
     createDataApp({
       stages: parts.stages,
       peers: peerRules(config, dataAddress),
@@ -61,8 +60,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar | S
     })
   // Routes change as a whole, so that no request sees a part of a configuration.
   let app = appFor(config)
-  const data = await listen((incoming, outgoing) => app(incoming, outgoing), {
+  const data = await listen((incoming, outgoing) => app.serve(incoming, outgoing), {
     ...dataAddress,
+    fast: () => app,
     ...listenerLimits(config, parts),
   })
   if ('kind' in data) {

@@ -3,45 +3,19 @@
  * and no memory.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type {
-  Authenticated,
-  Authenticator,
-  PendingAuthentication,
-  RequestFacts,
-} from '../core/authentication.ts'
+import type { Authenticated, Authenticator, PendingAuthentication } from '../core/authentication.ts'
 import { logDefect } from '../core/log.ts'
-import { DRAINING, reject, type Outcome, type Rejection } from '../core/outcome.ts'
-import type { Principal } from '../core/principal.ts'
+import { DRAINING, reject, type Rejection } from '../core/outcome.ts'
 import type { Stoppable } from '../pipeline/in-flight.ts'
-import type { Stages } from '../pipeline/stages.ts'
-import { answerPreflight } from './preflight.ts'
-
-export interface Arrival {
-  readonly incoming: IncomingMessage
-  readonly outgoing: ServerResponse
-  readonly facts: RequestFacts
-  readonly stages: Stages
-  /** It is from this sender; the request goes on. */
-  readonly onPrincipal: (principal: Principal) => void
-  /** It ends here, with this outcome, which a rejection or a defect still has to be answered with. */
-  readonly onEnd: (
-    outcome: Rejection | Extract<Outcome, { kind: 'internal' | 'cancelled' }>,
-  ) => void
-  /** A browser's question was answered. */
-  readonly onPreflight: () => void
-}
+import type { Arrival, EarlyEnd } from './arrival.ts'
 
 /** For keys and signatures together; each of their steps has a limit of its own. */
 const WAIT_MS = 10_000
 
 export function authenticate(arrival: Arrival, authenticator: Authenticator): void {
-  const { incoming, outgoing, facts } = arrival
-  // Browsers ask without credentials, so nothing that they ask may reach an upstream.
-  if (answerPreflight(incoming, outgoing)) return arrival.onPreflight()
-  const found = authenticator.authenticate(facts)
-  if (found.kind === 'authenticated') return arrival.onPrincipal(found.principal)
-  if (found.kind === 'rejected') return arrival.onEnd(found)
+  const found = authenticator.authenticate(arrival.facts())
+  if (found.kind === 'authenticated') return arrival.identified(found.principal)
+  if (found.kind === 'rejected') return arrival.ended(found)
   new Wait(arrival, found).start()
 }
 
@@ -60,14 +34,14 @@ class Wait implements Stoppable {
   constructor(arrival: Arrival, pending: PendingAuthentication) {
     this.#arrival = arrival
     this.#pending = pending
-    this.upstreamName = arrival.facts.upstreamName
+    this.upstreamName = arrival.route.upstream
     this.#startedMs = arrival.stages.clock.monotonicMs()
   }
 
   start(): void {
-    const { outgoing, stages } = this.#arrival
+    const { client, stages } = this.#arrival
     stages.inFlight.add(this)
-    outgoing.once('close', () => this.#end({ kind: 'cancelled' }))
+    client.onGone(() => this.#end({ kind: 'cancelled' }))
     this.#pending.start((result) => this.#came(result))
   }
 
@@ -76,7 +50,7 @@ class Wait implements Stoppable {
   }
 
   abort(): void {
-    this.#arrival.outgoing.destroy()
+    this.#arrival.client.abort()
     this.#end({ kind: 'cancelled' })
   }
 
@@ -90,24 +64,24 @@ class Wait implements Stoppable {
   #came(result: Authenticated | Rejection): void {
     if (this.#over) return
     if (result.kind === 'rejected') return this.#end(result)
-    const { onPrincipal, onEnd, stages } = this.#arrival
+    const { stages } = this.#arrival
     this.#over = true
     try {
-      onPrincipal(result.principal)
+      this.#arrival.identified(result.principal)
     } catch (error) {
       logDefect(stages.log, 'A request could not go on after its sender was known', error)
-      onEnd({ kind: 'internal' })
+      this.#arrival.ended({ kind: 'internal' })
     } finally {
       // Only now, or a shutdown would believe for a moment that nothing is under way.
       stages.inFlight.remove(this)
     }
   }
 
-  #end(outcome: Parameters<Arrival['onEnd']>[0]): void {
+  #end(outcome: EarlyEnd): void {
     if (this.#over) return
     this.#over = true
     this.#pending.leave()
-    this.#arrival.onEnd(outcome)
+    this.#arrival.ended(outcome)
     this.#arrival.stages.inFlight.remove(this)
   }
 }

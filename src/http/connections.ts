@@ -6,7 +6,6 @@
  * So each client is told by a last reply, and only connections that nobody uses are closed.
  */
 
-import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
@@ -16,27 +15,47 @@ const TURNS_MAX = 1_000
 /** How often it is looked whether the last connections are still in use. */
 const LOOK_EVERY_MS = 20
 
+/** What is asked of a reply, or of a connection about the one that came last. Node's response is one. */
+export interface ReplyState {
+  readonly headersSent: boolean
+  readonly writableFinished: boolean
+  readonly destroyed: boolean
+  /** False makes a reply that has not begun its connection's last. */
+  set shouldKeepAlive(keeps: boolean)
+}
+
 export class Connections {
   /** Open connections with the reply that came last on each. */
-  readonly #open = new Map<Duplex, ServerResponse | undefined>()
+  readonly #open = new Map<Duplex, ReplyState | undefined>()
   #lettingGo = false
   /** How many connections there have been, and how many of them and of requests. */
   #taken = 0
   #uses = 0
 
-  add(socket: Duplex): void {
+  /** A connection was made. `reply` tells of all replies on it that `replies` is not told of. */
+  add(socket: Duplex, reply?: ReplyState): void {
     this.#taken += 1
     this.#uses += 1
-    this.#open.set(socket, undefined)
+    this.#open.set(socket, reply)
     socket.once('close', () => this.#open.delete(socket))
   }
 
   /** A request has come on the connection. */
-  replies(socket: Duplex, reply: ServerResponse): void {
-    this.#uses += 1
-    if (this.#lettingGo) reply.shouldKeepAlive = false
+  replies(socket: Duplex, reply: ReplyState): void {
+    if (this.used()) reply.shouldKeepAlive = false
     // One that has closed already would never go.
     if (this.#open.has(socket)) this.#open.set(socket, reply)
+  }
+
+  /** A request has come on a connection that tells of its replies itself. True when its reply is to be the last. */
+  used(): boolean {
+    this.#uses += 1
+    return this.#lettingGo
+  }
+
+  /** Breaks every connection. */
+  breakAll(): void {
+    for (const socket of this.#open.keys()) socket.destroy()
   }
 
   /** True while a reply that has begun is not complete. */

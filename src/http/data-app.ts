@@ -10,15 +10,11 @@ import { logDefect } from '../core/log.ts'
 import { refuseUnread } from '../pipeline/handle.ts'
 import { checkPeer, type PeerRules } from './guard.ts'
 import { discardBody } from './read-body.ts'
-import {
-  checkMethod,
-  checkSession,
-  receive,
-  unread,
-  type Arrived,
-  type ReceiveOptions,
-  type Route,
-} from './receive.ts'
+import { unread, type ReceiveOptions } from './arrival.ts'
+import { checkMethod, checkSession, receive, type Arrived } from './receive.ts'
+import type { Route } from './route.ts'
+import { ordinaryRouteOf, receiveWhole } from './fast/receive-whole.ts'
+import type { FastApp } from './fast/front.ts'
 import { serveResourceDocument, type DocumentAt } from './resource-document.ts'
 import { ServerClient } from './server-client.ts'
 
@@ -32,7 +28,21 @@ export interface DataAppOptions extends ReceiveOptions {
   readonly documentAt: DocumentAt | undefined
 }
 
-export function createDataApp(options: DataAppOptions): RequestListener {
+/** Takes the requests of the data plane. */
+export interface DataApp extends FastApp {
+  /** Those that Node's server has read. */
+  readonly serve: RequestListener
+}
+
+export function createDataApp(options: DataAppOptions): DataApp {
+  return {
+    serve: createListener(options),
+    routeOf: (head) => ordinaryRouteOf(head, options),
+    receiveWhole: (head, body, route, client) => receiveWhole(head, body, route, client, options),
+  }
+}
+
+function createListener(options: DataAppOptions): RequestListener {
   let routes: Promise<RequestListener> | undefined
   const find = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     routes ??= import('./data-routes.ts').then(({ createDataRoutes }) => createDataRoutes(options))

@@ -9,7 +9,8 @@ import type { Endpoint } from '../core/exchange.ts'
 import { reject } from '../core/outcome.ts'
 import { NO_ENDPOINT } from '../pipeline/refuse.ts'
 import type { DataAppOptions } from './data-app.ts'
-import { countUnread, receive, type Route } from './receive.ts'
+import { countUnread, receive } from './receive.ts'
+import type { Route } from './route.ts'
 
 interface DataEnv {
   Bindings: HttpBindings

@@ -1,10 +1,11 @@
 /** One HTTP listener with its limits. */
 
 import { createServer, type RequestListener, type Server } from 'node:http'
-import { Server as NetServer } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { LimitName } from '../core/limits.ts'
+import { answerClientError } from './client-error.ts'
 import { Connections } from './connections.ts'
+import { Front, type FastApp } from './fast/front.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -14,6 +15,8 @@ export interface ListenerOptions {
   /** Longest time for a client to send one whole request; the reply may take as long as it likes. */
   readonly requestTimeoutMs: number
   readonly onLimit: (limit: LimitName) => void
+  /** What takes ordinary requests without Node's server; undefined when that takes them all. */
+  readonly fast?: (() => FastApp) | undefined
 }
 
 export interface Listener {
@@ -42,6 +45,9 @@ export interface ListenFailure {
 /** Idle client connections are kept longer than common clients keep theirs, so that they close first. */
 const KEEP_ALIVE_MS = 65_000
 
+/** Longest time for a client to send a head. */
+const HEADERS_MS = 60_000
+
 export function listen(
   handler: RequestListener,
   options: ListenerOptions,
@@ -51,7 +57,7 @@ export function listen(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: options.requestTimeoutMs,
-      headersTimeout: Math.min(60_000, options.requestTimeoutMs),
+      headersTimeout: Math.min(HEADERS_MS, options.requestTimeoutMs),
       // Node looks for late requests this often; its default of 30 s would be the real limit.
       connectionsCheckingInterval: Math.max(100, Math.min(5_000, options.requestTimeoutMs / 4)),
       maxHeaderSize: options.headerBytesMax,
@@ -65,7 +71,8 @@ export function listen(
   // Replies end when they end; only requests have a time limit.
   server.timeout = 0
   server.maxConnections = options.connectionsMax
-  server.on('connection', (socket) => connections.add(socket))
+  if (options.fast === undefined) server.on('connection', (socket) => connections.add(socket))
+  else putInFront(server, connections, options.fast, options)
   server.on('drop', () => options.onLimit('connections'))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     answerClientError(error.code ?? '', socket, connections.isReplying(socket), options.onLimit)
@@ -79,6 +86,37 @@ export function listen(
       resolve(toListener(server, options.host, connections)),
     )
   })
+}
+
+/** How often the time of connections is looked at. */
+const TICK_MS = 1_000
+
+/** Puts a fast path between the connections and Node's own way of serving them. */
+function putInFront(
+  server: Server,
+  connections: Connections,
+  app: () => FastApp,
+  { headerBytesMax, requestTimeoutMs, onLimit }: ListenerOptions,
+): void {
+  // What `emit('connection', socket)` would call, as Node documents for connections from elsewhere.
+  const served = server.listeners('connection')
+  server.removeAllListeners('connection')
+  const tickMs = Math.max(100, Math.min(TICK_MS, requestTimeoutMs / 4))
+  const front = new Front({
+    app,
+    connections,
+    headerBytesMax,
+    keepAliveMs: KEEP_ALIVE_MS,
+    headersTimeoutMs: Math.min(HEADERS_MS, requestTimeoutMs),
+    tickMs,
+    onLimit,
+    handOver: (socket) => {
+      for (const serve of served) Reflect.apply(serve, server, [socket])
+    },
+  })
+  server.on('connection', (socket: Socket) => front.take(socket))
+  const timer = setInterval(() => front.tick(), tickMs).unref()
+  server.once('close', () => clearInterval(timer))
 }
 
 function toListener(server: Server, host: string, connections: Connections): Listener {
@@ -98,41 +136,7 @@ function toListener(server: Server, host: string, connections: Connections): Lis
     destroy: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
-        server.closeAllConnections()
+        connections.breakAll()
       }),
   }
-}
-
-/** What Node's parser could not accept is answered in plain HTTP, and the connection closed. */
-function answerClientError(
-  code: string,
-  socket: Duplex,
-  replying: boolean,
-  onLimit: (limit: LimitName) => void,
-): void {
-  if (code === 'HPE_HEADER_OVERFLOW') onLimit('headers')
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') onLimit('request_timeout')
-  // Inside a reply under way, an answer would be taken for a part of it.
-  if (replying || code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const [status, text] = CLIENT_ERRORS[code] ?? [
-    '400 Bad Request',
-    'This is not a valid HTTP request.',
-  ]
-  const body = `${text}\n`
-  socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    // The peer may never close its half; the connection must not outlive its answer.
-    () => socket.destroy(),
-  )
-}
-
-const CLIENT_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
-  HPE_HEADER_OVERFLOW: [
-    '431 Request Header Fields Too Large',
-    'The request head is larger than limits.headers allows.',
-  ],
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    '408 Request Timeout',
-    'The request did not arrive within limits.requestTimeout.',
-  ],
 }

@@ -1,0 +1,205 @@
+/** One connection whose requests have all been ordinary so far. */
+
+import type { Socket } from 'node:net'
+import type { ReplyState } from '../connections.ts'
+import type { Peer } from '../arrival.ts'
+import type { Route } from '../route.ts'
+import type { Front } from './front.ts'
+import { readOrdinaryHead, type OrdinaryHead } from './ordinary-head.ts'
+import { SocketClient, type ReplyLine } from './socket-client.ts'
+
+/** The end of a head, and of its last line. */
+const HEAD_END = '\r\n\r\n'
+
+/** Larger bodies are Node's; so bodies that are held here come in one piece, and connections bound them. */
+const BODY_BYTES_MAX = 64 * 1024
+
+/** What may come while a reply is under way before the connection is not read any more. */
+const AHEAD_BYTES_MAX = 64 * 1024
+
+/** What may be the beginning of a request. Ends of lines in front of one are passed over (RFC 9112 §2.2). */
+const BEGINNING = /^[\r\n]*[A-Z-]{0,20}(?:$| )/
+
+export class FastConnection implements ReplyState, ReplyLine {
+  readonly socket: Socket
+  readonly #front: Front
+  readonly #peer: Peer
+  /** The head of the request that came last. Clients say the same again. */
+  #head: OrdinaryHead | undefined
+  /** A whole head, as it came, whose body has not begun to come. */
+  #awaiting: Buffer | undefined
+  /** What came while a reply was under way. */
+  #ahead: Buffer | undefined
+  #client: SocketClient | undefined
+  #used = false
+  /** The tick at which something happened last. */
+  #since: number
+  #mine = true
+  lettingGo = false
+
+  constructor(front: Front, socket: Socket) {
+    this.#front = front
+    this.socket = socket
+    this.#since = front.ticks
+    this.#peer = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort }
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('drain', this.#onDrain)
+    socket.on('error', this.#onError)
+    socket.on('close', this.#onClose)
+  }
+
+  get headersSent(): boolean {
+    return this.#client?.begun === true
+  }
+
+  get writableFinished(): boolean {
+    return this.#client === undefined && this.socket.writableLength === 0
+  }
+
+  get destroyed(): boolean {
+    return this.socket.destroyed
+  }
+
+  set shouldKeepAlive(keeps: boolean) {
+    this.lettingGo = !keeps
+  }
+
+  replied(last: boolean): void {
+    this.#client = undefined
+    this.#since = this.#front.ticks
+    if (last) this.socket.destroySoon()
+    else if (this.#ahead !== undefined) process.nextTick(this.#goOn)
+  }
+
+  /** Time has passed. */
+  tick(now: number, idleTicks: number, silentTicks: number): void {
+    const ticks = now - this.#since
+    if (this.#client !== undefined || ticks < 2) return
+    // Node's server knows how long a request may take.
+    if (this.#awaiting !== undefined) this.#handOver(this.#awaiting)
+    else if (!this.#used && ticks >= silentTicks) {
+      this.#front.refuse('ERR_HTTP_REQUEST_TIMEOUT', this.socket, false)
+    } else if (ticks >= idleTicks) this.socket.destroy()
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    // Nothing that comes after the last reply, or after an answer to what is no request, is a request.
+    if (!this.socket.writable) return
+    this.#since = this.#front.ticks
+    if (this.#client !== undefined || this.socket.writableNeedDrain) this.#keep(chunk)
+    else if (this.#awaiting === undefined) this.#read(chunk)
+    else this.#readBody(this.#awaiting, chunk)
+  }
+
+  #read(chunk: Buffer): void {
+    const end = chunk.indexOf(HEAD_END)
+    const head = end < 0 ? undefined : this.#headOf(chunk, end)
+    const route = head === undefined ? undefined : this.#routeOf(head)
+    if (head === undefined || route === undefined) return this.#handOver(chunk)
+    const from = end + HEAD_END.length
+    const here = chunk.length - from
+    if (here === head.bodyBytes) this.#take(head, chunk.subarray(from), route)
+    else if (here === 0) this.#awaiting = chunk
+    else this.#handOver(chunk)
+  }
+
+  #readBody(awaiting: Buffer, chunk: Buffer): void {
+    this.#awaiting = undefined
+    const head = this.#head
+    const route = head === undefined ? undefined : this.#routeOf(head)
+    if (head !== undefined && route !== undefined && chunk.length === head.bodyBytes) {
+      this.#take(head, chunk, route)
+    } else this.#handOver(Buffer.concat([awaiting, chunk]))
+  }
+
+  #headOf(chunk: Buffer, end: number): OrdinaryHead | undefined {
+    if (end > this.#front.options.headerBytesMax - HEAD_END.length) return undefined
+    const text = chunk.toString('latin1', 0, end + 2)
+    const known = this.#head
+    if (known?.text === text) return known
+    const head = readOrdinaryHead(text, this.#peer)
+    this.#head = head
+    return head
+  }
+
+  #routeOf(head: OrdinaryHead): Route | undefined {
+    if (head.bodyBytes > BODY_BYTES_MAX) return undefined
+    const app = this.#front.options.app()
+    if (head.routedBy !== app) {
+      head.routedBy = app
+      head.route = app.routeOf(head)
+    }
+    return head.route
+  }
+
+  #take(head: OrdinaryHead, body: Buffer, route: Route): void {
+    this.#used = true
+    if (this.#front.options.connections.used()) this.lettingGo = true
+    const client = new SocketClient(this)
+    this.#client = client
+    this.#front.options.app().receiveWhole(head, body, route, client)
+  }
+
+  /** Bytes that come while a reply is under way wait for its end, if they can be a request at all. */
+  #keep(chunk: Buffer): void {
+    const ahead = this.#ahead === undefined ? chunk : Buffer.concat([this.#ahead, chunk])
+    if (!BEGINNING.test(ahead.toString('latin1', 0, 64))) {
+      return this.#front.refuse('HPE_INVALID_METHOD', this.socket, this.headersSent)
+    }
+    this.#ahead = ahead
+    if (ahead.length > AHEAD_BYTES_MAX) this.socket.pause()
+  }
+
+  /** Who sends requests ahead of replies is served by Node's server. */
+  readonly #goOn = (): void => {
+    const ahead = this.#ahead
+    if (ahead === undefined || this.#client !== undefined || this.socket.writableNeedDrain) return
+    this.#ahead = undefined
+    this.#handOver(ahead)
+  }
+
+  #handOver(bytes: Buffer): void {
+    const { socket } = this
+    this.#awaiting = undefined
+    if (!this.#mine || !socket.writable || socket.readableEnded) return
+    this.#forget()
+    socket.off('data', this.#onData)
+    socket.off('end', this.#onEnd)
+    socket.off('drain', this.#onDrain)
+    socket.off('error', this.#onError)
+    socket.off('close', this.#onClose)
+    // Nothing flows until Node's server listens, and all of it before anything new is read.
+    socket.pause()
+    socket.unshift(bytes)
+    this.#front.options.handOver(socket)
+    socket.resume()
+  }
+
+  #forget(): void {
+    this.#mine = false
+    this.#head = undefined
+    this.#front.left(this)
+  }
+
+  readonly #onDrain = (): void => {
+    if (this.#client === undefined) this.#goOn()
+    else this.#client.drained()
+  }
+
+  readonly #onEnd = (): void => {
+    if (this.#awaiting === undefined) this.socket.end()
+    else this.#front.refuse('HPE_INVALID_EOF_STATE', this.socket, false)
+  }
+
+  readonly #onError = (): void => {
+    this.socket.destroy()
+  }
+
+  readonly #onClose = (): void => {
+    this.#forget()
+    const client = this.#client
+    this.#client = undefined
+    client?.closed()
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The client's end of an exchange on a bare connection. Replies are framed as Node's server frames them
+ * (RFC 9112 §6): by their Content-Length, or in chunks when they have none.
+ */
+
+import type { Socket } from 'node:net'
+import { STATUS_CODES } from 'node:http'
+import type { Answer, Client } from '../../core/reply.ts'
+
+/** The connection that a reply is written to. */
+export interface ReplyLine {
+  readonly socket: Socket
+  /** True when the reply is to be the connection's last. */
+  readonly lettingGo: boolean
+  /** The reply is over. `last` as its head said. */
+  replied(last: boolean): void
+}
+
+/** Pieces of at most this size are sent in one write with what stands around them; copying costs less. */
+const ONE_WRITE_BYTES_MAX = 16 * 1024
+
+/** How long connections are said to be kept, in seconds; see the listener. */
+const KEPT = 'Connection: keep-alive\r\nKeep-Alive: timeout=65\r\n'
+const LAST = 'Connection: close\r\n'
+const CHUNKED = 'Transfer-Encoding: chunked\r\n'
+
+/** `#left` of a body whose length is not known before its end. */
+const UNKNOWN = -1
+
+export class SocketClient implements Client {
+  readonly #line: ReplyLine
+  readonly #socket: Socket
+  /** Bytes, as Latin-1, that leave before this turn of the event loop ends. */
+  #text = ''
+  #flushes = false
+  #begun = false
+  #over = false
+  #last = false
+  /** Bytes of the body that are still to come. */
+  #left = 0
+  #bodiless = false
+  #behind = false
+  #resume: (() => void) | undefined
+  #gone: (() => void) | undefined
+  #others: (() => void)[] | undefined
+
+  constructor(line: ReplyLine) {
+    this.#line = line
+    this.#socket = line.socket
+  }
+
+  /** True when a part of the reply was sent, or is about to be. */
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+    if (this.#isCut) return
+    // The upstream's Date goes through, so none is made here.
+    this.#begin(status, printable(statusMessage), rawHeaders, '')
+    // What of the body is here already leaves together with the head.
+    this.#flushLater()
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#isCut || this.#bodiless) return true
+    const { length } = chunk
+    if (length === 0) return true
+    if (this.#left !== UNKNOWN) return this.#writeMeasured(chunk)
+    const size = `${length.toString(16)}\r\n`
+    if (length <= ONE_WRITE_BYTES_MAX) {
+      this.#text += size + chunk.toString('latin1') + '\r\n'
+      this.#flushLater()
+      return this.#keepsUp()
+    }
+    this.#socket.cork()
+    this.#text += size
+    this.#flush()
+    this.#socket.write(chunk)
+    this.#socket.write('\r\n', 'latin1')
+    this.#socket.uncork()
+    return this.#keepsUp()
+  }
+
+  end(): void {
+    if (this.#over || !this.#begun) return
+    // One that is shorter than its head says must not be taken for whole.
+    if (this.#left > 0) this.#last = true
+    else if (this.#left === UNKNOWN) this.#text += '0\r\n\r\n'
+    this.#end()
+  }
+
+  abort(): void {
+    if (!this.#over) this.#socket.destroy()
+  }
+
+  answer({ status, headers, body }: Answer): void {
+    if (this.#isCut || this.#begun) return
+    const bytes = Buffer.from(body)
+    const length = ['Content-Length', String(bytes.length)]
+    const date = `Date: ${new Date().toUTCString()}\r\n`
+    this.#begin(status, STATUS_CODES[status] ?? 'unknown', [...headers, ...length], date)
+    if (bytes.length === 0) this.#end()
+    else this.#writeMeasured(bytes)
+  }
+
+  onDrain(resume: () => void): void {
+    this.#resume = resume
+  }
+
+  onGone(gone: () => void): void {
+    if (this.#gone === undefined) this.#gone = gone
+    else (this.#others ??= []).push(gone)
+  }
+
+  /** The connection takes bytes again. */
+  drained(): void {
+    if (!this.#behind) return
+    this.#behind = false
+    this.#resume?.()
+  }
+
+  /** The connection is closed. */
+  closed(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#gone?.()
+    if (this.#others !== undefined) for (const gone of this.#others) gone()
+  }
+
+  /** True when nothing can be sent any more: the reply is over, or the client cannot be reached. */
+  get #isCut(): boolean {
+    return this.#over || !this.#socket.writable
+  }
+
+  /** Throws when Node would not send such a head either. */
+  #begin(status: number, reason: string, rawHeaders: readonly string[], date: string): void {
+    if (this.#begun) throw new Error('a reply has one head')
+    if (!(status >= 100 && status <= 999)) throw new RangeError('unsendable status')
+    const lines = linesOf(rawHeaders)
+    const bodiless = status === 204 || status === 304 || status < 200
+    this.#left = bodiless ? 0 : lengthIn(rawHeaders)
+    this.#bodiless = bodiless
+    this.#begun = true
+    this.#last = this.#line.lettingGo
+    const kept = this.#last ? LAST : KEPT
+    const framing = this.#left === UNKNOWN ? CHUNKED : ''
+    this.#text = `HTTP/1.1 ${status} ${reason}\r\n${lines}${date}${kept}${framing}\r\n`
+  }
+
+  #writeMeasured(chunk: Buffer): boolean {
+    const { length } = chunk
+    if (length > this.#left) {
+      // Its rest would be taken for the next reply.
+      this.#socket.destroy()
+      return true
+    }
+    this.#left -= length
+    if (length <= ONE_WRITE_BYTES_MAX && this.#text !== '') {
+      this.#text += chunk.toString('latin1')
+    } else {
+      this.#flush()
+      this.#socket.write(chunk)
+    }
+    if (this.#left === 0) {
+      this.#end()
+      return true
+    }
+    return this.#keepsUp()
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#flush()
+    this.#line.replied(this.#last)
+  }
+
+  #keepsUp(): boolean {
+    const keepsUp = !this.#socket.writableNeedDrain
+    if (!keepsUp) this.#behind = true
+    return keepsUp
+  }
+
+  #flushLater(): void {
+    if (this.#flushes) return
+    this.#flushes = true
+    process.nextTick(flush, this)
+  }
+
+  /** For the end of the turn alone. */
+  flushNow(): void {
+    this.#flushes = false
+    this.#flush()
+  }
+
+  #flush(): void {
+    const text = this.#text
+    if (text === '') return
+    this.#text = ''
+    if (this.#socket.writable) this.#socket.write(text, 'latin1')
+  }
+}
+
+function flush(client: SocketClient): void {
+  client.flushNow()
+}
+
+const LENGTH = /^\d{1,15}$/
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const ODD = /[^\t\u0020-\u007e\u0080-\u00ff]/
+
+function linesOf(rawHeaders: readonly string[]): string {
+  let lines = ''
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? ''
+    const value = rawHeaders[i + 1] ?? ''
+    if (!TOKEN.test(name) || ODD.test(value)) throw new TypeError('unsendable header')
+    lines += name + ': ' + value + '\r\n'
+  }
+  return lines
+}
+
+function lengthIn(rawHeaders: readonly string[]): number {
+  let length = UNKNOWN
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? ''
+    if (name.length !== 14 || name.toLowerCase() !== 'content-length') continue
+    const value = rawHeaders[i + 1] ?? ''
+    if (length !== UNKNOWN || !LENGTH.test(value)) throw new TypeError('unsendable length')
+    length = Number(value)
+  }
+  return length
+}
+
+/** A reason phrase that Node will send; it means nothing to clients, so an odd one is left out. */
+function printable(statusMessage: string): string {
+  return ODD.test(statusMessage) ? '' : statusMessage
+}
