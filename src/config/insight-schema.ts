@@ -33,7 +33,7 @@ const health = z.strictObject({
   ),
 })
 
-/** Most entries of the list of recent calls, which takes about 0.7 KB for each. */
+/** Most entries of the list of recent calls, which takes about 0.25 KB for each. */
 const RECENT_MAX = 100_000
 
 /** Most tools in all, which take about 3 KB each. */

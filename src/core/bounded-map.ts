@@ -1,18 +1,16 @@
-/** A map that holds so many entries at most; the one that was not used for longest goes first. */
-export class BoundedMap<V> {
+/**
+ * A map that holds so many entries at most; the one that was not used for longest goes first. Entries are
+ * chained in order of use: moving one in a Map, by deleting and setting it, makes the Map rebuild itself again
+ * and again.
+ */
+export class BoundedMap<V, K extends string | number = string> {
   readonly #max: number
-  readonly #onEvict: (key: string, value: V) => void
-  /** In order of use, so the first is the oldest. */
-  readonly #entries = new Map<string, V>()
-  /** The last one in that order, which need not be moved there. */
-  #newest: string | undefined
-  /**
-   * Stands before the oldest entry, and goes on from there: an iterator that is begun anew walks over
-   * every entry that was deleted since the map last grew.
-   */
-  #oldest = this.#entries.entries()
+  readonly #onEvict: (key: K, value: V) => void
+  readonly #entries = new Map<K, Entry<K, V>>()
+  #oldest: Entry<K, V> | undefined
+  #newest: Entry<K, V> | undefined
 
-  constructor(max: number, onEvict: (key: string, value: V) => void = () => {}) {
+  constructor(max: number, onEvict: (key: K, value: V) => void = () => {}) {
     this.#max = max
     this.#onEvict = onEvict
   }
@@ -22,45 +20,75 @@ export class BoundedMap<V> {
   }
 
   /** Also counts as use. */
-  get(key: string): V | undefined {
-    const value = this.#entries.get(key)
-    if (value === undefined || key === this.#newest) return value
-    this.#entries.delete(key)
-    this.#entries.set(key, value)
-    this.#newest = key
-    return value
+  get(key: K): V | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    if (entry !== this.#newest) {
+      this.#unchain(entry)
+      this.#append(entry)
+    }
+    return entry.value
   }
 
-  set(key: string, value: V): void {
-    this.#entries.delete(key)
-    if (this.#entries.size >= this.#max) {
-      this.#evict()
+  set(key: K, value: V): void {
+    const known = this.#entries.get(key)
+    if (known !== undefined) {
+      known.value = value
+      this.#unchain(known)
+      this.#append(known)
+      return
     }
-    this.#entries.set(key, value)
-    this.#newest = key
+    if (this.#entries.size >= this.#max) this.#evict()
+    const entry: Entry<K, V> = { key, value, older: undefined, newer: undefined }
+    this.#entries.set(key, entry)
+    this.#append(entry)
+  }
+
+  delete(key: K): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    this.#unchain(entry)
+  }
+
+  /** In order of use, so the first is the oldest. */
+  *values(): IterableIterator<V> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  *entries(): IterableIterator<[K, V]> {
+    for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) {
+      yield [entry.key, entry.value]
+    }
   }
 
   #evict(): void {
-    let next = this.#oldest.next()
-    if (next.done === true) {
-      this.#oldest = this.#entries.entries()
-      next = this.#oldest.next()
-    }
-    if (next.done === true) return
-    const [key, value] = next.value
-    this.#entries.delete(key)
-    this.#onEvict(key, value)
+    const oldest = this.#oldest
+    if (oldest === undefined) return
+    this.delete(oldest.key)
+    this.#onEvict(oldest.key, oldest.value)
   }
 
-  delete(key: string): void {
-    this.#entries.delete(key)
+  #append(entry: Entry<K, V>): void {
+    const last = this.#newest
+    entry.older = last
+    entry.newer = undefined
+    if (last === undefined) this.#oldest = entry
+    else last.newer = entry
+    this.#newest = entry
   }
 
-  values(): IterableIterator<V> {
-    return this.#entries.values()
+  #unchain({ older, newer }: Entry<K, V>): void {
+    if (older === undefined) this.#oldest = newer
+    else older.newer = newer
+    if (newer === undefined) this.#newest = older
+    else newer.older = older
   }
+}
 
-  entries(): IterableIterator<[string, V]> {
-    return this.#entries.entries()
-  }
+interface Entry<K, V> {
+  readonly key: K
+  value: V
+  older: Entry<K, V> | undefined
+  newer: Entry<K, V> | undefined
 }

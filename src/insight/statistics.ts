@@ -12,7 +12,7 @@ import {
 } from './history.ts'
 import { Resolution } from './quantiles.ts'
 import { TallySum, TimingSum } from './sums.ts'
-import type { CallRecord } from './tally.ts'
+import type { CallBins, CallRecord } from './tally.ts'
 import type { TimelinePoint, WindowName, WindowStats } from './views.ts'
 import {
   addBoth,
@@ -71,6 +71,7 @@ export class Statistics {
   readonly #scratch = new Scratch()
   readonly #sum = new TallySum()
   readonly #both = new TimingSum()
+  readonly #bins = { duration: 0, firstEvent: 0 }
   #toolCount = 0
   /** Series that wait to be looked after. */
   #due: Iterator<History> | undefined
@@ -112,12 +113,12 @@ export class Statistics {
   /** `tool` is the tool's label; undefined when it was no call of a tool. */
   record(series: UpstreamSeries, tool: string | undefined, call: CallRecord, atMs: number): void {
     const slot = this.#slotAt(atMs)
-    const bins = binsOf(call, this.upstreamResolution)
+    const bins = this.#binsOf(call, this.upstreamResolution)
     this.#total.record(slot, call, bins, this.#scratch)
     series.history.record(slot, call, bins, this.#scratch)
     if (tool === undefined) return
     const { history } = this.#toolOf(series, tool)
-    history.record(slot, call, binsOf(call, this.toolResolution), this.#scratch)
+    history.record(slot, call, this.#binsOf(call, this.toolResolution), this.#scratch)
   }
 
   upstreamStats({ history }: UpstreamSeries, window: WindowName): WindowStats {
@@ -201,6 +202,14 @@ export class Statistics {
     }
   }
 
+  /** What was returned before is overwritten. */
+  #binsOf(call: CallRecord, resolution: Resolution): CallBins {
+    const bins = this.#bins
+    bins.duration = call.timing === 'none' ? 0 : resolution.binOf(call.us)
+    bins.firstEvent = call.firstEventUs < 0 ? 0 : resolution.binOf(call.firstEventUs)
+    return bins
+  }
+
   #toolOf(series: UpstreamSeries, tool: string): ToolSeries {
     const known = series.tools.get(tool)
     if (known !== undefined) return known
@@ -248,16 +257,6 @@ export class Statistics {
 
 function newUpstream(upstream: string): UpstreamSeries {
   return { upstream, history: new History(UPSTREAM_LEVELS), tools: new Map(), inFlight: 0 }
-}
-
-function binsOf(
-  call: CallRecord,
-  resolution: Resolution,
-): { duration: number; firstEvent: number } {
-  return {
-    duration: call.timing === 'none' ? 0 : resolution.binOf(call.us),
-    firstEvent: call.firstEventUs < 0 ? 0 : resolution.binOf(call.firstEventUs),
-  }
 }
 
 /** By 5 seconds as far as they are kept, by minutes beyond. */

@@ -2,13 +2,13 @@
  * What shows that an agent is stuck: the same call again and again, and calls of a tool that has just
  * been refused. Counted per client, which is a session, else the identity that is claimed, else an address.
  *
- * Arguments are compared by a digest that never leaves the process.
+ * Clients, tools and arguments are compared by a digest that never leaves the process.
  */
 
-import { hash } from 'node:crypto'
-import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
+import type { Call } from '../core/exchange.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { BoundedMap } from '../core/bounded-map.ts'
+import { Fingerprint } from './fingerprint.ts'
 
 /** Calls are compared with those of so long ago at most. */
 export const REPEAT_WINDOW_MS = 5 * 60_000
@@ -47,9 +47,10 @@ const NOTHING: CallSignals = { repeats: 0, afterRefusal: false }
 
 export class AgentSignals {
   readonly #options: AgentSignalsOptions
-  readonly #calls: BoundedMap<Repeated>
+  readonly #calls: BoundedMap<Repeated, number>
   /** Until when each refused tool should not be called, by client and tool. */
-  readonly #refusals: BoundedMap<number>
+  readonly #refusals: BoundedMap<number, number>
+  readonly #fingerprint = new Fingerprint()
   #nowMs = 0
 
   constructor(options: AgentSignalsOptions) {
@@ -66,12 +67,11 @@ export class AgentSignals {
   begin(call: Call): CallSignals {
     const { exchange, message } = call
     if (message.method !== 'tools/call') return NOTHING
-    const tool = keyOf(call)
     const nowMs = exchange.receivedAtMs
     this.#nowMs = nowMs
-    const untilMs = this.#refusals.size === 0 ? undefined : this.#refusals.get(tool)
+    const untilMs = this.#refusals.size === 0 ? undefined : this.#refusals.get(this.#toolOf(call))
     const afterRefusal = untilMs !== undefined && nowMs < untilMs
-    const key = digestOf(tool, call)
+    const key = this.#digestOf(call)
     const known = this.#calls.get(key)
     if (known === undefined) {
       this.#calls.set(key, { repeats: 0, lastMs: nowMs })
@@ -87,23 +87,32 @@ export class AgentSignals {
     if (outcome.kind !== 'rejected' || call.message.method !== 'tools/call') return
     this.#nowMs = atMs
     const waitMs = this.#options.retryAfterMs(outcome) ?? REPEAT_WINDOW_MS
-    this.#refusals.set(keyOf(call), atMs + waitMs)
+    this.#refusals.set(this.#toolOf(call), atMs + waitMs)
   }
-}
 
-function keyOf({ exchange, message }: Call): string {
-  return `${clientOf(exchange)}\n${exchange.upstreamName}\n${message.target ?? ''}`
-}
+  /** Of the client and the tool. */
+  #toolOf(call: Call): number {
+    return this.#start(call).end()
+  }
 
-function clientOf(exchange: Exchange): string {
-  return sessionKeyOf(exchange) ?? exchange.ownerKey ?? exchange.clientAddress ?? ''
-}
+  /** Equal for equal bytes of arguments; spelled differently they count as different. */
+  #digestOf(call: Call): number {
+    const { exchange, message } = call
+    const digest = this.#start(call)
+    const { args } = message
+    if (args === undefined) return digest.end()
+    const bytes = args.end - args.start
+    const end = args.start + Math.min(bytes, ARGUMENT_BYTES_MAX)
+    return digest.number(bytes).bytes(exchange.body, args.start, end).end()
+  }
 
-/** Equal for equal bytes of arguments; spelled differently they count as different. */
-function digestOf(tool: string, { exchange, message: { args } }: Call): string {
-  if (args === undefined) return hash('sha256', tool, 'base64')
-  const bytes = args.end - args.start
-  const end = args.start + Math.min(bytes, ARGUMENT_BYTES_MAX)
-  const text = exchange.body.toString('latin1', args.start, end)
-  return hash('sha256', `${tool}\n${bytes} ${text}`, 'base64')
+  #start({ exchange, message }: Call): Fingerprint {
+    const { upstreamName, sessionId, ownerKey, clientAddress } = exchange
+    const client = sessionId ?? (exchange.carrier === 'pipe' ? '|' : (ownerKey ?? clientAddress))
+    return this.#fingerprint
+      .start()
+      .text(client ?? '')
+      .text(upstreamName)
+      .text(message.target ?? '')
+  }
 }
