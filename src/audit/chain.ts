@@ -3,9 +3,16 @@
  * nobody without the key can change, take out, add or swap one unseen.
  */
 
-import { timingSafeEqual } from 'node:crypto'
-import { hmacSha256 } from './digests.ts'
-import { appendLeaf, EMPTY_EDGE, leafHash, type TreeEdge } from './merkle.ts'
+import { hash, timingSafeEqual } from 'node:crypto'
+import { digestOf, hmacSha256, type HmacKey } from './digests.ts'
+import {
+  appendLeaf,
+  EMPTY_EDGE,
+  GrowingTree,
+  LEAF_BYTE,
+  leafHash,
+  type TreeEdge,
+} from './merkle.ts'
 
 /** Where the log is: what the next record is chained to. Values are never changed. */
 export interface ChainState {
@@ -20,22 +27,87 @@ const MAC_MEMBER = ',"mac":"'
 /** `,"mac":"` with 43 characters of base64url, `"}`. */
 const MAC_BYTES = MAC_MEMBER.length + 43 + 2
 
-export interface Chained {
-  /** The record as it is written, without the line's end. */
-  readonly line: Buffer
-  readonly state: ChainState
-}
+/** In front of a record while its keyed hash is made: the key's block, and the hash of the one before. */
+const LEAD = 64 + 32
+/** Where what `LEAD` overwrites is kept, where the lead is, and where lines begin. */
+const LENT_AT = 0
+const LEAD_AT = LENT_AT + LEAD
+const MAC_AT = LEAD_AT + 64
+const LINES_AT = LEAD_AT + LEAD + LEAD
 
-function macOf(key: Buffer, before: Buffer, text: Buffer): Buffer {
-  return hmacSha256(key, before, text)
-}
+/** A buffer that has become larger is not kept. */
+const KEPT_BYTES = 1024 * 1024
+const FIRST_BYTES = 64 * 1024
 
-/** `open` is a record's JSON without the brace that closes it. */
-export function chain(key: Buffer, before: ChainState, open: string): Chained {
-  const text = Buffer.from(open)
-  const mac = macOf(key, before.mac, text)
-  const line = Buffer.concat([text, Buffer.from(`${MAC_MEMBER}${mac.toString('base64url')}"}`)])
-  return { line, state: { mac, tree: appendLeaf(before.tree, leafHash(line)) } }
+/** Writes records one behind the other into one buffer, each chained to the one before. */
+export class ChainWriter {
+  readonly #outer: Buffer
+  readonly #tree = new GrowingTree()
+  readonly #inner: Buffer
+  #bytes: Buffer = Buffer.alloc(0)
+  #end = 0
+
+  constructor({ inner, outer }: HmacKey) {
+    this.#inner = inner
+    this.#outer = Buffer.concat([outer, Buffer.alloc(32)])
+  }
+
+  /** How many records there are. */
+  get size(): number {
+    return this.#tree.size
+  }
+
+  /** What was written before is no longer held. */
+  begin({ mac, tree }: ChainState): void {
+    this.#tree.begin(tree)
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.alloc(0)
+    this.#end = LINES_AT
+    this.#reserve(FIRST_BYTES)
+    this.#inner.copy(this.#bytes, LEAD_AT)
+    mac.copy(this.#bytes, MAC_AT)
+  }
+
+  /** `open` is a record's JSON without the brace that closes it. */
+  add(open: string): void {
+    const begin = this.#end
+    // No character takes more than three bytes in UTF-8.
+    this.#reserve(begin + open.length * 3 + MAC_BYTES + 1)
+    const bytes = this.#bytes
+    const textEnd = begin + bytes.write(open, begin)
+    const mac = this.#macOf(begin, textEnd)
+    bytes.write(mac, MAC_AT, 'base64url')
+    this.#end = textEnd + bytes.write(`${MAC_MEMBER}${mac}"}\n`, textEnd, 'latin1')
+    const lent = bytes[begin - 1] ?? 0
+    bytes[begin - 1] = LEAF_BYTE
+    this.#tree.add(digestOf(bytes.subarray(begin - 1, this.#end - 1)))
+    bytes[begin - 1] = lent
+  }
+
+  /** The lines, which the next `begin` overwrites, and what comes after them. */
+  end(): { readonly lines: Buffer; readonly state: ChainState } {
+    const mac = Buffer.from(this.#bytes.subarray(MAC_AT, MAC_AT + 32))
+    return {
+      lines: this.#bytes.subarray(LINES_AT, this.#end),
+      state: { mac, tree: this.#tree.edge() },
+    }
+  }
+
+  /** The lead takes the place of what stands before the record for as long as it is hashed. */
+  #macOf(begin: number, end: number): string {
+    const bytes = this.#bytes
+    bytes.copyWithin(LENT_AT, begin - LEAD, begin)
+    bytes.copyWithin(begin - LEAD, LEAD_AT, LEAD_AT + LEAD)
+    this.#outer.write(digestOf(bytes.subarray(begin - LEAD, end)), 64, 'latin1')
+    bytes.copyWithin(begin - LEAD, LENT_AT, LENT_AT + LEAD)
+    return hash('sha256', this.#outer, 'base64url')
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#bytes.length * 2))
+    this.#bytes.copy(larger)
+    this.#bytes = larger
+  }
 }
 
 /** The keyed hash that a line carries; undefined when it carries none in the right place. */
@@ -60,5 +132,5 @@ export function isChained(key: Buffer, before: ChainState, line: Buffer): boolea
   const mac = macIn(line)
   if (mac === undefined) return false
   const text = line.subarray(0, line.length - MAC_BYTES)
-  return timingSafeEqual(mac, macOf(key, before.mac, text))
+  return timingSafeEqual(mac, hmacSha256(key, before.mac, text))
 }

@@ -1,10 +1,10 @@
 /** What is recorded of a call besides how it ended: who, from where, what. */
 
-import type { AuditValue, AuditWho } from '../core/audit.ts'
+import type { AuditValue } from '../core/audit.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import { uriWithoutSecrets } from '../core/redact.ts'
-import { hashSession } from './hash-arguments.ts'
+import { membersText } from './json-text.ts'
 
 /** How addresses of clients are shown; `masked`: the network alone (IPv4 /24, IPv6 /48). */
 export type AddressRule = 'full' | 'masked' | 'none'
@@ -13,32 +13,6 @@ export type AddressRule = 'full' | 'masked' | 'none'
 const NAME_CHARS_MAX = 256
 
 type Body = Readonly<Record<string, AuditValue>>
-
-export function whoOf(
-  { principal, ownerKey, sessionId, clientAddress }: Exchange,
-  hashesKey: Buffer,
-  rule: AddressRule,
-): AuditWho {
-  const session = sessionId === undefined ? undefined : hashSession(hashesKey, 'mcp', sessionId)
-  const address = showAddress(clientAddress, rule)
-  if (principal === undefined) {
-    const party = ownerKey === undefined ? undefined : { issuer: undefined, subject: ownerKey }
-    return { ...NOBODY_ELSE, verified: false, party, session, address }
-  }
-  const { issuer, subject, organization, actors } = principal
-  const token = principal.sessionId
-  return {
-    verified: true,
-    party: { issuer, subject },
-    organization,
-    actors,
-    session,
-    tokenSession: token === undefined ? undefined : hashSession(hashesKey, 'token', token),
-    address,
-  }
-}
-
-const NOBODY_ELSE = { organization: undefined, actors: [], tokenSession: undefined } as const
 
 export function showAddress(address: string | undefined, rule: AddressRule): string | undefined {
   if (address === undefined || rule === 'none') return undefined
@@ -81,10 +55,6 @@ export function decisionOf({ decision }: Call): AuditValue {
   return { effect: kind, reason: decision.reason, role, rule, policy, dryRun: decision.dryRun }
 }
 
-export function traceOf({ trace }: Call): AuditValue {
-  return trace === undefined ? undefined : { traceId: trace.traceId, spanId: trace.spanId }
-}
-
 /** Never a message: it may hold anything. */
 export function endOf(outcome: Outcome): Body {
   return {
@@ -94,6 +64,18 @@ export function endOf(outcome: Outcome): Body {
     status: outcome.kind === 'upstream_status' ? outcome.status : undefined,
     errorType: factsOf(outcome).clientErrorType,
   }
+}
+
+const SAID_BY_KIND: ReadonlyMap<Outcome['kind'], string> = new Map(
+  (['ok', 'input_required', 'task', 'tool_error', 'cancelled', 'internal'] as const).map((kind) => [
+    kind,
+    membersText(endOf({ kind })),
+  ]),
+)
+
+/** The same as JSON members, each with a comma before it. */
+export function endText(outcome: Outcome): string {
+  return SAID_BY_KIND.get(outcome.kind) ?? membersText(endOf(outcome))
 }
 
 function cut(text: string): string

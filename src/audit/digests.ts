@@ -27,21 +27,45 @@ export function sha256(...parts: readonly Part[]): Buffer {
   return whole.digest()
 }
 
+/** A key that hashes often: what stands before every text is made of it once. */
+export class HmacKey {
+  /** The block before what is hashed first, and that before its hash. */
+  readonly inner = Buffer.alloc(BLOCK)
+  readonly outer = Buffer.alloc(BLOCK)
+  readonly #key: Buffer
+
+  constructor(key: Buffer) {
+    this.#key = key
+    const bytes = key.length > BLOCK ? sha256(key) : key
+    for (let i = 0; i < BLOCK; i += 1) {
+      const byte = bytes[i] ?? 0
+      this.inner[i] = byte ^ INNER_PAD
+      this.outer[i] = byte ^ OUTER_PAD
+    }
+  }
+
+  /** The keyed hash of the parts one behind the other; as `latin1` a character stands for each byte. */
+  digest(as: 'latin1' | 'base64url', ...parts: readonly Part[]): string {
+    const end = gather(parts, BLOCK)
+    if (end === undefined) {
+      const whole = createHmac('sha256', this.#key)
+      for (const part of parts) whole.update(part)
+      return whole.digest().toString(as)
+    }
+    this.inner.copy(input)
+    this.outer.copy(outer)
+    outer.write(digestOf(input.subarray(0, end)), BLOCK, 'latin1')
+    return hash('sha256', outer, as)
+  }
+}
+
+export function hmacKeyOf(key: Buffer | HmacKey): HmacKey {
+  return key instanceof HmacKey ? key : new HmacKey(key)
+}
+
 /** The parts are hashed one behind the other. */
 export function hmacSha256(key: Buffer, ...parts: readonly Part[]): Buffer {
-  const end = key.length > BLOCK ? undefined : gather(parts, BLOCK)
-  if (end === undefined) {
-    const whole = createHmac('sha256', key)
-    for (const part of parts) whole.update(part)
-    return whole.digest()
-  }
-  for (let i = 0; i < BLOCK; i += 1) {
-    const byte = key[i] ?? 0
-    input[i] = byte ^ INNER_PAD
-    outer[i] = byte ^ OUTER_PAD
-  }
-  outer.write(digestOf(input.subarray(0, end)), BLOCK, 'latin1')
-  return bytesOf(digestOf(outer))
+  return bytesOf(new HmacKey(key).digest('latin1', ...parts))
 }
 
 /** Copies the parts into `input` from `start` on; where they end, or undefined when they are too long. */
@@ -57,10 +81,10 @@ function gather(parts: readonly Part[], start: number): number | undefined {
 }
 
 /** As text of one character for each byte: Node makes a buffer of its own three times as slowly. */
-function digestOf(bytes: Buffer): string {
+export function digestOf(bytes: Buffer): string {
   return hash('sha256', bytes, 'latin1')
 }
 
-function bytesOf(digest: string): Buffer {
+export function bytesOf(digest: string): Buffer {
   return Buffer.from(digest, 'latin1')
 }

@@ -1,9 +1,14 @@
 /** The Merkle tree of a log (RFC 6962 §2.1), of which only as much is kept as the next root needs. */
 
-import { sha256 } from './digests.ts'
+import { digestOf, sha256 } from './digests.ts'
 
-const LEAF = Buffer.from([0])
-const NODE = Buffer.from([1])
+/** Stands before what a leaf is the hash of. */
+export const LEAF_BYTE = 0
+const NODE_BYTE = 1
+const HASH_BYTES = 32
+
+const LEAF = Buffer.from([LEAF_BYTE])
+const NODE = Buffer.from([NODE_BYTE])
 
 /** The hash of one entry. */
 export function leafHash(entry: Buffer): Buffer {
@@ -33,6 +38,52 @@ export function appendLeaf({ size, roots }: TreeEdge, leaf: Buffer): TreeEdge {
   return { size: size + 1, roots: next }
 }
 
+/** Most subtrees in an edge, and the one that is being added. */
+const ROOTS_MAX = 54
+
+/** A tree that grows by many leaves at a time, without a value of its own for each. */
+export class GrowingTree {
+  #size = 0
+  #count = 0
+  /** The roots of an edge one behind the other; the byte before each two is lent to their hash. */
+  readonly #roots = Buffer.alloc(1 + ROOTS_MAX * HASH_BYTES)
+
+  get size(): number {
+    return this.#size
+  }
+
+  begin({ size, roots }: TreeEdge): void {
+    this.#size = size
+    this.#count = roots.length
+    for (const [index, root] of roots.entries()) root.copy(this.#roots, 1 + index * HASH_BYTES)
+  }
+
+  /** `leaf` is the leaf's hash, a character for each byte. */
+  add(leaf: string): void {
+    const roots = this.#roots
+    let last = 1 + this.#count * HASH_BYTES
+    roots.write(leaf, last, 'latin1')
+    for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
+      last -= HASH_BYTES
+      const lent = roots[last - 1] ?? 0
+      roots[last - 1] = NODE_BYTE
+      const node = digestOf(roots.subarray(last - 1, last + 2 * HASH_BYTES))
+      roots[last - 1] = lent
+      roots.write(node, last, 'latin1')
+    }
+    this.#size += 1
+    this.#count = (last - 1) / HASH_BYTES + 1
+  }
+
+  edge(): TreeEdge {
+    const roots = Array.from({ length: this.#count }, (_, index) => {
+      const at = 1 + index * HASH_BYTES
+      return Buffer.from(this.#roots.subarray(at, at + HASH_BYTES))
+    })
+    return { size: this.#size, roots }
+  }
+}
+
 /** The root of the whole tree; that of no entries is the hash of nothing. */
 export function rootOf({ roots }: TreeEdge): Buffer {
   let root: Buffer | undefined
@@ -46,5 +97,5 @@ export function edgeOf(size: number, roots: readonly string[]): TreeEdge | undef
   let bits = 0
   for (let rest = size; rest > 0; rest = Math.floor(rest / 2)) bits += rest % 2
   if (!Number.isSafeInteger(size) || size < 0 || bits !== hashes.length) return undefined
-  return hashes.every((hash) => hash.length === 32) ? { size, roots: hashes } : undefined
+  return hashes.every((hash) => hash.length === HASH_BYTES) ? { size, roots: hashes } : undefined
 }

@@ -8,15 +8,17 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { AuditEntry, AuditType } from '../core/audit.ts'
+import type { AuditType } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import { appendLine, codeOf, writeWhole, type AuditFile, type AuditFs } from './audit-fs.ts'
-import { chain, type ChainState } from './chain.ts'
+import { ChainWriter, type ChainState } from './chain.ts'
 import { checkpointLine } from './checkpoints.ts'
+import { HmacKey } from './digests.ts'
+import { draftOf, type Recordable } from './draft.ts'
 import { loadKeys, type AuditKeys } from './keys.ts'
 import { takeLock, type Lock } from './lock.ts'
 import { rootOf } from './merkle.ts'
-import { identitiesOf, openRecord } from './record.ts'
+import { identitiesOf, RecordText } from './record-text.ts'
 import { recover, type Recovered } from './recover.ts'
 import {
   checkpointPath,
@@ -76,6 +78,8 @@ export class AuditStore {
   readonly recovered: Recovered
   readonly #lock: Lock
   readonly #subjects: SubjectKeys
+  readonly #text = new RecordText()
+  readonly #chain: ChainWriter
   #state: ChainState
   #segment: Segment | undefined
   #nextSegment: number
@@ -90,6 +94,7 @@ export class AuditStore {
     this.recovered = recovered
     this.#lock = lock
     this.#subjects = new SubjectKeys(options.fs, keys)
+    this.#chain = new ChainWriter(new HmacKey(keys.chain))
     this.#state = recovered.state
     this.#nextSegment = recovered.nextSegment
     this.#previous = recovered.previous
@@ -140,7 +145,7 @@ export class AuditStore {
   }
 
   /** Writes entries; they are on the disk when it resolves. When it throws, none of them counts. */
-  async write(entries: readonly AuditEntry[]): Promise<void> {
+  async write(entries: readonly Recordable[]): Promise<void> {
     await this.#guardSpace()
     const segment = await this.#currentSegment()
     const { lines, state } = await this.#render(entries)
@@ -188,23 +193,19 @@ export class AuditStore {
     this.#lock.release()
   }
 
-  async #render(
-    entries: readonly AuditEntry[],
-  ): Promise<{ readonly lines: Buffer; readonly state: ChainState }> {
-    const keys = await this.#subjects.resolve(
-      entries.flatMap((entry) => identitiesOf(entry)),
-      this.#options.clock.monotonicMs(),
-    )
-    const lines: Buffer[] = []
-    let state = this.#state
-    for (const [index, entry] of entries.entries()) {
+  /** The lines are there until it is called again. */
+  async #render(entries: readonly Recordable[]): Promise<ReturnType<ChainWriter['end']>> {
+    const drafts = entries.map((entry) => draftOf(entry))
+    const { clock } = this.#options
+    const subjects = await this.#subjects.resolve(identitiesOf(drafts), clock.monotonicMs())
+    const chain = this.#chain
+    chain.begin(this.#state)
+    for (const [index, draft] of drafts.entries()) {
       // oxlint-disable-next-line no-await-in-loop
       if (index > 0 && index % SLICE === 0) await nextTurn()
-      const next = chain(this.keys.chain, state, openRecord(entry, state.tree.size + 1, keys))
-      lines.push(next.line, LINE_END)
-      state = next.state
+      chain.add(this.#text.open(draft, chain.size + 1, subjects))
     }
-    return { lines: Buffer.concat(lines), state }
+    return chain.end()
   }
 
   async #append(segment: Segment, lines: Buffer, state: ChainState): Promise<void> {
@@ -295,5 +296,3 @@ export class AuditStore {
     this.#freeCheckedMs = nowMs
   }
 }
-
-const LINE_END = Buffer.from('\n')

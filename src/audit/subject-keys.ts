@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { AuditParty } from '../core/audit.ts'
 import { codeOf, writeNew, type AuditFs } from './audit-fs.ts'
-import { hmacSha256 } from './digests.ts'
+import { HmacKey, hmacSha256 } from './digests.ts'
 import type { AuditKeys } from './keys.ts'
 
 /** Keys that are kept in memory, and for how long: after that a key that was destroyed is forgotten. */
@@ -68,7 +68,7 @@ export async function eraseSubject(
 
 /** What is known of one person. */
 export interface Subject {
-  readonly key: Buffer
+  readonly hmac: HmacKey
   readonly pseudonym: string
 }
 
@@ -107,7 +107,8 @@ export class SubjectKeys {
       for (const [index, { key, isNew }] of keys.entries()) {
         const identity = some[index] ?? ''
         made ||= isNew
-        const subject = { key, pseudonym: pseudonymOf(key, identity), untilMs: nowMs + CACHED_MS }
+        const pseudonym = pseudonymOf(key, identity)
+        const subject = { hmac: new HmacKey(key), pseudonym, untilMs: nowMs + CACHED_MS }
         found.set(identity, subject)
         this.#keep(identity, subject)
       }

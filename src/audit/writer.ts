@@ -3,9 +3,10 @@
  * adds durably is told when it is done; nobody else waits.
  */
 
-import type { AuditEntry, AuditMeter, AuditTrail, AuditView } from '../core/audit.ts'
+import type { AuditMeter, AuditTrail, AuditView } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import { codeOf, type AuditFs } from './audit-fs.ts'
+import type { Recordable } from './draft.ts'
 import { findExpired, removeSegments } from './expire.ts'
 import { Gap } from './gap.ts'
 import type { AuditStore } from './store.ts'
@@ -37,7 +38,7 @@ export interface WriterOptions extends WriterSettings {
 }
 
 interface Item {
-  readonly entry: AuditEntry
+  readonly entry: Recordable
   readonly waiting: Waiting | undefined
   /** Told with the last of its entries. */
   readonly isLast: boolean
@@ -85,7 +86,7 @@ export class AuditWriter implements AuditTrail {
     }
   }
 
-  add(entry: AuditEntry): void {
+  add(entry: Recordable): void {
     if (!this.#hasRoom(1)) return this.#drop(entry)
     this.#push({ entry, waiting: undefined, isLast: false })
     this.#schedule()
@@ -95,7 +96,7 @@ export class AuditWriter implements AuditTrail {
    * `done` is told once, later, whether all of them are on the disk, unless what is returned is called
    * before: then they are not written any more, if they have not been.
    */
-  addDurably(entries: readonly AuditEntry[], done: (isDurable: boolean) => void): () => void {
+  addDurably(entries: readonly Recordable[], done: (isDurable: boolean) => void): () => void {
     const waiting = new Waiting(done)
     if (this.#failing || this.#closed || !this.#hasRoom(entries.length)) {
       queueMicrotask(() => waiting.settle(false))
@@ -156,7 +157,7 @@ export class AuditWriter implements AuditTrail {
     this.#queuedBytes += item.entry.textBytes ?? 0
   }
 
-  #drop({ atWallMs }: AuditEntry): void {
+  #drop({ atWallMs }: Recordable): void {
     const { meter } = this.#options
     this.#lost += 1
     meter.dropped(1)

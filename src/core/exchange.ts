@@ -87,6 +87,8 @@ export interface Call {
   trace: TraceRef | undefined
   /** What authorization said of it; undefined until it has, and when nobody is asked. */
   decision?: Decision | undefined
+  /** What the audit log follows it with, which is its own affair. */
+  record?: unknown
   /** Set exactly once. */
   outcome: Outcome | undefined
 }

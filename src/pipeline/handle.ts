@@ -28,6 +28,8 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
       exchange,
       message,
       trace: undefined,
+      decision: undefined,
+      record: undefined,
       outcome: undefined,
     }))
     exchange.batch = envelope.batch

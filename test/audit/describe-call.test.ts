@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { showAddress } from '../../src/audit/describe-call.ts'
 import { hashArguments, hashSession } from '../../src/audit/hash-arguments.ts'
 import { createAuditRules } from '../../src/audit/levels.ts'
-import { hashForSubject } from '../../src/audit/record.ts'
+import { hashForSubject } from '../../src/audit/record-text.ts'
 
 describe('An address in the audit log', () => {
   it('is the network alone unless it is asked for whole', () => {

@@ -1,0 +1,66 @@
+/** How records are written: the JSON text of one, in the order in which its members stand. */
+
+import { hmacKeyOf, type HmacKey } from './digests.ts'
+import type { Draft } from './draft.ts'
+import { known, NOBODY } from './person.ts'
+import { LINE_BYTES_MAX, RECORD_VERSION } from './record.ts'
+import type { Subject } from './subject-keys.ts'
+
+/** No entry is so long; one that were would be recorded without what it says. */
+const TEXT_CHARS_MAX = LINE_BYTES_MAX / 4
+
+type Subjects = ReadonlyMap<string, Subject>
+
+export class RecordText {
+  // Many records have the same one.
+  #atWallMs = NaN
+  #time = ''
+
+  /** A record without the brace that closes it, as the chain takes it. */
+  open(draft: Draft, seq: number, subjects: Subjects): string {
+    const time = this.#timeOf(draft.atWallMs)
+    const head = `{"v":${RECORD_VERSION},"seq":${seq},"time":"${time}","type":"${draft.type}"`
+    const text = `${head}${whoMember(draft, subjects)}${draft.members}${hashMember(draft, subjects)}`
+    // With the brace.
+    const chars = text.length + 1
+    return chars <= TEXT_CHARS_MAX ? text : `${head},"omittedChars":${chars}`
+  }
+
+  #timeOf(atWallMs: number): string {
+    if (atWallMs !== this.#atWallMs) {
+      this.#time = new Date(atWallMs).toISOString()
+      this.#atWallMs = atWallMs
+    }
+    return this.#time
+  }
+}
+
+function whoMember({ person, from }: Draft, subjects: Subjects): string {
+  if (person === undefined) return ''
+  const text = person.text(subjects)
+  return `,"who":{${text}${text === '' ? from.slice(1) : from}}`
+}
+
+function hashMember({ person, argumentsHash }: Draft, subjects: Subjects): string {
+  if (argumentsHash === undefined) return ''
+  const { hmac } = known(subjects, person?.hashedBy ?? NOBODY)
+  return `,"argumentsHash":"${hashForSubject(hmac, argumentsHash)}"`
+}
+
+/** The hash of arguments as it is shown: without the caller's key nobody can test a guess. */
+export function hashForSubject(subjectKey: Buffer | HmacKey, argumentsHash: Buffer): string {
+  return hmacKeyOf(subjectKey).digest('base64url', argumentsHash)
+}
+
+/** The texts that stand for all people of some records, whose keys are needed to write them. */
+export function identitiesOf(drafts: readonly Draft[]): ReadonlySet<string> {
+  const found = new Set<string>()
+  let last: Draft['person']
+  for (const { person, argumentsHash } of drafts) {
+    if (argumentsHash !== undefined) found.add(person?.hashedBy ?? NOBODY)
+    if (person === undefined || person === last) continue
+    for (const identity of person.identities) found.add(identity)
+    last = person
+  }
+  return found
+}
