@@ -35,7 +35,8 @@ import { shape } from './shapes.ts'
 import { quartiles } from './summary.ts'
 import { SAMPLED_TEN_PERCENT, startFull } from './target-sidelight.ts'
 import { startTarget } from './targets.ts'
-import { measureWindow, type WindowFigures } from './window.ts'
+import { WARM_UP, warmUp } from './warm-up.ts'
+import { measureWindow, type LoadTarget, type WindowFigures } from './window.ts'
 
 /**
  * So much worse than recorded may a call be. The median of a run moves by a few percent from run to run
@@ -44,12 +45,10 @@ import { measureWindow, type WindowFigures } from './window.ts'
 const MARGIN = 1.12
 
 const PAIRS_MAX = 9
-/** No pair is begun after that. */
-const TIME_MAX_MS = 140_000
-const SETTLE_MS = 500
-/** By calls, because a busy machine makes fewer of them, and code that V8 has not optimised costs more. */
-const WARM_UP = { calls: 12_000, seconds: 1, roundsMax: 6 }
-const MEASURED = { rounds: 8, seconds: 0.3 }
+/** No pair is begun after that, once there are enough to say anything. */
+const TIME_MAX_MS = 80_000
+const SETTLE_MS = 300
+const MEASURED = { rounds: 6, seconds: 0.3 }
 
 /** Does nothing unless it is told how much. */
 const BURN = besideProgram('burn.ts')
@@ -76,14 +75,12 @@ interface Ready {
 
 async function measurePair(bench: Bench): Promise<Pair> {
   const place: Place = { ...bench, shape: SHAPE, source: false, nodeArgs: BURN }
+  const env = { ...SAMPLED_TEN_PERCENT, ...burning(bench.burnUs) }
   const pipe = await prepare(await startTarget('undici-pipe', place), bench)
-  const full = await prepare(
-    await startFull('full-10', place, { ...SAMPLED_TEN_PERCENT, ...burning(bench.burnUs) }),
-    bench,
-  )
+  const full = await prepare(await startFull('full-10', place, env), bench)
   await sleep(SETTLE_MS)
-  await warmUp(bench, pipe)
-  await warmUp(bench, full)
+  for (const each of [pipe, full])
+    await warmUp(bench.load, loadTargetOf(bench, each), SHAPE, WARM_UP)
   const pipeUs: number[] = []
   const fullUs: number[] = []
   const foreign: number[] = []
@@ -98,8 +95,7 @@ async function measurePair(bench: Bench): Promise<Pair> {
     fullUs.push(ofFull.cpuUsPerCall ?? 0)
     foreign.push(ofPipe.foreignCores ?? 0, ofFull.foreignCores ?? 0)
   }
-  await pipe.target.stop()
-  await full.target.stop()
+  await Promise.all([pipe.target.stop(), full.target.stop()])
   const ratios = fullUs.map((us, at) => us / (pipeUs[at] ?? us))
   return {
     ratio: medianOf(ratios),
@@ -109,26 +105,19 @@ async function measurePair(bench: Bench): Promise<Pair> {
   }
 }
 
-async function warmUp(bench: Bench, ready: Ready): Promise<void> {
-  let calls = 0
-  for (let round = 0; round < WARM_UP.roundsMax && calls < WARM_UP.calls; round += 1) {
-    calls += (await measure(bench, ready, WARM_UP.seconds)).calls
-  }
-}
-
 async function prepare(target: RunningTarget, { caller }: Bench): Promise<Ready> {
   const { port, path } = target
   const facts = { port, path, era: SHAPE.era, headers: caller.headers }
   return { target, sessionIds: await beginSessions(facts, SHAPE.sessions) }
 }
 
-async function measure(
-  { load, caller }: Bench,
-  { target, sessionIds }: Ready,
-  seconds: number,
-): Promise<WindowFigures> {
-  const to = { ...target, headers: caller.headers, sessionIds }
-  return (await measureWindow(load, to, SHAPE, { round: 0, seconds })).figures
+async function measure(bench: Bench, ready: Ready, seconds: number): Promise<WindowFigures> {
+  const to = loadTargetOf(bench, ready)
+  return (await measureWindow(bench.load, to, SHAPE, { round: 0, seconds })).figures
+}
+
+function loadTargetOf({ caller }: Bench, { target, sessionIds }: Ready): LoadTarget {
+  return { ...target, headers: caller.headers, sessionIds }
 }
 
 function burning(us: number): Record<string, string> {

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findShapes, type Shape } from './shapes.ts'
-import type { WarmUp } from './warm-up.ts'
+import { WARM_UP, type WarmUp } from './warm-up.ts'
 
 /** What a benchmark has to choose from. */
 export interface Catalogue<T extends string> {
@@ -66,9 +66,6 @@ const QUICK = {
   warmUp: { calls: 1_000, seconds: 0.5 },
   settleSeconds: 0.2,
 }
-
-/** After so many calls what a call costs changes no more, in the programs that take longest. */
-const WARM_UP: WarmUp = { calls: 30_000, seconds: 6 }
 
 const SETTLE_SECONDS = 1.5
 

@@ -55,7 +55,7 @@ export interface LoadTarget {
 }
 
 /** Connections, those of the target to the upstream too, are opened again in this time. */
-const LEAD_MS = 200
+const LEAD_MS = 150
 const LEAD_PER_CONNECTION_MS = 0.7
 
 const CALLS_MAX = 1_000_000
