@@ -16,7 +16,6 @@ import { publishedManifest } from './build/manifest.ts'
 import { billOfMaterials } from './build/sbom.ts'
 import { smallerValidator } from './build/mcp-server.ts'
 import { shortNames, TARGET } from './build/short-names.ts'
-import { onlyUsedOfUndici } from './build/undici.ts'
 
 const OUT = 'dist'
 const CODE = `${OUT}/lib`
@@ -57,9 +56,7 @@ async function bundle(): Promise<Metafile> {
     legalComments: 'none',
     // Sketches would need protobufjs to be written as protocol buffers, which they are not here.
     external: [...DEMO, 'protobufjs/*'],
-    // As in Node's own copy of undici: without the experimental second parser.
-    define: { esbuildDetection: 'true' },
-    plugins: [lazyBuiltins, onlyUsedOfUndici, smallerValidator, shortNames],
+    plugins: [lazyBuiltins, smallerValidator, shortNames],
     banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'warning',

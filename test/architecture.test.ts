@@ -49,7 +49,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   hono: ['http'],
   '@hono/node-server': ['http'],
   jose: ['auth'],
-  undici: ['upstream'],
   zod: ['config', 'http'],
   yaml: ['config'],
   '@datadog/sketches-js': ['insight'],

@@ -6,47 +6,65 @@
  */
 
 import type { Injection } from '../core/observer.ts'
+import { consistsOf, IN_TOKEN, IN_VALUE } from './http1/characters.ts'
 
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
-const REQUEST_ONLY: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP,
-  'host',
-  'content-length',
-  'expect',
-])
+/** What there is to know of a header by its name; a header may be several of these. */
+const OF_CONNECTION = 1
+const HOST = 2
+const CREDENTIAL = 4
+const TRACE = 8
+const BAGGAGE = 16
+const ENCODING = 32
+const NO_NAME = 64
 
 const CONNECTION = 'connection'
 
-const TRACE_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate'])
-const BAGGAGE = 'baggage'
+/** Of one connection, or made by the sender of each request; and what else is told apart. */
+const KINDS: ReadonlyMap<string, number> = new Map([
+  [CONNECTION, OF_CONNECTION],
+  ['content-length', OF_CONNECTION],
+  ['expect', OF_CONNECTION],
+  ['keep-alive', OF_CONNECTION],
+  ['proxy-authenticate', OF_CONNECTION],
+  ['proxy-authorization', OF_CONNECTION],
+  ['proxy-connection', OF_CONNECTION],
+  ['te', OF_CONNECTION],
+  ['trailer', OF_CONNECTION],
+  ['transfer-encoding', OF_CONNECTION],
+  ['upgrade', OF_CONNECTION],
+  ['host', HOST],
+  // What shows who a client is.
+  ['authorization', CREDENTIAL],
+  ['cookie', CREDENTIAL],
+  ['dpop', CREDENTIAL],
+  ['traceparent', TRACE],
+  ['tracestate', TRACE],
+  ['baggage', BAGGAGE],
+  ['accept-encoding', ENCODING],
+])
 
-/** What shows who a client is. */
-const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'dpop', 'cookie'])
-
-/** Spellings seen before, so that names are lower-cased once and not per request. */
+/** Spellings seen before, so that names are looked at once and not per request. */
 const SPELLINGS_MAX = 512
 
-/** Remembers for each spelling of a header name its lower-case form. */
-export class HeaderNames {
-  readonly #lower = new Map<string, string>()
+interface HeaderName {
+  readonly lower: string
+  readonly kind: number
+}
 
-  lower(name: string): string {
-    const known = this.#lower.get(name)
-    if (known !== undefined) return known
-    const lower = name.toLowerCase()
-    if (this.#lower.size < SPELLINGS_MAX) this.#lower.set(name, lower)
-    return lower
+/** Remembers for each spelling of a header name what it is. */
+export class HeaderNames {
+  readonly #known = new Map<string, HeaderName>()
+
+  of(spelled: string): HeaderName {
+    return this.#known.get(spelled) ?? this.#learn(spelled)
+  }
+
+  #learn(spelled: string): HeaderName {
+    const lower = spelled.toLowerCase()
+    const named = spelled !== '' && consistsOf(IN_TOKEN, spelled)
+    const name = { lower, kind: named ? (KINDS.get(lower) ?? 0) : NO_NAME }
+    if (this.#known.size < SPELLINGS_MAX) this.#known.set(spelled, name)
+    return name
   }
 }
 
@@ -62,97 +80,123 @@ export interface RequestHeaderRules {
   readonly dropCredentials: boolean
 }
 
-export function requestHeaders(
-  raw: readonly string[],
-  rules: RequestHeaderRules,
-  injection: Injection | undefined,
-  names: HeaderNames,
-): string[] {
-  const listed = connectionOptions(raw, names)
-  const out: string[] = []
+/** What the lines of a request's headers are made of. */
+export interface RequestHeaders {
+  /** Names and values in turn, as received. */
+  readonly raw: readonly string[]
+  /** The upstream's. */
+  readonly host: string
+  readonly rules: RequestHeaderRules
+  readonly injection: Injection | undefined
+  /** Asks for a reply that is not compressed. */
+  readonly plain: boolean
+}
+
+/**
+ * The lines of the headers, each with its end; undefined when one of them must not be written, or when
+ * there would be two hosts.
+ */
+export function headerLines(headers: RequestHeaders, names: HeaderNames): string | undefined {
+  const listed = connectionOptions(headers.raw)
+  if (listed !== undefined) {
+    return headerLines({ ...headers, raw: withoutListed(headers.raw, listed) }, names)
+  }
+  const host = hostLine(headers)
+  const clients = clientLines(headers, names)
+  const ours = linesOfOurs(headers)
+  if (host === undefined || clients === undefined || ours === undefined) return undefined
+  return host + clients + ours
+}
+
+/** The upstream's host, unless the client's is kept and stands among its headers. */
+function hostLine({ raw, host, rules }: RequestHeaders): string | undefined {
+  const own = `host: ${host}\r\n`
+  if (!rules.preserveHost) return own
+  let hosts = 0
+  for (let i = 0; i < raw.length; i += 2) if (raw[i]?.toLowerCase() === 'host') hosts += 1
+  if (hosts > 1) return undefined
+  return hosts === 1 ? '' : own
+}
+
+function clientLines(headers: RequestHeaders, names: HeaderNames): string | undefined {
+  const { raw, rules } = headers
+  const { set } = rules
+  const dropped = droppedKinds(headers)
+  let lines = ''
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? ''
-    const lower = names.lower(name)
-    if (listed !== undefined && listed.has(lower)) continue
-    if (rules.set.size > 0 && rules.set.has(lower)) continue
-    if (isOurs(lower, rules, injection)) continue
-    out.push(name, raw[i + 1] ?? '')
+    const value = raw[i + 1] ?? ''
+    const { kind, lower } = names.of(name)
+    if ((kind & dropped) !== 0 || (set.size > 0 && set.has(lower))) continue
+    if (kind === NO_NAME || !consistsOf(IN_VALUE, value)) return undefined
+    lines += `${name}: ${value}\r\n`
   }
-  if (rules.set.size > 0) for (const { name, value } of rules.set.values()) out.push(name, value)
-  if (injection !== undefined) pushInjection(out, injection)
-  return out
+  return lines
 }
 
-/** Headers of the request that is made here, not of the one that was received. */
-function isOurs(
-  lower: string,
-  rules: RequestHeaderRules,
-  injection: Injection | undefined,
-): boolean {
-  if (REQUEST_ONLY.has(lower)) return lower !== 'host' || !rules.preserveHost
-  if (rules.dropCredentials && CREDENTIALS.has(lower)) return true
-  if (injection === undefined) return false
-  if (lower === BAGGAGE) return injection.headerBaggage !== undefined
-  return injection.traceparent !== '' && TRACE_HEADERS.has(lower)
+function droppedKinds({ rules, injection, plain }: RequestHeaders): number {
+  let kinds = OF_CONNECTION
+  if (!rules.preserveHost) kinds |= HOST
+  if (rules.dropCredentials) kinds |= CREDENTIAL
+  if (plain) kinds |= ENCODING
+  if (injection === undefined) return kinds
+  if (injection.traceparent !== '') kinds |= TRACE
+  return injection.headerBaggage === undefined ? kinds : kinds | BAGGAGE
 }
 
-function pushInjection(out: string[], injection: Injection): void {
-  const { traceparent, tracestate, headerBaggage } = injection
-  if (traceparent !== '') out.push('traceparent', traceparent)
-  if (traceparent !== '' && tracestate !== '') out.push('tracestate', tracestate)
-  if (headerBaggage !== undefined && headerBaggage !== '') out.push(BAGGAGE, headerBaggage)
-}
-
-/** Names and values in turn, from the bytes that undici hands out. */
-export function responseHeaders(raw: readonly (Buffer | string)[], names: HeaderNames): string[] {
-  const out: string[] = []
-  let listed: ReadonlySet<string> | undefined
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = text(raw[i])
-    const lower = names.lower(name)
-    if (lower === CONNECTION) listed = optionsOf(text(raw[i + 1]), listed)
-    if (!HOP_BY_HOP.has(lower)) out.push(name, text(raw[i + 1]))
+/** What the operator and the trace add. */
+function linesOfOurs({ rules, injection }: RequestHeaders): string | undefined {
+  let lines = ''
+  if (rules.set.size > 0) {
+    for (const { name, value } of rules.set.values()) {
+      if (name === '' || !consistsOf(IN_TOKEN, name)) return undefined
+      if (!consistsOf(IN_VALUE, value)) return undefined
+      lines += `${name}: ${value}\r\n`
+    }
   }
-  return listed === undefined ? out : withoutListed(out, listed, names)
+  return injection === undefined ? lines : withInjection(lines, injection)
 }
 
-function text(value: Buffer | string | undefined): string {
-  return typeof value === 'string' ? value : (value?.toString('latin1') ?? '')
+function withInjection(before: string, injection: Injection): string | undefined {
+  const { traceparent, tracestate, headerBaggage = '' } = injection
+  const state = traceparent === '' ? '' : tracestate
+  if (!consistsOf(IN_VALUE, traceparent)) return undefined
+  if (!consistsOf(IN_VALUE, state) || !consistsOf(IN_VALUE, headerBaggage)) return undefined
+  let lines = before
+  if (traceparent !== '') lines += `traceparent: ${traceparent}\r\n`
+  if (state !== '') lines += `tracestate: ${state}\r\n`
+  return headerBaggage === '' ? lines : `${lines}baggage: ${headerBaggage}\r\n`
 }
 
-function connectionOptions(
-  raw: readonly string[],
-  names: HeaderNames,
-): ReadonlySet<string> | undefined {
+/** What all `Connection` headers name; undefined when that is nothing but what is gone anyway. */
+function connectionOptions(raw: readonly string[]): ReadonlySet<string> | undefined {
   let listed: ReadonlySet<string> | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? ''
-    if (name.length !== CONNECTION.length || names.lower(name) !== CONNECTION) continue
+    if (name.length !== CONNECTION.length || name.toLowerCase() !== CONNECTION) continue
     listed = optionsOf(raw[i + 1] ?? '', listed)
   }
   return listed
 }
 
-/** Headers that a `Connection` header names belong to that connection alone. */
-function optionsOf(
+/**
+ * Headers that a `Connection` header names belong to that connection alone. `before` are those that
+ * another one named; undefined when there is nothing but what is gone anyway.
+ */
+export function optionsOf(
   value: string,
   before: ReadonlySet<string> | undefined,
 ): ReadonlySet<string> | undefined {
   const lower = value.trim().toLowerCase()
   if (lower === 'keep-alive' || lower === 'close') return before
   const options = lower.split(',').map((option) => option.trim())
-  return new Set([...(before ?? []), ...options])
+  return new Set([...(before ?? []), CONNECTION, ...options])
 }
 
-function withoutListed(
-  headers: readonly string[],
-  listed: ReadonlySet<string>,
-  names: HeaderNames,
-): string[] {
-  const out: string[] = []
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i] ?? ''
-    if (!listed.has(names.lower(name))) out.push(name, headers[i + 1] ?? '')
-  }
-  return out
+/** Headers, as names and values in turn, without those that a `Connection` header names. */
+export function withoutListed(headers: readonly string[], listed: ReadonlySet<string>): string[] {
+  return headers.filter((_, index) => {
+    const name = headers[index - (index % 2)] ?? ''
+    return !listed.has(name.toLowerCase())
+  })
 }

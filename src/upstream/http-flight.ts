@@ -1,138 +1,137 @@
-/** One message on its way over HTTP: undici's handler, which hands the reply on and notes what it took. */
+/** One message on its way over HTTP: gets a connection, hands the reply on, and notes what it took. */
 
-import type { Dispatcher } from 'undici'
-import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { AttemptFacts } from '../core/observer.ts'
 import type { PoolRecorder } from '../core/pool.ts'
-import { describeFailure } from './describe-failure.ts'
-import { responseHeaders, type HeaderNames } from './forward-headers.ts'
-import type { Flight, Outbound, ReplySink } from './transport.ts'
-import type { Visitor } from './turnstile.ts'
+import { codeOf, brokenConnection } from './describe-failure.ts'
+import type { Caller } from './http1/caller.ts'
+import type { Connection } from './http1/connection.ts'
+import type { ConnectionPool } from './http1/pool.ts'
+import type { ReplyHead } from './http1/reply-head.ts'
+import type { Flight, Outbound, ReplySink, TransportFailure } from './transport.ts'
 
-/** What flights of one transport have in common. */
-export interface FlightParts {
-  readonly names: HeaderNames
-  readonly clock: Clock
+/** Where flights go: a pool, with whoever counts what happens in it. */
+export interface FlightPool {
+  readonly connections: ConnectionPool
+  readonly recorder: PoolRecorder
   /** What becomes of the head of a 401 or 403. */
   readonly onRefused: (exchange: Exchange, headers: string[]) => string[]
 }
 
-export class HttpFlight implements Dispatcher.DispatchHandler, Flight, Visitor {
+/** Methods with which a request says its length even when it is 0. */
+const WITH_BODY: ReadonlySet<string> = new Set([
+  'POST',
+  'PUT',
+  'PATCH',
+  'QUERY',
+  'PROPFIND',
+  'PROPPATCH',
+])
+
+export class HttpFlight implements Flight, Caller {
+  readonly lines: string
+  readonly body: Buffer
+  readonly servername: string
+  over = false
   readonly #sink: ReplySink
-  readonly #parts: FlightParts
+  readonly #pool: FlightPool
   readonly #exchange: Exchange
   readonly #attempt: AttemptFacts
-  #connects = false
-  #dispatched = false
-  #controller: Dispatcher.DispatchController | undefined
-  readonly #recorder: PoolRecorder
+  readonly #enteredMs: number
+  #connection: Connection | undefined = undefined
+  #queued = false
+  #connectsMs = 0
   #handedMs = 0
-  #failed = false
-  aborted = false
-  leave: (() => void) | undefined = undefined
-  readonly enteredMs: number
-  dispatchedMs = 0
 
   constructor(
     sink: ReplySink,
-    { exchange, attempt }: Outbound,
-    parts: FlightParts,
-    recorder: PoolRecorder,
+    { exchange, attempt, body }: Outbound,
+    lines: string,
+    servername: string,
+    pool: FlightPool,
   ) {
     this.#sink = sink
-    this.#recorder = recorder
-    this.enteredMs = parts.clock.monotonicMs()
-    this.#parts = parts
+    this.#pool = pool
     this.#exchange = exchange
     this.#attempt = attempt
+    this.lines = lines
+    this.body = body
+    this.servername = servername
+    this.#enteredMs = pool.connections.clock.monotonicMs()
   }
 
-  /** A connection is begun for it. */
-  connects(): void {
-    this.#connects = true
+  get toHead(): boolean {
+    return this.#exchange.httpMethod === 'HEAD'
   }
 
-  /** undici has been given it; when a connection was free, it has been written by now. */
-  dispatched(): void {
-    this.#dispatched = true
-    if (this.#controller !== undefined) this.#handed()
+  get saysLength(): boolean {
+    return WITH_BODY.has(this.#exchange.httpMethod)
   }
 
   abort(why?: 'late'): void {
-    this.aborted = true
-    if (this.#controller === undefined) {
-      if (why === 'late') this.#recorder.timedOut()
-      this.done()
-    } else this.#controller.abort(new Error('the client has gone'))
-  }
-
-  /** The connection is free again, or was never used. */
-  done(): void {
-    const { leave } = this
-    this.leave = undefined
-    leave?.()
-    if (this.#handedMs === 0) return
-    this.#recorder.used(this.#parts.clock.monotonicMs() - this.#handedMs)
-    this.#handedMs = 0
+    if (this.over) return
+    this.over = true
+    const connection = this.#connection
+    if (this.#handedMs === 0 && why === 'late') this.#pool.recorder.timedOut()
+    this.#pool.connections.forget(this)
+    connection?.giveUp()
+    this.#done(this.#pool.connections.clock.monotonicMs())
   }
 
   resume(): void {
-    this.#controller?.resume()
+    if (this.#handedMs > 0) this.#connection?.resume()
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#dispatched) this.#waited()
-    if (this.aborted) controller.abort(new Error('the client has gone'))
+  queued(): void {
+    this.#queued = true
   }
 
-  /** It was not written at once: a connection was made for it, or one had just not become free. */
-  #waited(): void {
+  connects(connection: Connection, nowMs: number): void {
+    this.#connection = connection
+    this.#connectsMs = nowMs
+    if (this.#queued) this.#attempt.queuedMs = nowMs - this.#enteredMs
+  }
+
+  goes(connection: Connection, nowMs: number): void {
     const attempt = this.#attempt
-    const waitedMs = this.#handed() - this.dispatchedMs
-    if (this.#connects) attempt.connectMs = waitedMs
-    else attempt.queuedMs += waitedMs
-  }
-
-  #handed(): number {
-    const nowMs = this.#parts.clock.monotonicMs()
-    this.#attempt.handedMs = nowMs
+    if (this.#connection !== undefined) attempt.connectMs = nowMs - this.#connectsMs
+    else if (this.#queued) attempt.queuedMs = nowMs - this.#enteredMs
+    this.#connection = connection
+    attempt.handedMs = nowMs
     this.#handedMs = nowMs
-    this.#recorder.waited(nowMs - this.enteredMs)
-    return nowMs
+    this.#pool.recorder.waited(nowMs - this.#enteredMs)
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _headers: unknown,
-    statusMessage?: string,
-  ): void {
-    if (status < 200 || this.aborted) return
-    const raw = controller.rawHeaders
-    const headers = Array.isArray(raw) ? responseHeaders(raw, this.#parts.names) : []
+  replyHead({ status, statusMessage, rawHeaders }: ReplyHead): void {
     const refused = status === 401 || status === 403
-    this.#sink.head(
-      status,
-      statusMessage ?? '',
-      refused ? this.#parts.onRefused(this.#exchange, headers) : headers,
-    )
+    const headers = refused ? this.#pool.onRefused(this.#exchange, rawHeaders) : rawHeaders
+    this.#sink.head(status, statusMessage, headers)
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.aborted && !this.#sink.data(chunk)) controller.pause()
+  replyData(part: Buffer): boolean {
+    return this.#sink.data(part)
   }
 
-  onResponseEnd(): void {
-    this.done()
-    if (!this.aborted) this.#sink.end()
+  replyEnd(nowMs: number): void {
+    this.over = true
+    this.#done(nowMs)
+    try {
+      this.#sink.end()
+    } catch (error) {
+      this.#sink.failed(brokenConnection(error instanceof Error ? codeOf(error) : 'unknown'))
+    }
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    this.done()
-    if (this.aborted || this.#failed) return
-    this.#failed = true
-    this.#sink.failed(describeFailure(error, this.#controller !== undefined))
+  failed(failure: TransportFailure): void {
+    if (this.over) return
+    this.over = true
+    this.#done(this.#pool.connections.clock.monotonicMs())
+    this.#sink.failed(failure)
+  }
+
+  /** The connection is free again, or closed, or was never used. */
+  #done(nowMs: number): void {
+    this.#connection = undefined
+    if (this.#handedMs > 0) this.#pool.recorder.used(nowMs - this.#handedMs)
   }
 }

@@ -1,27 +1,27 @@
 /**
- * HTTP to one upstream, over undici's `dispatch`.
+ * HTTP to one upstream.
  *
  * Bytes go both ways as they come; nothing here has a timeout on silence, because an MCP stream may
  * be silent for as long as it likes. Calls and long-lived streams use separate connections, so that
  * open streams cannot starve calls.
  */
 
-import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
-import type { Exchange } from '../core/exchange.ts'
-import type { PoolName, PoolObserver, PoolRecorder, PoolState } from '../core/pool.ts'
-import { HeaderNames, requestHeaders, type RequestHeaderRules } from './forward-headers.ts'
-import { HttpFlight, type FlightParts } from './http-flight.ts'
-import { HttpPool } from './http-pool.ts'
+import { headerOf, type Exchange } from '../core/exchange.ts'
+import type { PoolName, PoolObserver, PoolState } from '../core/pool.ts'
+import { invalidRequest } from './describe-failure.ts'
+import { headerLines, HeaderNames, type RequestHeaderRules } from './forward-headers.ts'
+import { HttpFlight, type FlightPool } from './http-flight.ts'
+import { consistsOf, IN_TARGET, IN_TOKEN } from './http1/characters.ts'
+import { serverNameOf } from './http1/connect.ts'
+import { ConnectionPool } from './http1/pool.ts'
 import {
   METADATA_PREFIX,
   MetadataSink,
   rewriteChallenge,
   withoutChallenges,
 } from './resource-metadata.ts'
-import { Turnstile } from './turnstile.ts'
 import type { Flight, Outbound, ReplySink, Transport } from './transport.ts'
-import { withoutEncoding } from './without-encoding.ts'
 
 export interface HttpTransportOptions {
   readonly name: string
@@ -51,42 +51,36 @@ export interface HttpTransportOptions {
   readonly onTick: (nowMs: number) => void
 }
 
-/** A connection idle for this long is looked at once more before it is used. */
-const SUSPECT_IDLE_MS = 250
-
 export class HttpTransport implements Transport {
-  readonly #calls: OnePool
-  readonly #streams: OnePool
-  readonly #turnstile: Turnstile
+  readonly #calls: FlightPool
+  readonly #streams: FlightPool
   readonly #path: string
   readonly #search: string
   readonly #rules: RequestHeaderRules
   /** For a client that we have authenticated; whether one must be may change while this exists. */
   readonly #ownRules: RequestHeaderRules
-  readonly #clock: Clock
   readonly #names = new HeaderNames()
   readonly #options: HttpTransportOptions
-  readonly #flightParts: FlightParts
+  readonly #servername: string
+  /** TLS asks for the host that the client names. */
+  readonly #namesHost: boolean
+  /** The first line of the last request: nearly all are alike. */
+  #firstLine = { method: '', path: '', line: '' }
   /** Where the upstream's last challenge said that its metadata is. */
   #metadataPath: string | undefined
-  #lastUsedMs: number
 
   constructor(options: HttpTransportOptions) {
+    const { url, headers } = options
     this.#options = options
-    this.#calls = createPool('calls', options)
-    this.#streams = createPool('streams', options)
-    this.#turnstile = new Turnstile(options.connectionsMax)
-    this.#path = options.url.pathname
-    this.#search = options.url.search
-    this.#rules = { ...options.headers, dropCredentials: false }
-    this.#ownRules = { ...options.headers, dropCredentials: true }
-    this.#clock = options.clock
-    this.#flightParts = {
-      names: this.#names,
-      clock: options.clock,
-      onRefused: (exchange, headers) => this.#rewriteHead(exchange, headers),
-    }
-    this.#lastUsedMs = options.clock.monotonicMs()
+    this.#calls = this.#createPool('calls')
+    this.#streams = this.#createPool('streams')
+    this.#path = url.pathname
+    this.#search = url.search
+    this.#rules = { ...headers, dropCredentials: false }
+    this.#ownRules = { ...headers, dropCredentials: true }
+    const secure = url.protocol === 'https:'
+    this.#servername = secure ? serverNameOf(url.host) : ''
+    this.#namesHost = secure && headers.preserveHost
   }
 
   readonly sessions = 0
@@ -95,12 +89,12 @@ export class HttpTransport implements Transport {
 
   tick(nowMs: number): void {
     this.#options.onTick(nowMs)
-    this.#calls.http.tick(nowMs)
-    this.#streams.http.tick(nowMs)
+    this.#calls.connections.tick(nowMs)
+    this.#streams.connections.tick(nowMs)
   }
 
   pools(): readonly PoolState[] {
-    return [this.#calls.http.state(this.#turnstile.waiting), this.#streams.http.state(0)]
+    return [this.#calls.connections.state(), this.#streams.connections.state()]
   }
 
   send(outbound: Outbound, sink: ReplySink): Flight {
@@ -114,45 +108,18 @@ export class HttpTransport implements Transport {
   }
 
   /** The same, to another path of the same origin. `path` holds the query too. */
-  sendTo(path: string, received: Outbound, sink: ReplySink): Flight {
-    const outbound = received.plain ? withoutEncoding(received) : received
-    const { attempt } = outbound
+  sendTo(path: string, outbound: Outbound, sink: ReplySink): Flight {
     const pool = outbound.longLived ? this.#streams : this.#calls
-    const flight = new HttpFlight(sink, outbound, this.#flightParts, pool.recorder)
-    const request = this.#request(path, outbound)
-    const now = flight.enteredMs
-    const suspect = now - this.#lastUsedMs > SUSPECT_IDLE_MS
-    this.#lastUsedMs = now
-    const dispatch = (): void => {
-      if (!flight.aborted) this.#dispatch(pool.http, request, flight)
-      else flight.done()
-    }
-    let waits = false
-    const start = (): void => {
-      if (waits) attempt.queuedMs = this.#clock.monotonicMs() - now
-      // A FIN that has already arrived is noticed when the event loop polls; one turn lets it.
-      if (suspect) setImmediate(dispatch)
-      else dispatch()
-    }
-    if (outbound.longLived) start()
-    else this.#turnstile.enter(flight, start)
-    waits = true
+    const lines = this.#lines(path, outbound)
+    const name = this.#namesHost ? this.#nameFor(outbound.exchange) : this.#servername
+    const flight = new HttpFlight(sink, outbound, lines ?? '', name, pool)
+    if (lines === undefined) flight.failed(invalidRequest())
+    else pool.connections.enter(flight)
     return flight
   }
 
-  #dispatch(pool: HttpPool, request: Dispatcher.DispatchOptions, flight: HttpFlight): void {
-    flight.dispatchedMs = this.#clock.monotonicMs()
-    try {
-      pool.dispatch(request, flight)
-    } catch (error) {
-      // undici throws for what it considers invalid input, such as a header with a control character.
-      flight.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
-    }
-    flight.dispatched()
-  }
-
   async close(): Promise<void> {
-    await Promise.all([this.#calls.http.close(), this.#streams.http.close()])
+    await Promise.all([this.#calls.connections.close(), this.#streams.connections.close()])
   }
 
   /**
@@ -160,7 +127,8 @@ export class HttpTransport implements Transport {
    * §3.1), or at the root.
    */
   #sendMetadata(asked: Outbound, sink: ReplySink): Flight {
-    const outbound = withoutEncoding(asked)
+    // What has to be rewritten must not be compressed.
+    const outbound = { ...asked, plain: true }
     const { path } = outbound.exchange
     const { publicOriginOf, url } = this.#options
     const resource =
@@ -190,39 +158,49 @@ export class HttpTransport implements Transport {
     })
   }
 
-  #request(path: string, outbound: Outbound): Dispatcher.DispatchOptions {
-    const { exchange, injection } = outbound
-    const { httpMethod, rawHeaders } = exchange
-    return {
-      path,
-      method: httpMethod,
-      headers: requestHeaders(rawHeaders, this.#rulesFor(exchange), injection, this.#names),
-      body: outbound.body.length === 0 ? null : outbound.body,
-    }
+  /** The request's first line and headers; undefined when something in them must not be written. */
+  #lines(path: string, { exchange, injection, plain = false }: Outbound): string | undefined {
+    const { httpMethod, rawHeaders: raw } = exchange
+    const first = this.#firstLineOf(httpMethod, path)
+    const { host } = this.#options.url
+    const rules = this.#rulesFor(exchange)
+    const lines = headerLines({ raw, host, rules, injection, plain }, this.#names)
+    return first === undefined || lines === undefined ? undefined : first + lines
+  }
+
+  #firstLineOf(method: string, path: string): string | undefined {
+    const last = this.#firstLine
+    if (last.path === path && last.method === method) return last.line
+    if (!consistsOf(IN_TARGET, path) || !consistsOf(IN_TOKEN, method)) return undefined
+    const line = `${method} ${path} HTTP/1.1\r\n`
+    this.#firstLine = { method, path, line }
+    return line
+  }
+
+  #nameFor({ headers }: Exchange): string {
+    return serverNameOf(headerOf(headers, 'host') ?? this.#options.url.host)
   }
 
   #rulesFor({ principal }: Exchange): RequestHeaderRules {
     return principal === undefined ? this.#rules : this.#ownRules
   }
-}
 
-interface OnePool {
-  readonly http: HttpPool
-  readonly recorder: PoolRecorder
-}
-
-/** Calls have a limit and connections that stand ready; streams are bounded by their clients. */
-function createPool(pool: PoolName, options: HttpTransportOptions): OnePool {
-  const recorder = options.pools.pool(options.name, pool)
-  const calls = pool === 'calls'
-  const http = new HttpPool({
-    ...options,
-    pool,
-    recorder,
-    connectionsMax: calls ? options.connectionsMax : undefined,
-    prewarm: calls ? options.prewarm : 0,
-  })
-  return { http, recorder }
+  /** Calls have a limit and connections that stand ready; streams are bounded by their clients. */
+  #createPool(pool: PoolName): FlightPool {
+    const options = this.#options
+    const recorder = options.pools.pool(options.name, pool)
+    const calls = pool === 'calls'
+    const connections = new ConnectionPool({
+      ...options,
+      pool,
+      recorder,
+      connectionsMax: calls ? options.connectionsMax : undefined,
+      prewarm: calls ? options.prewarm : 0,
+    })
+    const onRefused: FlightPool['onRefused'] = (exchange, headers) =>
+      this.#rewriteHead(exchange, headers)
+    return { connections, recorder, onRefused }
+  }
 }
 
 function mergeQuery(own: string, clients: string): string {

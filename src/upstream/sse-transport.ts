@@ -14,7 +14,6 @@ import type { TransportObserver } from '../core/observer.ts'
 import { EndpointRewriter } from '../mcp/endpoint-event.ts'
 import type { PoolState } from '../core/pool.ts'
 import type { HttpTransport } from './http-transport.ts'
-import { withoutEncoding } from './without-encoding.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
 
 export interface SseTransportOptions {
@@ -128,7 +127,7 @@ export class SseTransport implements Transport {
       return `${postPath}?sessionId=${id}`
     })
     const flight = http.send(
-      withoutEncoding(outbound),
+      { ...outbound, plain: true },
       new StreamSink(sink, rewriter, forget, refused),
     )
     return {

@@ -2,19 +2,42 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Injection } from '../../src/core/observer.ts'
 import {
+  headerLines,
   HeaderNames,
-  requestHeaders,
-  responseHeaders,
   type RequestHeaderRules,
 } from '../../src/upstream/forward-headers.ts'
+import { ReplyHead } from '../../src/upstream/http1/reply-head.ts'
 
 const names = new HeaderNames()
 const PLAIN: RequestHeaderRules = { preserveHost: false, dropCredentials: false, set: new Map() }
+const HOST = 'up.example:8080'
 
-const request = (raw: readonly string[], rules = PLAIN, injection?: Injection): string[] =>
-  requestHeaders(raw, rules, injection, names)
+const lines = (
+  raw: readonly string[],
+  rules = PLAIN,
+  injection?: Injection,
+  plain = false,
+): string | undefined => headerLines({ raw, host: HOST, rules, injection, plain }, names)
 
-const response = (...raw: string[]): string[] => responseHeaders(raw, names)
+/** Names and values in turn, without the upstream's own host, which stands first. */
+function request(raw: readonly string[], rules = PLAIN, injection?: Injection): string[] {
+  const text = lines(raw, rules, injection) ?? assert.fail('the headers were refused')
+  const all = text.split('\r\n').slice(0, -1)
+  const own = all[0] === `host: ${HOST}` ? all.slice(1) : all
+  return own.flatMap((line) => [
+    line.slice(0, line.indexOf(': ')),
+    line.slice(line.indexOf(': ') + 2),
+  ])
+}
+
+/** What is passed on of the headers of a reply. */
+function response(...raw: string[]): string[] {
+  const head = new ReplyHead()
+  const text = raw.map((part, index) => (index % 2 === 0 ? `${part}: ` : `${part}\r\n`)).join('')
+  head.read(`HTTP/1.1 200 OK\r\n${text}\r\n`)
+  assert.deepEqual([head.fault, head.complete], [undefined, true])
+  return head.rawHeaders
+}
 
 const setting = (name: string, value: string): RequestHeaderRules => ({
   preserveHost: false,
@@ -87,8 +110,11 @@ describe('The headers of a request', () => {
 
   it('name the client’s host only when it is to be preserved', () => {
     assert.deepEqual(request(['Host', 'a', 'X', '1']), ['X', '1'])
+    assert.equal(lines(['Host', 'a', 'X', '1']), 'host: up.example:8080\r\nX: 1\r\n')
     const preserve = { ...PLAIN, preserveHost: true }
-    assert.deepEqual(request(['Host', 'a', 'X', '1'], preserve), ['Host', 'a', 'X', '1'])
+    assert.equal(lines(['Host', 'a', 'X', '1'], preserve), 'Host: a\r\nX: 1\r\n')
+    assert.equal(lines(['X', '1'], preserve), 'host: up.example:8080\r\nX: 1\r\n')
+    assert.equal(lines(['Host', 'a', 'host', 'b'], preserve), undefined)
   })
 
   it('hold the operator’s value in place of every one of the client’s', () => {
@@ -123,6 +149,50 @@ describe('The headers of a request', () => {
   })
 })
 
+describe('What must not be written into a request', () => {
+  const bad = ['a\r\nX-Smuggled: 1', 'a\nb', 'a\rb', 'a\0b', 'a\u007fb', 'a\u010ab', 'a\u{1f600}']
+
+  it('is refused in the value of a client’s header', () => {
+    for (const value of bad) assert.equal(lines(['X', value]), undefined, JSON.stringify(value))
+    assert.deepEqual(request(['X', 'tab\there \u00ff']), ['X', 'tab\there \u00ff'])
+  })
+
+  it('is refused in a name', () => {
+    for (const name of ['X\r\nY', 'X Y', 'X:', '', 'X\0', 'X\u010a', 'caf\u00e9']) {
+      assert.equal(lines([name, '1']), undefined, JSON.stringify(name))
+      assert.equal(lines([], setting(name, '1')), undefined, JSON.stringify(name))
+    }
+  })
+
+  it('is refused in what the operator sets', () => {
+    for (const value of bad) assert.equal(lines([], setting('X', value)), undefined)
+  })
+
+  it('is refused in trace context and baggage', () => {
+    const context = { traceparent: 'p', tracestate: 's', headerBaggage: 'b' }
+    assert.equal(
+      lines([], PLAIN, context),
+      'host: up.example:8080\r\ntraceparent: p\r\ntracestate: s\r\nbaggage: b\r\n',
+    )
+    for (const value of bad) {
+      assert.equal(lines([], PLAIN, { ...context, traceparent: value }), undefined)
+      assert.equal(lines([], PLAIN, { ...context, tracestate: value }), undefined)
+      assert.equal(lines([], PLAIN, { ...context, headerBaggage: value }), undefined)
+    }
+  })
+
+  it('matters only in what is written', () => {
+    assert.deepEqual(request(['Connection', 'close', 'TE', 'a\r\nb', 'X', '1']), ['X', '1'])
+  })
+})
+
+describe('A request whose reply has to be read', () => {
+  it('does not ask for a compressed one', () => {
+    const raw = ['Accept', 'a', 'accept-ENCODING', 'gzip', 'X', '1']
+    assert.equal(lines(raw, PLAIN, undefined, true), `host: ${HOST}\r\nAccept: a\r\nX: 1\r\n`)
+  })
+})
+
 describe('The headers of a reply', () => {
   it('keep their spelling, order and repetitions', () => {
     const raw = ['Set-Cookie', 'a', 'X', '1', 'set-cookie', 'b', 'Content-Length', '5', 'Date', 'd']
@@ -133,7 +203,10 @@ describe('The headers of a reply', () => {
 
   it('lose what belongs to the connection with the upstream', () => {
     for (const name of HOP_BY_HOP) {
-      assert.deepEqual(response('A', '1', name.toLowerCase(), 'x', 'B', '2'), ['A', '1', 'B', '2'])
+      const value = name === 'Transfer-Encoding' ? 'chunked' : 'x'
+      for (const spelled of [name, name.toLowerCase(), name.toUpperCase()]) {
+        assert.deepEqual(response('A', '1', spelled, value, 'B', '2'), ['A', '1', 'B', '2'])
+      }
     }
   })
 
@@ -145,15 +218,17 @@ describe('The headers of a reply', () => {
   })
 
   it('are read byte for byte', () => {
-    const raw = [Buffer.from('X-Name'), Buffer.from([0xe9, 0x20, 0xc3, 0xa9])]
-    assert.deepEqual(responseHeaders(raw, names), ['X-Name', '\u00e9 \u00c3\u00a9'])
+    const raw = ['X-Name', Buffer.from([0xe9, 0x20, 0xc3, 0xa9]).toString('latin1')]
+    assert.deepEqual(response(...raw), ['X-Name', '\u00e9 \u00c3\u00a9'])
   })
 })
 
 describe('The spellings of header names', () => {
   it('are remembered up to a number and right beyond it', () => {
     const many = new HeaderNames()
-    for (let i = 0; i < 2_000; i += 1) assert.equal(many.lower(`X-Name-${i}`), `x-name-${i}`)
-    assert.equal(many.lower('X-Name-1999'), 'x-name-1999')
+    for (let i = 0; i < 2_000; i += 1) {
+      assert.equal(many.of(`X-Name-${i}`).lower, `x-name-${i}`)
+    }
+    assert.equal(many.of('X-Name-1999').lower, 'x-name-1999')
   })
 })

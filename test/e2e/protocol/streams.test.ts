@@ -56,7 +56,7 @@ overModes(
   },
 )
 
-/** Longer than the idle limits of undici's pool and of Node's server, and than the first tick. */
+/** Longer than the idle limits of the pool and of Node's server, and than the first tick. */
 const SILENCE_MS = 5_000
 
 test('case 8: a call and a stream that are silent for seconds go on, and no timer is over them (HTTP→stdio, stdio→stdio, stdio→HTTP)', async () => {
