@@ -5,13 +5,18 @@
  * the description; that makes the record of a call three additions instead of three searches.
  */
 
+import type { Decision } from '../core/decision.ts'
 import type { AttemptTarget } from '../core/observer.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
+import type { CallSignals } from './agent-signals.ts'
 import { HTTP, UPSTREAM_HTTP_VERSION, type CallDescription } from './describe-call.ts'
 import type { HistogramSeries, MeasuredSpan } from './histogram-series.ts'
 import type { Instruments } from './instruments.ts'
 import type { LabelGuard } from './label-guard.ts'
+import { OTHER } from './names.ts'
+import { policyOutcome } from './policy-signals.ts'
 import type { CounterSeries } from './series.ts'
+import { ToolCounters } from './tool-counters.ts'
 
 /** How a call came. */
 export interface Arrival {
@@ -27,6 +32,10 @@ export interface CallHandles {
   calls: CounterSeries | undefined
   server: (Arrival & { readonly series: HistogramSeries }) | undefined
   client: (AttemptTarget & { readonly series: HistogramSeries }) | undefined
+  /** What is counted of a tool besides. */
+  tool: ToolCounters | undefined
+  /** Calls that the policy allowed. */
+  allowed: CounterSeries | undefined
 }
 
 export class CallMetrics {
@@ -54,7 +63,7 @@ export class CallMetrics {
     outcome: Outcome,
     arrival: Arrival,
     seconds: number,
-    span: MeasuredSpan,
+    span: MeasuredSpan | undefined,
   ): void {
     const handles = this.#handles(about, outcome)
     const known = handles?.server
@@ -76,7 +85,7 @@ export class CallMetrics {
     outcome: Outcome,
     target: AttemptTarget,
     seconds: number,
-    span: MeasuredSpan,
+    span: MeasuredSpan | undefined,
   ): void {
     const handles = this.#handles(about, outcome)
     const known = handles?.client
@@ -92,13 +101,50 @@ export class CallMetrics {
     series.record(seconds, span)
   }
 
+  /** A call of a tool has ended. */
+  toolEnded(
+    about: CallDescription,
+    outcome: Outcome,
+    resultBytes: number,
+    signals: CallSignals,
+  ): void {
+    const handles = this.#handles(about, outcome)
+    let counters = handles?.tool
+    if (counters === undefined) {
+      const { upstream, tool } = about
+      const label = tool === undefined ? '' : this.#guard.admit(upstream, tool, outcome)
+      counters = new ToolCounters(this.#instruments, [upstream, label === '' ? OTHER : label])
+      if (handles !== undefined && label === (tool ?? '')) handles.tool = counters
+    }
+    counters.ended(resultBytes, signals)
+  }
+
+  /** The policy decided on the call. */
+  decided(about: CallDescription, outcome: Outcome, decision: Decision): void {
+    const { policyDecisions } = this.#instruments
+    if (decision.kind === 'deny') {
+      policyDecisions.add([about.upstream, policyOutcome(decision), decision.reason], 1)
+      return
+    }
+    const handles = this.#handles(about, outcome)
+    const series = handles?.allowed ?? policyDecisions.bind([about.upstream, 'allow', ''])
+    if (handles !== undefined) handles.allowed = series
+    series.add(1)
+  }
+
   /** Undefined for endings of which there may be any number. */
   #handles(about: CallDescription, outcome: Outcome): CallHandles | undefined {
     const key = keyOf(outcome)
     if (key === undefined) return undefined
     let handles = about.handles.get(key)
     if (handles === undefined) {
-      handles = { calls: undefined, server: undefined, client: undefined }
+      handles = {
+        calls: undefined,
+        server: undefined,
+        client: undefined,
+        tool: undefined,
+        allowed: undefined,
+      }
       about.handles.set(key, handles)
     }
     return handles

@@ -116,7 +116,6 @@ export class Instruments implements TransportObserver, HealthObserver {
   readonly serverOperationDuration: HistogramFamily
   readonly clientOperationDuration: HistogramFamily
   readonly calls: CounterFamily
-  readonly exchanges: CounterFamily
   readonly catalogueDrifts: CounterFamily
   readonly toolResultSize: HistogramFamily
   readonly toolResultTokens: CounterFamily
@@ -150,7 +149,6 @@ export class Instruments implements TransportObserver, HealthObserver {
     this.serverOperationDuration = new HistogramFamily(METRICS.serverOperationDuration, settings)
     this.clientOperationDuration = new HistogramFamily(METRICS.clientOperationDuration, settings)
     this.calls = new CounterFamily(METRICS.calls, settings)
-    this.exchanges = new CounterFamily(METRICS.exchanges, settings)
     this.catalogueDrifts = new CounterFamily(METRICS.catalogueDrifts, settings)
     this.toolResultSize = new HistogramFamily(METRICS.toolResultSize, settings)
     this.toolResultTokens = new CounterFamily(METRICS.toolResultTokens, settings)
@@ -170,7 +168,7 @@ export class Instruments implements TransportObserver, HealthObserver {
       this.serverOperationDuration,
       this.clientOperationDuration,
       this.calls,
-      this.exchanges,
+      this.traffic.exchanges,
       ...this.traffic.families,
       new GaugeFamily(METRICS.inFlight, () =>
         [...sources.inFlight()].map(([upstream, count]) => ({ values: [upstream], value: count })),

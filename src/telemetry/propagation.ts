@@ -63,11 +63,10 @@ export class Propagation {
   ancestryOf(call: Call): Ancestry {
     if (!this.#traceContext) return NO_PARENT
     const { message, exchange } = call
+    const header = headerOf(exchange.headers, 'traceparent')
+    if (message.trace.traceparent === undefined && header === undefined) return NO_PARENT
     const inMeta = parseTraceContext(message.trace.traceparent, message.trace.tracestate)
-    const inHeader = parseTraceContext(
-      headerOf(exchange.headers, 'traceparent'),
-      headerOf(exchange.headers, 'tracestate'),
-    )
+    const inHeader = parseTraceContext(header, headerOf(exchange.headers, 'tracestate'))
     const differ = inMeta !== undefined && inHeader !== undefined && !isSameSpan(inMeta, inHeader)
     if (this.#mode === 'link') {
       const own = inMeta ?? inHeader

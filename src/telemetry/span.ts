@@ -6,8 +6,8 @@
  * (ARCHITECTURE.md, "Spans"). Sampling is OpenTelemetry's own.
  */
 
-import { ROOT_CONTEXT, SpanKind, TraceFlags, trace, type SpanContext } from '@opentelemetry/api'
-import { SamplingDecision, type IdGenerator, type Sampler } from '@opentelemetry/sdk-trace'
+import { TraceFlags, type SpanContext, type SpanKind } from '@opentelemetry/api'
+import type { IdGenerator, Sampler } from '@opentelemetry/sdk-trace'
 import type { AttributeLimits } from './env.ts'
 
 export type AttributeValue = string | number
@@ -68,8 +68,6 @@ export interface TracerOptions {
   readonly onEnd: ((span: SpanData) => void) | undefined
 }
 
-const NO_ATTRIBUTES = {}
-const NO_LINKS: readonly SpanContext[] = []
 const NO_EVENTS: readonly SpanEvent[] = []
 
 /** Events of one span. */
@@ -77,73 +75,6 @@ const EVENTS_MAX = 8
 
 /** Spans that wait for their call's verdict; a call has one per attempt, and few attempts. */
 const HELD_MAX = 8
-
-export class Tracer {
-  readonly #options: TracerOptions
-
-  constructor(options: TracerOptions) {
-    this.#options = options
-  }
-
-  /** A span of a trace that may have begun elsewhere. */
-  startServer(
-    subject: SpanSubject,
-    startMs: number,
-    parent: SpanContext | undefined,
-    links: readonly SpanContext[] = NO_LINKS,
-  ): Span {
-    const { sampler, ids, trustSampled } = this.#options
-    const traceId = parent?.traceId ?? ids.generateTraceId()
-    const above =
-      parent === undefined || (parent.isRemote === true && !trustSampled)
-        ? ROOT_CONTEXT
-        : trace.setSpanContext(ROOT_CONTEXT, parent)
-    const result = sampler.shouldSample(
-      above,
-      traceId,
-      subject.name,
-      SpanKind.SERVER,
-      NO_ATTRIBUTES,
-      [],
-    )
-    const traceState = result.traceState ?? parent?.traceState
-    const context: SpanContext = {
-      traceId,
-      spanId: ids.generateSpanId(),
-      traceFlags:
-        result.decision === SamplingDecision.RECORD_AND_SAMPLED
-          ? TraceFlags.SAMPLED
-          : TraceFlags.NONE,
-      ...(traceState === undefined ? {} : { traceState }),
-    }
-    return new Span(
-      this.#options,
-      subject,
-      SpanKind.SERVER,
-      context,
-      parent,
-      links,
-      startMs,
-      undefined,
-    )
-  }
-
-  /** A child in this process. It is sampled as its parent is: every standard sampler says so. */
-  startClient(subject: SpanSubject, startMs: number, parent: Span): Span {
-    const context = { ...parent.context, spanId: this.#options.ids.generateSpanId() }
-    const { context: above } = parent
-    return new Span(
-      this.#options,
-      subject,
-      SpanKind.CLIENT,
-      context,
-      above,
-      NO_LINKS,
-      startMs,
-      parent,
-    )
-  }
-}
 
 export class Span implements SpanData {
   readonly name: string

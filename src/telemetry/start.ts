@@ -6,7 +6,7 @@
  * the SDK's own complaints.
  */
 
-import { RandomIdGenerator } from '@opentelemetry/sdk-trace'
+import { randomFillSync } from 'node:crypto'
 import type { AuthObserver } from '../core/authentication.ts'
 import type { ResilienceObserver, ResilienceView } from '../core/breaker.ts'
 import type { AuditView } from '../core/audit.ts'
@@ -26,6 +26,7 @@ import type { AuditMetrics } from './audit-metrics.ts'
 import { boundedBy, createCallDescriber, type Vocabulary } from './describe-call.ts'
 import type { TelemetrySettings } from './env.ts'
 import { Epoch } from './epoch.ts'
+import { PooledIds } from './ids.ts'
 import {
   Instruments,
   type DropReason,
@@ -45,8 +46,9 @@ import { createResource, flatten } from './resource.ts'
 import { createSampler } from './sampler.ts'
 import { reportComplaints } from './sdk-complaints.ts'
 import { createSpanOutput, type SpanOutput } from './span-output.ts'
-import { Tracer, type KeepRules } from './span.ts'
+import type { KeepRules } from './span.ts'
 import { createToolWatch } from './tool-watch.ts'
+import { Tracer } from './tracer.ts'
 import { withinTime } from './within-time.ts'
 
 export interface TelemetryOptions {
@@ -253,7 +255,7 @@ function createTracer(
     sampler: createSampler(settings),
     trustSampled,
     keep,
-    ids: new RandomIdGenerator(),
+    ids: new PooledIds(randomFillSync),
     limits: settings.spanLimits,
     onEnd,
   })

@@ -8,13 +8,10 @@ import { AgentSignals, type AgentSignalsOptions, type CallSignals } from './agen
 import { Catalogue, type CatalogueOptions } from './catalogue.ts'
 import { DriftLog } from './drift-log.ts'
 import type { Instruments } from './instruments.ts'
-import { OTHER } from './names.ts'
-import { estimateTokens } from './tokens.ts'
 
 export interface ToolWatchParts {
   readonly catalogue: Catalogue
   readonly signals: AgentSignals
-  readonly instruments: Instruments
 }
 
 export class ToolWatch {
@@ -42,30 +39,10 @@ export class ToolWatch {
     if (this.resultBytesWanted(call) > 0) this.#parts.catalogue.listed(call, answered)
   }
 
-  /**
-   * A tool call has ended. `tool` is its label, empty when the tool's name is none; `resultBytes` is 0 when
-   * there was no result.
-   */
-  ended(call: Call, end: ToolCallEnd): void {
-    const { instruments, signals } = this.#parts
-    const labels = [end.upstream, end.tool === '' ? OTHER : end.tool]
-    if (end.resultBytes > 0) {
-      instruments.toolResultSize.record(labels, end.resultBytes)
-      instruments.toolResultTokens.add(labels, estimateTokens(end.resultBytes))
-    }
-    if (end.signals.repeats > 0) instruments.callsRepeated.add(labels, 1)
-    if (end.signals.afterRefusal) instruments.callsAfterRefusal.add(labels, 1)
-    signals.ended(call, end.outcome, end.atMs)
+  /** A call has ended. */
+  ended(call: Call, outcome: Outcome, atMs: number): void {
+    this.#parts.signals.ended(call, outcome, atMs)
   }
-}
-
-export interface ToolCallEnd {
-  readonly upstream: string
-  readonly tool: string
-  readonly outcome: Outcome
-  readonly atMs: number
-  readonly resultBytes: number
-  readonly signals: CallSignals
 }
 
 export interface ToolWatchOptions extends Pick<CatalogueOptions, 'pins' | 'log'> {
@@ -90,5 +67,5 @@ export function createToolWatch(
     retryAfterMs,
     onForgotten: () => instruments.limitHit('recent_calls'),
   })
-  return new ToolWatch({ catalogue, signals, instruments })
+  return new ToolWatch({ catalogue, signals })
 }

@@ -1,6 +1,6 @@
 /** What passes besides calls: the time Sidelight itself takes, streams, sizes, refusals and sessions. */
 
-import type { Exchange } from '../core/exchange.ts'
+import type { Exchange, ExchangeKind } from '../core/exchange.ts'
 import type {
   AttemptFacts,
   AttemptTarget,
@@ -8,11 +8,11 @@ import type {
   SessionFacts,
   StreamKind,
 } from '../core/observer.ts'
-import type { Outcome } from '../core/outcome.ts'
+import { reasonOf, type Outcome, type OutcomeKind } from '../core/outcome.ts'
 import { boundedBy, HTTP } from './describe-call.ts'
-import type { SeriesSettings } from './histogram-series.ts'
+import type { HistogramSeries, SeriesSettings } from './histogram-series.ts'
 import { METRICS, OTHER } from './names.ts'
-import { CounterFamily, HistogramFamily, type MetricFamily } from './series.ts'
+import { CounterFamily, HistogramFamily, type CounterSeries, type MetricFamily } from './series.ts'
 
 export interface TrafficOptions {
   readonly methods: ReadonlySet<string>
@@ -21,8 +21,27 @@ export interface TrafficOptions {
   target(upstream: string): AttemptTarget | undefined
 }
 
+/** The series of exchanges that are alike, found once; those of sizes and times when they are first needed. */
+interface Alike {
+  readonly upstream: string
+  readonly kind: ExchangeKind
+  readonly method: string
+  readonly outcome: OutcomeKind
+  readonly reason: string
+  readonly exchanges: CounterSeries
+  requestSize: HistogramSeries | undefined
+  responseSize: HistogramSeries | undefined
+  overhead: HistogramSeries | undefined
+}
+
+/** Exchanges are alike: the kinds that came last are looked at first. */
+const RECENT_MAX = 8
+
 export class Traffic {
   readonly #options: TrafficOptions
+  readonly exchanges: CounterFamily
+  readonly #recent: Alike[] = []
+  #nextRecent = 0
   readonly #overhead: HistogramFamily
   readonly #firstEvent: HistogramFamily
   readonly #streamDuration: HistogramFamily
@@ -36,6 +55,7 @@ export class Traffic {
 
   constructor(options: TrafficOptions, settings: SeriesSettings) {
     this.#options = options
+    this.exchanges = new CounterFamily(METRICS.exchanges, settings)
     this.#overhead = new HistogramFamily(METRICS.overheadDuration, settings)
     this.#firstEvent = new HistogramFamily(METRICS.firstEventDuration, settings)
     this.#streamDuration = new HistogramFamily(METRICS.streamDuration, settings)
@@ -73,25 +93,67 @@ export class Traffic {
     outcome: Outcome,
     attempt: AttemptFacts | undefined,
   ): void {
+    const method = this.#methodOf(exchange)
+    const alike = this.#alike(upstream, exchange.kind, method, outcome)
+    alike.exchanges.add(1)
     if (outcome.kind === 'rejected' && !isOfCalls(exchange)) this.rejected(upstream, outcome.reason)
     if (attempt === undefined || exchange.kind === 'other') return
-    const labels: readonly [string, string] = [upstream, this.#methodOf(exchange)]
     const ofMessage = exchange.kind === 'message'
-    if (ofMessage) this.#requestSize.record(labels, attempt.requestBytes)
+    if (ofMessage) {
+      alike.requestSize ??= this.#requestSize.bind([upstream, method])
+      alike.requestSize.record(attempt.requestBytes)
+    }
     if (attempt.headMs === 0) return
-    this.#responseSize.record(labels, attempt.responseBytes)
-    if (ofMessage) this.#recordTimes(labels, exchange, attempt)
+    alike.responseSize ??= this.#responseSize.bind([upstream, method])
+    alike.responseSize.record(attempt.responseBytes)
+    if (ofMessage) this.#recordTimes(alike, exchange, attempt)
     if (attempt.stream === undefined) return
     const seconds = secondsOf(attempt.headMs, attempt.endedMs)
     this.#streamDuration.record([upstream, attempt.stream], seconds)
   }
 
-  #recordTimes(labels: readonly [string, string], exchange: Exchange, attempt: AttemptFacts): void {
+  #recordTimes(alike: Alike, exchange: Exchange, attempt: AttemptFacts): void {
+    const { upstream, method } = alike
     const { stream, startedMs, firstEventMs } = attempt
     const overheadMs = stream === 'subscription' ? undefined : overheadOf(exchange, attempt)
-    if (overheadMs !== undefined) this.#overhead.record([labels[0]], overheadMs / 1000)
+    if (overheadMs !== undefined) {
+      alike.overhead ??= this.#overhead.bind([upstream])
+      alike.overhead.record(overheadMs / 1000)
+    }
     if (stream === undefined || firstEventMs === 0) return
-    this.#firstEvent.record(labels, secondsOf(startedMs, firstEventMs))
+    this.#firstEvent.record([upstream, method], secondsOf(startedMs, firstEventMs))
+  }
+
+  /** All that tells them apart comes from closed lists or is bounded. */
+  #alike(upstream: string, kind: ExchangeKind, method: string, outcome: Outcome): Alike {
+    const reason = reasonOf(outcome) ?? ''
+    const recent = this.#recent
+    for (let i = 0; i < recent.length; i += 1) {
+      const one = recent[i]
+      if (
+        one?.outcome === outcome.kind &&
+        one.kind === kind &&
+        one.reason === reason &&
+        one.method === method &&
+        one.upstream === upstream
+      ) {
+        return one
+      }
+    }
+    const made: Alike = {
+      upstream,
+      kind,
+      method,
+      outcome: outcome.kind,
+      reason,
+      exchanges: this.exchanges.bind([upstream, kind, outcome.kind, reason]),
+      requestSize: undefined,
+      responseSize: undefined,
+      overhead: undefined,
+    }
+    recent[this.#nextRecent] = made
+    this.#nextRecent = (this.#nextRecent + 1) % RECENT_MAX
+    return made
   }
 
   sessionEnded(upstream: string, why: SessionEnding, session: SessionFacts): void {

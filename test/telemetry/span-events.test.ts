@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { AlwaysOffSampler, AlwaysOnSampler } from '@opentelemetry/sdk-trace'
-import { Tracer, type Span } from '../../src/telemetry/span.ts'
+import type { Span } from '../../src/telemetry/span.ts'
+import { Tracer } from '../../src/telemetry/tracer.ts'
 
 function startSpan(sampled: boolean, valueCharsMax = Infinity): Span {
   const tracer = new Tracer({
