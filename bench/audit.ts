@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { HmacKey } from '../src/audit/digests.ts'
 import { hashArguments } from '../src/audit/hash-arguments.ts'
 import type { AuditEntry, AuditType } from '../src/core/audit.ts'
 import { openLog, type OpenLog } from './audit-log.ts'
@@ -30,7 +31,7 @@ const seconds = Number(values.seconds)
 /** People whose pseudonyms are made. */
 const PEOPLE = 1_000
 const TICK_MS = 5
-const KEY = Buffer.alloc(32, 1)
+const KEY = new HmacKey(Buffer.alloc(32, 1))
 const ARGUMENTS = Buffer.from(
   JSON.stringify({ city: 'Paris', days: 5, units: 'metric', q: 'x'.repeat(120) }),
 )

@@ -166,7 +166,7 @@ export class CallRecord implements CallFollower {
   #draft(
     type: AuditType,
     members: string,
-    argumentsHash: Buffer | undefined,
+    argumentsHash: string | undefined,
     textBytes: number,
   ): Draft {
     return {

@@ -3,8 +3,8 @@
  * nobody without the key can change, take out, add or swap one unseen.
  */
 
-import { hash, timingSafeEqual } from 'node:crypto'
-import { digestOf, hmacSha256, type HmacKey } from './digests.ts'
+import { timingSafeEqual } from 'node:crypto'
+import { digestOf, HMAC_LEAD, hmacSha256, type HmacKey } from './digests.ts'
 import {
   appendLeaf,
   EMPTY_EDGE,
@@ -28,12 +28,15 @@ const MAC_MEMBER = ',"mac":"'
 const MAC_BYTES = MAC_MEMBER.length + 43 + 2
 
 /** In front of a record while its keyed hash is made: the key's block, and the hash of the one before. */
-const LEAD = 64 + 32
+const LEAD = HMAC_LEAD + 32
 /** Where what `LEAD` overwrites is kept, where the lead is, and where lines begin. */
 const LENT_AT = 0
 const LEAD_AT = LENT_AT + LEAD
-const MAC_AT = LEAD_AT + 64
+const MAC_AT = LEAD_AT + HMAC_LEAD
 const LINES_AT = LEAD_AT + LEAD + LEAD
+
+/** What stands behind a record's text, with room for its keyed hash. */
+const LINE_TAIL = Buffer.from(`${MAC_MEMBER}${' '.repeat(43)}"}\n`)
 
 /** A buffer that has become larger is not kept. */
 const KEPT_BYTES = 1024 * 1024
@@ -41,15 +44,13 @@ const FIRST_BYTES = 64 * 1024
 
 /** Writes records one behind the other into one buffer, each chained to the one before. */
 export class ChainWriter {
-  readonly #outer: Buffer
+  readonly #key: HmacKey
   readonly #tree = new GrowingTree()
-  readonly #inner: Buffer
   #bytes: Buffer = Buffer.alloc(0)
   #end = 0
 
-  constructor({ inner, outer }: HmacKey) {
-    this.#inner = inner
-    this.#outer = Buffer.concat([outer, Buffer.alloc(32)])
+  constructor(key: HmacKey) {
+    this.#key = key
   }
 
   /** How many records there are. */
@@ -63,7 +64,7 @@ export class ChainWriter {
     if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.alloc(0)
     this.#end = LINES_AT
     this.#reserve(FIRST_BYTES)
-    this.#inner.copy(this.#bytes, LEAD_AT)
+    this.#key.lead(this.#bytes, LEAD_AT)
     mac.copy(this.#bytes, MAC_AT)
   }
 
@@ -76,7 +77,8 @@ export class ChainWriter {
     const textEnd = begin + bytes.write(open, begin)
     const mac = this.#macOf(begin, textEnd)
     bytes.write(mac, MAC_AT, 'base64url')
-    this.#end = textEnd + bytes.write(`${MAC_MEMBER}${mac}"}\n`, textEnd, 'latin1')
+    this.#end = textEnd + LINE_TAIL.copy(bytes, textEnd)
+    bytes.write(mac, textEnd + MAC_MEMBER.length, 'latin1')
     const lent = bytes[begin - 1] ?? 0
     bytes[begin - 1] = LEAF_BYTE
     this.#tree.add(digestOf(bytes.subarray(begin - 1, this.#end - 1)))
@@ -97,9 +99,9 @@ export class ChainWriter {
     const bytes = this.#bytes
     bytes.copyWithin(LENT_AT, begin - LEAD, begin)
     bytes.copyWithin(begin - LEAD, LEAD_AT, LEAD_AT + LEAD)
-    this.#outer.write(digestOf(bytes.subarray(begin - LEAD, end)), 64, 'latin1')
+    const hashed = digestOf(bytes.subarray(begin - LEAD, end))
     bytes.copyWithin(begin - LEAD, LENT_AT, LENT_AT + LEAD)
-    return hash('sha256', this.#outer, 'base64url')
+    return this.#key.finish(hashed, 'base64url')
   }
 
   #reserve(length: number): void {

@@ -3,21 +3,25 @@
  * them take several times as long to set up as the hashing takes, and a record needs five.
  */
 
-import { createHash, createHmac, hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 export type Part = Buffer | string
+
+type Encoding = 'latin1' | 'base64url'
 
 const BLOCK = 64
 const DIGEST = 32
 const INNER_PAD = 0x36
 const OUTER_PAD = 0x5c
 
+/** Room before a text that is hashed with a key where it stands. */
+export const HMAC_LEAD = BLOCK
+
 /** More is left to Node's objects, so that no large buffer is kept. */
 const BYTES_MAX = 16 * 1024
 
-// Hashing is synchronous, so one of each serves all.
+// Hashing is synchronous, so one serves all.
 const input = Buffer.alloc(BLOCK + BYTES_MAX)
-const outer = Buffer.alloc(BLOCK + DIGEST)
 
 export function sha256(...parts: readonly Part[]): Buffer {
   const end = gather(parts, 0)
@@ -29,38 +33,53 @@ export function sha256(...parts: readonly Part[]): Buffer {
 
 /** A key that hashes often: what stands before every text is made of it once. */
 export class HmacKey {
-  /** The block before what is hashed first, and that before its hash. */
-  readonly inner = Buffer.alloc(BLOCK)
-  readonly outer = Buffer.alloc(BLOCK)
-  readonly #key: Buffer
+  /** What is hashed first and last: a block of the key each, and room for a hash. */
+  readonly #first: Buffer
+  readonly #last: Buffer
 
   constructor(key: Buffer) {
-    this.#key = key
     const bytes = key.length > BLOCK ? sha256(key) : key
+    // Behind one another in what is shared with other small buffers: there may be thousands of keys.
+    const blocks = Buffer.allocUnsafe(2 * (BLOCK + DIGEST))
+    this.#first = blocks.subarray(0, BLOCK + DIGEST)
+    this.#last = blocks.subarray(BLOCK + DIGEST)
     for (let i = 0; i < BLOCK; i += 1) {
       const byte = bytes[i] ?? 0
-      this.inner[i] = byte ^ INNER_PAD
-      this.outer[i] = byte ^ OUTER_PAD
+      this.#first[i] = byte ^ INNER_PAD
+      this.#last[i] = byte ^ OUTER_PAD
     }
   }
 
   /** The keyed hash of the parts one behind the other; as `latin1` a character stands for each byte. */
-  digest(as: 'latin1' | 'base64url', ...parts: readonly Part[]): string {
+  digest(as: Encoding, ...parts: readonly Part[]): string {
     const end = gather(parts, BLOCK)
-    if (end === undefined) {
-      const whole = createHmac('sha256', this.#key)
-      for (const part of parts) whole.update(part)
-      return whole.digest().toString(as)
-    }
-    this.inner.copy(input)
-    this.outer.copy(outer)
-    outer.write(digestOf(input.subarray(0, end)), BLOCK, 'latin1')
-    return hash('sha256', outer, as)
+    if (end !== undefined) return this.digestBehind(input.subarray(0, end), as)
+    const whole = createHash('sha256').update(this.#first.subarray(0, BLOCK))
+    for (const part of parts) whole.update(part)
+    return this.finish(whole.digest('latin1'), as)
   }
-}
 
-export function hmacKeyOf(key: Buffer | HmacKey): HmacKey {
-  return key instanceof HmacKey ? key : new HmacKey(key)
+  /** Of a hash, a character for each byte. */
+  digestOfHash(hashed: string, as: Encoding): string {
+    this.#first.write(hashed, BLOCK, 'latin1')
+    return this.finish(digestOf(this.#first), as)
+  }
+
+  /** Of what stands behind the first `HMAC_LEAD` bytes, which are overwritten. */
+  digestBehind(bytes: Buffer, as: Encoding): string {
+    this.lead(bytes, 0)
+    return this.finish(digestOf(bytes), as)
+  }
+
+  /** Writes what has to stand before a text for `finish` to be told the hash of both. */
+  lead(bytes: Buffer, at: number): void {
+    this.#first.copy(bytes, at, 0, BLOCK)
+  }
+
+  finish(hashed: string, as: Encoding): string {
+    this.#last.write(hashed, BLOCK, 'latin1')
+    return hash('sha256', this.#last, as)
+  }
 }
 
 /** The parts are hashed one behind the other. */
@@ -85,6 +104,6 @@ export function digestOf(bytes: Buffer): string {
   return hash('sha256', bytes, 'latin1')
 }
 
-export function bytesOf(digest: string): Buffer {
+function bytesOf(digest: string): Buffer {
   return Buffer.from(digest, 'latin1')
 }

@@ -13,8 +13,8 @@ export interface Draft {
   readonly person: Person | undefined
   /** What else is known of them, as members of `who`, each with a comma before it. */
   readonly from: string
-  /** Keyed hash of a call's arguments, to be keyed once more with the caller's own key. */
-  readonly argumentsHash: Buffer | undefined
+  /** Keyed hash of a call's arguments, a character for each byte, to be keyed with the caller's own key. */
+  readonly argumentsHash: string | undefined
   /** What else the record says, as JSON members, each with a comma before it. */
   readonly members: string
   /** Bytes of texts in it that may be long. */

@@ -2,24 +2,32 @@
 
 import { canonicalJson } from '../core/canonical-json.ts'
 import { CanonicalBytes } from './canonical-bytes.ts'
-import { bytesOf, hmacKeyOf, type HmacKey } from './digests.ts'
+import { HMAC_LEAD, type HmacKey } from './digests.ts'
 
 export interface HashedArguments {
-  readonly hash: Buffer
+  /** A character for each byte. */
+  readonly hash: string
   readonly form: 'canonical' | 'raw'
 }
 
 /** Larger ones would hold up other calls; their hash is that of the bytes. */
 const CANONICAL_BYTES_MAX = 64 * 1024
 
+/** What is hashed before the arguments, so that no other hash is one of arguments. */
+const WHAT = 'arguments '
+
 // Hashing is synchronous, so one serves all.
-const plain = new CanonicalBytes()
+const plain = new CanonicalBytes(Buffer.concat([Buffer.alloc(HMAC_LEAD), Buffer.from(WHAT)]))
 
 /** Equal for equal arguments however they are spelled (RFC 8785), as far as they are not large. */
-export function hashArguments(key: Buffer | HmacKey, text: Buffer): HashedArguments {
-  const canonical = plain.of(text) ?? canonicalOf(text)
+export function hashArguments(key: HmacKey, text: Buffer): HashedArguments {
+  const known = plain.of(text)
+  if (known !== undefined) {
+    return { hash: key.digestBehind(known, 'latin1'), form: 'canonical' }
+  }
+  const canonical = canonicalOf(text)
   return {
-    hash: bytesOf(hmacKeyOf(key).digest('latin1', 'arguments ', canonical ?? text)),
+    hash: key.digest('latin1', WHAT, canonical ?? text),
     form: canonical === undefined ? 'raw' : 'canonical',
   }
 }
@@ -34,6 +42,6 @@ function canonicalOf(text: Buffer): string | undefined {
 }
 
 /** What stands for a session. */
-export function hashSession(key: Buffer | HmacKey, kind: 'mcp' | 'token', id: string): string {
-  return hmacKeyOf(key).digest('base64url', `${kind} session ${id}`).slice(0, 22)
+export function hashSession(key: HmacKey, kind: 'mcp' | 'token', id: string): string {
+  return key.digest('base64url', `${kind} session ${id}`).slice(0, 22)
 }

@@ -1,6 +1,7 @@
 /** How records are written: the JSON text of one, in the order in which its members stand. */
 
-import { hmacKeyOf, type HmacKey } from './digests.ts'
+import type { AuditType } from '../core/audit.ts'
+import type { HmacKey } from './digests.ts'
 import type { Draft } from './draft.ts'
 import { known, NOBODY } from './person.ts'
 import { LINE_BYTES_MAX, RECORD_VERSION } from './record.ts'
@@ -48,8 +49,14 @@ function hashMember({ person, argumentsHash }: Draft, subjects: Subjects): strin
 }
 
 /** The hash of arguments as it is shown: without the caller's key nobody can test a guess. */
-export function hashForSubject(subjectKey: Buffer | HmacKey, argumentsHash: Buffer): string {
-  return hmacKeyOf(subjectKey).digest('base64url', argumentsHash)
+export function hashForSubject(subjectKey: HmacKey, argumentsHash: string): string {
+  return subjectKey.digestOfHash(argumentsHash, 'base64url')
+}
+
+export function countsOf(drafts: readonly Draft[]): ReadonlyMap<AuditType, number> {
+  const counts = new Map<AuditType, number>()
+  for (const { type } of drafts) counts.set(type, (counts.get(type) ?? 0) + 1)
+  return counts
 }
 
 /** The texts that stand for all people of some records, whose keys are needed to write them. */

@@ -14,11 +14,11 @@ import { appendLine, codeOf, writeWhole, type AuditFile, type AuditFs } from './
 import { ChainWriter, type ChainState } from './chain.ts'
 import { checkpointLine } from './checkpoints.ts'
 import { HmacKey } from './digests.ts'
-import { draftOf, type Recordable } from './draft.ts'
+import { draftOf, type Draft, type Recordable } from './draft.ts'
 import { loadKeys, type AuditKeys } from './keys.ts'
 import { takeLock, type Lock } from './lock.ts'
 import { rootOf } from './merkle.ts'
-import { identitiesOf, RecordText } from './record-text.ts'
+import { countsOf, identitiesOf, RecordText } from './record-text.ts'
 import { recover, type Recovered } from './recover.ts'
 import {
   checkpointPath,
@@ -47,7 +47,7 @@ export interface StoreOptions extends StoreSettings {
   readonly clock: Clock
   /** A checkpoint was made, over so many records. */
   readonly onCheckpoint: (note: string, size: number) => void
-  readonly onRecorded: (type: AuditType) => void
+  readonly onRecorded: (type: AuditType, count: number) => void
   readonly onSynced: (tookMs: number) => void
 }
 
@@ -67,7 +67,7 @@ interface Segment {
 }
 
 /** Records are made in slices of so many, between which other work gets its turn. */
-const SLICE = 64
+const SLICE = 128
 
 /** How often the free space is asked for, and whether the file is still there. */
 const CHECK_MS = 5_000
@@ -148,9 +148,10 @@ export class AuditStore {
   async write(entries: readonly Recordable[]): Promise<void> {
     await this.#guardSpace()
     const segment = await this.#currentSegment()
-    const { lines, state } = await this.#render(entries)
+    const drafts = entries.map((entry) => draftOf(entry))
+    const { lines, state } = await this.#render(drafts)
     await this.#append(segment, lines, state)
-    for (const { type } of entries) this.#options.onRecorded(type)
+    for (const [type, count] of countsOf(drafts)) this.#options.onRecorded(type, count)
   }
 
   /** Signs what is on the disk; does nothing when no record came since. */
@@ -194,16 +195,17 @@ export class AuditStore {
   }
 
   /** The lines are there until it is called again. */
-  async #render(entries: readonly Recordable[]): Promise<ReturnType<ChainWriter['end']>> {
-    const drafts = entries.map((entry) => draftOf(entry))
-    const { clock } = this.#options
-    const subjects = await this.#subjects.resolve(identitiesOf(drafts), clock.monotonicMs())
+  async #render(drafts: readonly Draft[]): Promise<ReturnType<ChainWriter['end']>> {
+    const nowMs = this.#options.clock.monotonicMs()
+    const subjects = await this.#subjects.resolve(identitiesOf(drafts), nowMs)
     const chain = this.#chain
     chain.begin(this.#state)
-    for (const [index, draft] of drafts.entries()) {
+    for (let at = 0; at < drafts.length; at += SLICE) {
       // oxlint-disable-next-line no-await-in-loop
-      if (index > 0 && index % SLICE === 0) await nextTurn()
-      chain.add(this.#text.open(draft, chain.size + 1, subjects))
+      if (at > 0) await nextTurn()
+      for (const draft of drafts.slice(at, at + SLICE)) {
+        chain.add(this.#text.open(draft, chain.size + 1, subjects))
+      }
     }
     return chain.end()
   }
@@ -271,9 +273,9 @@ export class AuditStore {
       previous: this.#previous,
     })
     const hashesKey = createHash('sha256').update(this.keys.hashes).digest('hex').slice(0, 16)
-    const { lines, state } = await this.#render([
-      { type: 'segment.opened', atWallMs: clock.wallMs(), body: { ...head, hashesKey } },
-    ])
+    const body = { ...head, hashesKey }
+    const first = draftOf({ type: 'segment.opened', atWallMs: clock.wallMs(), body })
+    const { lines, state } = await this.#render([first])
     await this.#append(segment, lines, state)
     try {
       await fs.syncDirectory(directory)
@@ -282,7 +284,7 @@ export class AuditStore {
       throw error
     }
     this.#segment = segment
-    this.#options.onRecorded('segment.opened')
+    this.#options.onRecorded('segment.opened', 1)
     return segment
   }
 

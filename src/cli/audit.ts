@@ -131,7 +131,7 @@ function openStore(
         'sidelight.audit.size': size,
         'sidelight.audit.note': note,
       }),
-    onRecorded: (type) => meter.recorded(type),
+    onRecorded: (type, count) => meter.recorded(type, count),
     onSynced: (tookMs) => meter.synced(tookMs),
   })
 }

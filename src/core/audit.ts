@@ -89,8 +89,8 @@ export interface AuditEntry {
   /** Milliseconds since the epoch. */
   readonly atWallMs: number
   readonly who?: AuditWho | undefined
-  /** Keyed hash of a call's arguments, to be keyed once more with the caller's own key. */
-  readonly argumentsHash?: Buffer | undefined
+  /** Keyed hash of a call's arguments, a character for each byte; keyed once more when it is written. */
+  readonly argumentsHash?: string | undefined
   /** What else the record says; members that are undefined are left out. */
   readonly body: Readonly<Record<string, AuditValue>>
   /** Bytes of texts in it that may be long, which are bounded all together. */
@@ -104,7 +104,7 @@ export interface AuditTrail {
 
 /** Told what becomes of records. Every method is cheap and never throws. */
 export interface AuditMeter {
-  recorded(type: AuditType): void
+  recorded(type: AuditType, count: number): void
   dropped(count: number): void
   /** What was written was on the disk after so long. */
   synced(tookMs: number): void

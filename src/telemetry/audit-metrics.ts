@@ -49,8 +49,8 @@ export class AuditMetrics implements AuditMeter {
     this.#dropped.add([], 0)
   }
 
-  recorded(type: AuditType): void {
-    this.#records.add([type], 1)
+  recorded(type: AuditType, count: number): void {
+    this.#records.add([type], count)
   }
 
   /** Records that were lost since the start. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { showAddress } from '../../src/audit/describe-call.ts'
+import { HmacKey } from '../../src/audit/digests.ts'
 import { hashArguments, hashSession } from '../../src/audit/hash-arguments.ts'
 import { createAuditRules } from '../../src/audit/levels.ts'
 import { hashForSubject } from '../../src/audit/record-text.ts'
@@ -21,9 +22,13 @@ describe('An address in the audit log', () => {
   })
 })
 
+function keyOf(byte: number): HmacKey {
+  return new HmacKey(Buffer.alloc(32, byte))
+}
+
 describe('The hash of arguments', () => {
-  const key = Buffer.alloc(32, 1)
-  const hash = (text: string): string => hashArguments(key, Buffer.from(text)).hash.toString('hex')
+  const key = keyOf(1)
+  const hash = (text: string): string => hashArguments(key, Buffer.from(text)).hash
 
   it('is the same however they are spelled, and another for others', () => {
     assert.equal(hash('{"a":1,"b":"x"}'), hash('{ "b":"\\u0078", "a":1.0 }'))
@@ -39,10 +44,10 @@ describe('The hash of arguments', () => {
 
   it('needs the key of the log and that of the person', () => {
     const inner = hashArguments(key, Buffer.from('{}')).hash
-    const other = hashArguments(Buffer.alloc(32, 2), Buffer.from('{}')).hash
-    const person = Buffer.alloc(32, 3)
+    const other = hashArguments(keyOf(2), Buffer.from('{}')).hash
+    const person = keyOf(3)
     assert.notEqual(hashForSubject(person, inner), hashForSubject(person, other))
-    assert.notEqual(hashForSubject(person, inner), hashForSubject(Buffer.alloc(32, 4), inner))
+    assert.notEqual(hashForSubject(person, inner), hashForSubject(keyOf(4), inner))
   })
 
   it('of a session is another than that of arguments or of another kind of session', () => {
