@@ -7,11 +7,12 @@ import { startWorker, type RunningTarget } from './launch.ts'
 import { loadAverage } from './machine.ts'
 import type { Options } from './options.ts'
 import { readProcess } from './procfs.ts'
-import { measureRounds } from './rounds.ts'
+import { measureRounds, roundsOfStarts } from './rounds.ts'
 import type { MeasuredShape } from './run-result.ts'
 import { beginSessions, holdStreams } from './sessions.ts'
 import type { Shape } from './shapes.ts'
-import { quartiles, summariseShape, toTelemetry, type Measured } from './summary.ts'
+import { together, type OneStart } from './starts.ts'
+import { quartiles, summariseShape, type Measured } from './summary.ts'
 import { BASE_TARGETS, startTarget } from './targets.ts'
 import { warmUp } from './warm-up.ts'
 import { measureWindow, type LoadTarget, type WindowFigures } from './window.ts'
@@ -51,7 +52,6 @@ interface Entry {
 /** At a fixed rate there are fewer calls, and the slowest of them are what is asked for. */
 const RATE_WINDOWS = 3
 
-/** Whatever goes wrong, nothing that it has started is left running. */
 export async function measureShape(
   bench: Bench,
   shape: Shape,
@@ -59,41 +59,75 @@ export async function measureShape(
 ): Promise<MeasuredShape> {
   const startedAt = new Date()
   const before = loadAverage()
-  const settleMs = bench.options.settleSeconds * 1_000
+  const { rounds, seconds } = bench.options
+  const starts: Start[] = []
+  for (const ofStart of roundsOfStarts(rounds, shape.starts)) {
+    starts.push(await measureStart(bench, shape, names, ofStart))
+  }
+  const measured = names.map((name) =>
+    together(
+      name,
+      starts.flatMap((start) => start.targets.filter(({ target }) => target === name)),
+    ),
+  )
+  return {
+    ...summariseShape(shape, measured, BASE_TARGETS[shape.job]),
+    conditions: {
+      startedAt: startedAt.toISOString(),
+      endedAt: new Date().toISOString(),
+      commit: bench.commit,
+      rounds,
+      starts: starts.length,
+      seconds,
+      warmUpCalls: fewestCalls(names, starts),
+      loadAverage: { before, after: loadAverage() },
+      foreignCores: foreignCoresOf(measured),
+    },
+  }
+}
+
+/** What came of one start of all targets. */
+interface Start {
+  readonly targets: readonly OneStart[]
+  readonly warmUpCalls: Readonly<Record<string, number>>
+}
+
+/** Whatever goes wrong, nothing that it has started is left running. */
+async function measureStart(
+  bench: Bench,
+  shape: Shape,
+  names: readonly string[],
+  rounds: readonly number[],
+): Promise<Start> {
+  const { source, peers, settleSeconds } = bench.options
   const loads = startLoads(shape, bench)
   const targets: RunningTarget[] = []
   try {
     for (const name of names) {
-      const place = { ...bench, shape, source: bench.options.source }
-      targets.push(await startTarget(name, place, bench.options.peers))
+      targets.push(await startTarget(name, { ...bench, shape, source }, peers))
     }
-    await sleep(settleMs)
+    await sleep(settleSeconds * 1_000)
     const entries: Entry[] = []
     for (const target of targets) entries.push(await prepare(bench, shape, target))
     const warmUpCalls = await warmUpAll(bench, shape, loads, entries)
-    await measureRounds(entries, bench.options.rounds, async (entry, round) => {
+    await measureRounds(entries, rounds, async (entry, round) => {
       entry.windows.push(await measure(bench, shape, loads.measured, entry, round))
     })
-    await sleep(settleMs)
-    const measured = await Promise.all(entries.map(finish))
-    const { rounds, seconds } = bench.options
-    return {
-      ...summariseShape(shape, measured, BASE_TARGETS[shape.job]),
-      conditions: {
-        startedAt: startedAt.toISOString(),
-        endedAt: new Date().toISOString(),
-        commit: bench.commit,
-        rounds,
-        seconds,
-        warmUpCalls,
-        loadAverage: { before, after: loadAverage() },
-        foreignCores: foreignCoresOf(measured),
-      },
-    }
+    await sleep(settleSeconds * 1_000)
+    return { targets: await Promise.all(entries.map(finish)), warmUpCalls }
   } finally {
     await Promise.allSettled(targets.map((target) => target.stop()))
     await Promise.all([loads.warmUp.stop(), loads.measured.stop()])
   }
+}
+
+function fewestCalls(
+  names: readonly string[],
+  starts: readonly Start[],
+): Readonly<Record<string, number>> {
+  const fewest = (name: string): number =>
+    Math.min(...starts.map(({ warmUpCalls }) => warmUpCalls[name] ?? 0))
+  return Object.fromEntries(names.map((name) => [name, fewest(name)]))
 }
 
 function startLoads({ sdk, rate }: Shape, { generator, pinning }: Bench): Loads {
@@ -153,13 +187,13 @@ function loadTargetOf({ caller }: Bench, { target, sessionIds }: Entry): LoadTar
   return { ...target, headers: caller.headers, sessionIds }
 }
 
-async function finish(entry: Entry): Promise<Measured> {
+async function finish(entry: Entry): Promise<OneStart> {
   const { target, windows, streams, rssIdleMb, callsInAll } = entry
   const rssAfterMb = rssMbOf(target)
   streams?.close()
-  const telemetry = toTelemetry(await target.stop(), callsInAll)
-  const start = target.start ?? null
-  return { target: target.name, windows, telemetry, rssIdleMb, rssAfterMb, start }
+  const sink = await target.stop()
+  const { name, start } = target
+  return { target: name, windows, callsInAll, sink, rssIdleMb, rssAfterMb, start }
 }
 
 function rssMbOf({ pid }: RunningTarget): number | null {

@@ -35,8 +35,10 @@ export interface ShapeConditions {
   readonly endedAt: string
   readonly commit: string | null
   readonly rounds: number
+  /** So often were the targets started anew. */
+  readonly starts: number
   readonly seconds: number
-  /** By target. */
+  /** By target, the fewest of any start. */
   readonly warmUpCalls: Readonly<Record<string, number>>
   readonly loadAverage: { readonly before: LoadAverage; readonly after: LoadAverage }
   /** Median over all windows; null where nobody can say. */

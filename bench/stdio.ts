@@ -10,7 +10,7 @@ import { describeMachine, loadAverage, type LoadAverage, type Machine } from './
 import { runBenchmark } from './command.ts'
 import type { Options } from './options.ts'
 import { formatShape, printConditions } from './report.ts'
-import { measureRounds } from './rounds.ts'
+import { measureRounds, roundsOfStarts } from './rounds.ts'
 import type { Shape } from './shapes.ts'
 import { STDIO_REQUIRED_SHAPE, STDIO_SHAPES } from './stdio-shapes.ts'
 import {
@@ -130,7 +130,8 @@ async function measureShape(
     const { load } = entry.target
     entry.callsInAll += await warmUp(load, placeOf(entry), shape, options.warmUp)
   }
-  const { rounds, seconds } = options
+  const { seconds } = options
+  const rounds = roundsOfStarts(options.rounds, 1).flat()
   await measureRounds(entries, rounds, async (entry, round) => {
     const outcome = await measureWindow(entry.target.load, placeOf(entry), shape, {
       round,

@@ -60,14 +60,14 @@ export function shapesText(content: CallsResult, mainShape: string): readonly st
   return lines
 }
 
-type Conditions = Omit<ShapeConditions, 'startedAt' | 'warmUpCalls'> & {
-  readonly warmUpCalls: ShapeConditions['warmUpCalls'] | undefined
+type Conditions = Omit<ShapeConditions, 'startedAt' | 'warmUpCalls' | 'starts'> & {
+  readonly warmUp: Pick<ShapeConditions, 'warmUpCalls' | 'starts'> | undefined
 }
 
 /** Results of version 1 say them of all shapes together. */
 function conditionsOf(content: CallsResult, id: string): Conditions {
   const shape = content.shapes.find((each) => each.shape === id)
-  if (shape?.conditions !== undefined) return shape.conditions
+  if (shape?.conditions !== undefined) return { ...shape.conditions, warmUp: shape.conditions }
   const { endedAt, loadAverage, options, machine } = content
   const windows = shape?.targets.flatMap((target) => target.windows) ?? []
   return {
@@ -75,7 +75,7 @@ function conditionsOf(content: CallsResult, id: string): Conditions {
     commit: machine.commit,
     rounds: options.rounds,
     seconds: options.seconds,
-    warmUpCalls: undefined,
+    warmUp: undefined,
     loadAverage,
     foreignCores: quartiles(windows.flatMap((each) => each.foreignCores ?? []))?.median ?? null,
   }
@@ -85,9 +85,12 @@ function isBusy(foreignCores: number | null): boolean {
   return foreignCores !== null && foreignCores > FOREIGN_CORES_MAX
 }
 
-function warmUpText({ warmUpCalls }: Conditions): string {
-  if (warmUpCalls === undefined) return ''
-  return ` after at least ${Math.min(...Object.values(warmUpCalls))} calls of warm-up`
+function warmUpText({ warmUp }: Conditions): string {
+  if (warmUp === undefined) return ''
+  const { starts, warmUpCalls } = warmUp
+  const calls = Math.min(...Object.values(warmUpCalls))
+  const each = starts === 1 ? '' : ` in each of ${starts} starts`
+  return ` after at least ${calls} calls of warm-up${each}`
 }
 
 function dayOf({ endedAt }: Conditions): string {

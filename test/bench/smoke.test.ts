@@ -124,6 +124,7 @@ function shapesOf(result: Record<string, unknown>): readonly unknown[] {
 /** What a shape says of the circumstances in which it was measured. */
 function checkConditions(conditions: Record<string, unknown>): void {
   assert.equal(conditions['rounds'], 2)
+  assert.equal(conditions['starts'], 1)
   assert.equal(conditions['seconds'], 0.3)
   const warmUp = readObject(conditions['warmUpCalls'])
   assert.deepEqual(Object.keys(warmUp), ['direct', 'full-100'])

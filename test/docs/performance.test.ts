@@ -103,10 +103,11 @@ describe('what is said of the conditions of a run', () => {
   })
 
   it('is how the shape itself was measured, not the last shape of the run', () => {
-    const content = resultOf({ one: { rounds: 9, warmUpCalls: { bare: 30_000, direct: 29_000 } } })
+    const warmUpCalls = { bare: 30_000, direct: 29_000 }
+    const content = resultOf({ one: { rounds: 9, starts: 3, warmUpCalls }, two: {} })
     assert.match(
       conditionsText({ file: 'bench/results/x.json', content }, 'one'),
-      /commit abc; 9 rounds of 1\.2 s after at least 29000 calls of warm-up, load by wrk, .*\nload average 0\.2 before and 0\.9 after\.$/,
+      /commit abc; 9 rounds of 1\.2 s after at least 29000 calls of warm-up in each of 3 starts, load by wrk, .*\nload average 0\.2 before and 0\.9 after\.$/,
     )
   })
 })
@@ -125,6 +126,7 @@ function resultOf(shapes: Readonly<Record<string, Partial<Conditions>>>): CallsR
     endedAt: '2026-12-01T10:01:00.000Z',
     commit: 'abc',
     rounds: 5,
+    starts: 1,
     seconds: 1.2,
     warmUpCalls: {},
     loadAverage: { before: load(0.2), after: load(0.9) },
