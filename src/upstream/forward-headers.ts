@@ -46,9 +46,15 @@ const KINDS: ReadonlyMap<string, number> = new Map([
 /** Spellings seen before, so that names are looked at once and not per request. */
 const SPELLINGS_MAX = 512
 
+/** Values up to this length are remembered, and no secrets. */
+const KEPT_VALUE_MAX = 256
+
 interface HeaderName {
   readonly lower: string
   readonly kind: number
+  /** The last value of this header, which is often the next one too, and the line that it makes. */
+  value: string | undefined
+  line: string
 }
 
 /** Remembers for each spelling of a header name what it is. */
@@ -62,7 +68,8 @@ export class HeaderNames {
   #learn(spelled: string): HeaderName {
     const lower = spelled.toLowerCase()
     const named = spelled !== '' && consistsOf(IN_TOKEN, spelled)
-    const name = { lower, kind: named ? (KINDS.get(lower) ?? 0) : NO_NAME }
+    const kind = named ? (KINDS.get(lower) ?? 0) : NO_NAME
+    const name = { lower, kind, value: undefined, line: '' }
     if (this.#known.size < SPELLINGS_MAX) this.#known.set(spelled, name)
     return name
   }
@@ -126,12 +133,24 @@ function clientLines(headers: RequestHeaders, names: HeaderNames): string | unde
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? ''
     const value = raw[i + 1] ?? ''
-    const { kind, lower } = names.of(name)
-    if ((kind & dropped) !== 0 || (set.size > 0 && set.has(lower))) continue
-    if (kind === NO_NAME || !consistsOf(IN_VALUE, value)) return undefined
-    lines += `${name}: ${value}\r\n`
+    const known = names.of(name)
+    if ((known.kind & dropped) !== 0 || (set.size > 0 && set.has(known.lower))) continue
+    const line = known.value === value ? known.line : lineOf(known, name, value)
+    if (line === undefined) return undefined
+    lines += line
   }
   return lines
+}
+
+/** The line of one header, kept for the next request; undefined when it must not be written. */
+function lineOf(known: HeaderName, name: string, value: string): string | undefined {
+  const { kind } = known
+  if (kind === NO_NAME || !consistsOf(IN_VALUE, value)) return undefined
+  const line = `${name}: ${value}\r\n`
+  if (kind === CREDENTIAL || value.length > KEPT_VALUE_MAX) return line
+  known.value = value
+  known.line = line
+  return line
 }
 
 function droppedKinds({ rules, injection, plain }: RequestHeaders): number {

@@ -61,6 +61,7 @@ export class HttpTransport implements Transport {
   readonly #ownRules: RequestHeaderRules
   readonly #names = new HeaderNames()
   readonly #options: HttpTransportOptions
+  readonly #host: string
   readonly #servername: string
   /** TLS asks for the host that the client names. */
   readonly #namesHost: boolean
@@ -74,6 +75,7 @@ export class HttpTransport implements Transport {
     this.#options = options
     this.#calls = this.#createPool('calls')
     this.#streams = this.#createPool('streams')
+    this.#host = url.host
     this.#path = url.pathname
     this.#search = url.search
     this.#rules = { ...headers, dropCredentials: false }
@@ -162,7 +164,7 @@ export class HttpTransport implements Transport {
   #lines(path: string, { exchange, injection, plain = false }: Outbound): string | undefined {
     const { httpMethod, rawHeaders: raw } = exchange
     const first = this.#firstLineOf(httpMethod, path)
-    const { host } = this.#options.url
+    const host = this.#host
     const rules = this.#rulesFor(exchange)
     const lines = headerLines({ raw, host, rules, injection, plain }, this.#names)
     return first === undefined || lines === undefined ? undefined : first + lines

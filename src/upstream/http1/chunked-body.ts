@@ -56,7 +56,7 @@ export class ChunkedBody {
         const end = Math.min(at + this.#left, bytes.length)
         this.#left -= end - at
         if (this.#left === 0) this.#place = 'data_cr'
-        if (!taker.replyData(bytes.subarray(at, end))) return GIVEN_UP
+        if (!taker.replyData(copyOf(bytes, at, end))) return GIVEN_UP
         at = end
         continue
       }
@@ -165,6 +165,13 @@ class Trailers {
         return byte === LF
     }
   }
+}
+
+/** The bytes are received into a buffer that is used again at once. */
+export function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafe(to - from)
+  bytes.copy(copy, 0, from, to)
+  return copy
 }
 
 /** The value of a hexadecimal digit; -1 for anything else. */

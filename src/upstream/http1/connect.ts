@@ -1,10 +1,12 @@
 /** Makes a connection to an upstream, over TLS when its URL says so. */
 
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
 /** After so long without traffic the kernel asks whether the other end is still there. */
 const KEEP_ALIVE_MS = 60_000
+/** Most bytes that are received at once. */
+const RECEIVED_BYTES_MAX = 65_536
 /** Sessions of TLS that are kept for the next connections, one per name. */
 const SESSIONS_MAX = 16
 
@@ -12,6 +14,8 @@ export class Connector {
   readonly secure: boolean
   readonly #host: string
   readonly #port: number
+  /** Where bytes are received, of whatever connection; undefined when each needs its own. */
+  readonly #shared: Buffer | undefined
   /** By the name that the server was asked to prove. */
   readonly #sessions = new Map<string, Buffer>()
 
@@ -19,11 +23,23 @@ export class Connector {
     this.secure = url.protocol === 'https:'
     this.#host = withoutBrackets(url.hostname)
     this.#port = Number(url.port) || (this.secure ? 443 : 80)
+    // Windows is given the buffer before there are bytes; elsewhere it is filled and read in one go.
+    const { platform } = process
+    this.#shared = platform === 'win32' ? undefined : Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
   }
 
-  /** Begins to connect; `servername` is what TLS asks for, empty for an address. */
-  connect(servername: string): Socket {
-    const socket = this.secure ? this.#connectTls(servername) : this.#connectTcp()
+  /**
+   * Begins to connect; `servername` is what TLS asks for, empty for an address. `onBytes` is told what
+   * comes, in a buffer that is used again when it returns.
+   */
+  connect(servername: string, onBytes: (bytes: Buffer) => void): Socket {
+    const buffer = this.#shared ?? Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
+    const callback = (count: number): boolean => {
+      onBytes(buffer.subarray(0, count))
+      return true
+    }
+    const onread = { buffer, callback }
+    const socket = this.secure ? this.#connectTls(servername, onread) : this.#connectTcp(onread)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.setNoDelay(true)
     return socket
@@ -34,19 +50,22 @@ export class Connector {
     return this.secure ? 'secureConnect' : 'connect'
   }
 
-  #connectTcp(): Socket {
-    return connectTcp({ host: this.#host, port: this.#port })
+  #connectTcp(onread: OnReadOpts): Socket {
+    return connectTcp({ host: this.#host, port: this.#port, onread })
   }
 
-  #connectTls(servername: string): Socket {
+  #connectTls(servername: string, onread: OnReadOpts): Socket {
     const session = this.#sessions.get(servername)
-    const socket = connectTls({
+    // The types of `tls.connect` do not know `onread`, which it takes as `net.connect` does.
+    const options = {
       host: this.#host,
       port: this.#port,
+      onread,
       ALPNProtocols: ['http/1.1'],
       ...(servername === '' ? {} : { servername }),
       ...(session === undefined ? {} : { session }),
-    })
+    }
+    const socket = connectTls(options)
     socket.on('session', (next: Buffer) => {
       this.#sessions.delete(servername)
       if (this.#sessions.size < SESSIONS_MAX) this.#sessions.set(servername, next)

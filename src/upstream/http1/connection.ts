@@ -67,10 +67,9 @@ export class Connection implements ReplyTaker {
     this.#caller = caller
     this.#reader = new ReplyReader(this, headerBytesMax)
     this.#connecting = setTimeout(() => this.#notConnected('CONNECT_TIMEOUT'), connectTimeoutMs)
-    this.#socket = connector.connect(servername)
+    this.#socket = connector.connect(servername, (bytes) => this.#read(bytes))
     this.#socket
       .once(connector.readyEvent, () => this.#connected())
-      .on('data', (bytes: Buffer) => this.#read(bytes))
       .on('end', () => this.#ended())
       .on('error', (error) => this.#broken(codeOf(error)))
       .on('close', () => this.#broken('CONNECTION_CLOSED'))
