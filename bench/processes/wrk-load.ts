@@ -20,6 +20,9 @@ const START_MS = 150
 /** On top of the measured time; the script ends the load at its end, and a signal ends wrk then. */
 const PATIENCE_S = 3
 
+/** The run looks at what wrk has spent meanwhile: a process that has just ended is easily overlooked. */
+const LOOK_MS = 60
+
 const dir = mkdtempSync(path.join(tmpdir(), 'sidelight-bench-wrk-'))
 process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
 
@@ -70,6 +73,7 @@ async function carryOut(order: LoadOrder): Promise<void> {
   tell({ kind: 'begun' })
   await sleep(order.windowMs)
   tell({ kind: 'ended' })
+  await sleep(LOOK_MS)
   // Without it wrk sleeps until its own duration is over, whatever its script has stopped.
   wrk.kill('SIGINT')
   await ended
