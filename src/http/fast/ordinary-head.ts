@@ -65,9 +65,18 @@ export function readOrdinaryHead(text: string, socket: Peer): OrdinaryHead | und
   const length = headers['content-length'] ?? ''
   if (host === undefined || !LENGTH.test(length)) return undefined
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return undefined
-  const bodyBytes = Number(length)
-  const read = { method: 'POST', url, httpVersion: '1.1', rawHeaders, headers, socket }
-  return { text, bodyBytes, routedBy: undefined, route: undefined, ...read }
+  return {
+    method: 'POST',
+    url,
+    httpVersion: '1.1',
+    rawHeaders,
+    headers,
+    socket,
+    text,
+    bodyBytes: Number(length),
+    routedBy: undefined,
+    route: undefined,
+  }
 }
 
 /** False when a line is not ordinary. */

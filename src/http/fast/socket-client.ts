@@ -73,12 +73,10 @@ export class SocketClient implements Client {
       this.#flushLater()
       return this.#keepsUp()
     }
-    this.#socket.cork()
     this.#text += size
-    this.#flush()
-    this.#socket.write(chunk)
-    this.#socket.write('\r\n', 'latin1')
-    this.#socket.uncork()
+    this.#writeLarge(chunk)
+    this.#text += '\r\n'
+    this.#flushLater()
     return this.#keepsUp()
   }
 
@@ -158,15 +156,24 @@ export class SocketClient implements Client {
     this.#left -= length
     if (length <= ONE_WRITE_BYTES_MAX && this.#text !== '') {
       this.#text += chunk.toString('latin1')
-    } else {
-      this.#flush()
-      this.#socket.write(chunk)
-    }
+    } else this.#writeLarge(chunk)
     if (this.#left === 0) {
       this.#end()
       return true
     }
     return this.#keepsUp()
+  }
+
+  /** What is held leaves with it, in one write of the system. */
+  #writeLarge(chunk: Buffer): void {
+    if (this.#text === '') {
+      this.#socket.write(chunk)
+      return
+    }
+    this.#socket.cork()
+    this.#flush()
+    this.#socket.write(chunk)
+    this.#socket.uncork()
   }
 
   #end(): void {

@@ -1,6 +1,8 @@
 /** Connections whose requests are ordinary: when they are Node's, when they end, and what a client gets that is slow or gone. */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Agent, request as nodeRequest } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import type { LimitName } from '../../../src/core/limits.ts'
@@ -19,6 +21,7 @@ interface Taken {
 
 interface Scene {
   readonly front: Front
+  readonly port: number
   readonly open: () => Promise<RawClient>
   /** What the fast path took. */
   readonly taken: readonly Taken[]
@@ -76,7 +79,7 @@ async function scene(): Promise<Scene> {
   })
   const open = (): Promise<RawClient> =>
     RawClient.open(`http://127.0.0.1:${port}`, { halfOpen: true })
-  return { front, open, taken, handed, limits, sockets }
+  return { front, port, open, taken, handed, limits, sockets }
 }
 
 async function listening(server: Server): Promise<number> {
@@ -129,6 +132,36 @@ describe('A connection of ordinary requests', () => {
         ['/up/mcp', '{"b":2}'],
       ],
     )
+    assert.deepEqual(handed, [])
+  })
+
+  it('is what the clients of Node make', async () => {
+    const { port, taken, handed } = await scene()
+    const url = `http://127.0.0.1:${port}/up/mcp`
+    const headers = {
+      'Content-Type': 'application/json',
+      'Mcp-Session-Id': 'abc',
+      Authorization: 'Bearer x',
+    }
+    const agent = new Agent({ keepAlive: true })
+    closeAfterTest(async () => agent.destroy())
+    for (const [index, send] of [
+      async (): Promise<unknown> =>
+        (await fetch(url, { method: 'POST', headers, body: '{}' })).text(),
+      async (): Promise<unknown> =>
+        once(nodeRequest(url, { method: 'POST', headers, agent }).end('{}'), 'response'),
+      async (): Promise<unknown> =>
+        once(
+          nodeRequest(url, { method: 'POST', headers: { ...headers, 'Content-Length': 2 } }).end(
+            '{}',
+          ),
+          'response',
+        ),
+    ].entries()) {
+      const sent = send()
+      answer((await first(taken, index)).client, 'well')
+      await sent
+    }
     assert.deepEqual(handed, [])
   })
 
