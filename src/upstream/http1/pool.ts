@@ -191,7 +191,8 @@ export class ConnectionPool implements Keeper {
     for (let at = this.#idle.length - 1; at >= 0; at -= 1) {
       const one = this.#idle[at]
       if (one === undefined || one.servername !== servername) continue
-      this.#idle.splice(at, 1)
+      if (at === this.#idle.length - 1) this.#idle.pop()
+      else this.#idle.splice(at, 1)
       if (nowMs < one.restsUntilMs) return one
       one.close()
     }

@@ -49,6 +49,8 @@ export class ReplyHead {
   #chunked = false
   #listed: ReadonlySet<string> | undefined = undefined
   #isOld = false
+  #keepAlive = ''
+  #keepAliveMs = Infinity
 
   /** Forgets the last one. */
   begin(): void {
@@ -149,8 +151,15 @@ export class ReplyHead {
       if (this.#chunked || value.toLowerCase() !== 'chunked') this.fault = 'HTTP_TRANSFER_ENCODING'
       this.#chunked = true
     } else if (lower === 'connection') this.#takeConnection(value)
-    else if (lower === 'keep-alive') this.keepsOpenMs = timeoutIn(value)
+    else if (lower === 'keep-alive') this.#takeKeepAlive(value)
     return true
+  }
+
+  /** Nearly always the same as in the reply before it. */
+  #takeKeepAlive(value: string): void {
+    if (value !== this.#keepAlive) this.#keepAliveMs = timeoutIn(value)
+    this.#keepAlive = value
+    this.keepsOpenMs = this.#keepAliveMs
   }
 
   #takeLength(value: string): void {
