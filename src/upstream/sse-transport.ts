@@ -126,10 +126,9 @@ export class SseTransport implements Transport {
       session.postTo = target.pathname + target.search
       return `${postPath}?sessionId=${id}`
     })
-    const flight = http.send(
-      { ...outbound, plain: true },
-      new StreamSink(sink, rewriter, forget, refused),
-    )
+    const streamSink = new StreamSink(sink, rewriter, forget, refused)
+    const flight = http.send({ ...outbound, plain: true }, streamSink)
+    streamSink.flight = flight
     return {
       abort: (why) => {
         forget('deleted')
@@ -142,6 +141,8 @@ export class SseTransport implements Transport {
 
 /** Passes the stream on, its first event rewritten. */
 class StreamSink implements ReplySink {
+  /** Given up when the stream is of no use. */
+  flight: Flight | undefined = undefined
   readonly #sink: ReplySink
   readonly #rewriter: EndpointRewriter
   readonly #forget: (why: 'lost') => void
@@ -174,6 +175,7 @@ class StreamSink implements ReplySink {
     const rewritten = this.#rewriter.write(chunk)
     if (this.#refused.now) {
       this.#over = true
+      this.flight?.abort()
       this.failed({ reason: 'bad_message', sent: true, stale: false, detail: 'foreign endpoint' })
       return true
     }

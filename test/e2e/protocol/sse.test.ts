@@ -206,6 +206,10 @@ for (const address of [
     stream.chunk(`event: endpoint\ndata: ${address}\n\n`)
     // A stream that nobody can post to is of no use: it breaks, so that its client knows.
     await client.gone()
+    await waitFor(() => stream.socket.destroyed, {
+      within: SOON,
+      what: 'the stream to be given up',
+    })
     assert.doesNotMatch(client.received.toString(), /evil|etc|sessionId|endpoint/)
     const guessed = await requestOnce(`${sidecar.dataUrl}/main/message?sessionId=guess`, {
       body: call('1'),
