@@ -42,14 +42,19 @@ export class Connections {
 
   /** A request has come on the connection. */
   replies(socket: Duplex, reply: ReplyState): void {
-    if (this.used()) reply.shouldKeepAlive = false
+    this.used()
+    if (this.#lettingGo) reply.shouldKeepAlive = false
     // One that has closed already would never go.
     if (this.#open.has(socket)) this.#open.set(socket, reply)
   }
 
-  /** A request has come on a connection that tells of its replies itself. True when its reply is to be the last. */
-  used(): boolean {
+  /** A request has come on a connection that tells of its replies itself. */
+  used(): void {
     this.#uses += 1
+  }
+
+  /** True when every reply is its connection's last. */
+  get lettingGo(): boolean {
     return this.#lettingGo
   }
 

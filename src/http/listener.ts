@@ -2,6 +2,7 @@
 
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LimitName } from '../core/limits.ts'
 import { answerClientError } from './client-error.ts'
 import { Connections } from './connections.ts'
@@ -131,6 +132,8 @@ function toListener(server: Server, host: string, connections: Connections): Lis
       NetServer.prototype.close.call(server)
       // Only now, or every client would open a new connection in that moment.
       connections.letGo()
+      // What was handed over for that is known of when it has been read.
+      await nextTurn()
     },
     quiet: (quietMs) => connections.quiet(quietMs),
     destroy: () =>

@@ -13,8 +13,11 @@ import { startOtlpSink } from '../support/otlp-sink.ts'
 import { OTLP } from '../support/otlp-types.ts'
 import { lastingPort } from '../support/lasting-port.ts'
 import { closeAfterTest } from '../support/scope.ts'
+import { JSON_HEADERS, RawClient, requestOnce } from '../support/raw-client.ts'
+import { startRawUpstream } from '../support/raw-upstream.ts'
 import { startSidecarProcess, type SidecarProcess } from '../support/sidecar-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { startTestSidecar } from '../support/test-sidecar.ts'
 import { bounded, waitFor } from '../support/wait-for.ts'
 
 const RESTARTS = 3
@@ -128,4 +131,26 @@ test('a subscription ends with its result, so that its client knows that nothing
   const why = await bounded(subscription.closed, { within: IN_TIME, what: 'the end' })
   assert.equal(why, 'graceful')
   assert.equal((await sidecar.finished(IN_TIME)).code, 0)
+})
+
+test('a request whose body is on its way when the sidecar ends is answered', async () => {
+  const upstream = await startRawUpstream()
+  const sidecar = await startTestSidecar({ upstreams: { main: upstream.url } })
+  const client = await RawClient.open(sidecar.dataUrl)
+  const body = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}'
+  client.write(
+    `POST /main/mcp HTTP/1.1\r\nHost: localhost\r\n${JSON_HEADERS.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n`,
+  )
+  // Sent later and answered: so the head has been read.
+  assert.equal((await requestOnce(sidecar.url('main'), { body })).status, 200)
+  const closed = sidecar.close()
+  await waitFor(async () => (await RawClient.open(sidecar.dataUrl)).error !== undefined, {
+    within: IN_TIME,
+    what: 'nobody to listen any more',
+  })
+  client.write(body)
+  const response = await client.response()
+  assert.deepEqual(response.values('connection'), ['close'])
+  assert.match(response.body.toString(), /"reason":"draining"|"result"/)
+  await closed
 })

@@ -35,7 +35,6 @@ export class FastConnection implements ReplyState, ReplyLine {
   /** The tick at which something happened last. */
   #since: number
   #mine = true
-  lettingGo = false
 
   constructor(front: Front, socket: Socket) {
     this.#front = front
@@ -61,8 +60,13 @@ export class FastConnection implements ReplyState, ReplyLine {
     return this.socket.destroyed
   }
 
+  get lettingGo(): boolean {
+    return this.#front.options.connections.lettingGo
+  }
+
+  /** A shutdown waits for requests that are coming in, of which Node's server and what is behind it know. */
   set shouldKeepAlive(keeps: boolean) {
-    this.lettingGo = !keeps
+    if (!keeps && this.#awaiting !== undefined) this.#handOver(this.#awaiting)
   }
 
   replied(last: boolean): void {
@@ -100,7 +104,7 @@ export class FastConnection implements ReplyState, ReplyLine {
     const from = end + HEAD_END.length
     const here = chunk.length - from
     if (here === head.bodyBytes) this.#take(head, chunk.subarray(from), route)
-    else if (here === 0) this.#awaiting = chunk
+    else if (here === 0 && !this.lettingGo) this.#awaiting = chunk
     else this.#handOver(chunk)
   }
 
@@ -135,7 +139,7 @@ export class FastConnection implements ReplyState, ReplyLine {
 
   #take(head: OrdinaryHead, body: Buffer, route: Route): void {
     this.#used = true
-    if (this.#front.options.connections.used()) this.lettingGo = true
+    this.#front.options.connections.used()
     const client = new SocketClient(this)
     this.#client = client
     this.#front.options.app().receiveWhole(head, body, route, client)

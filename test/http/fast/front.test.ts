@@ -21,6 +21,7 @@ interface Taken {
 
 interface Scene {
   readonly front: Front
+  readonly connections: Connections
   readonly port: number
   readonly open: () => Promise<RawClient>
   /** What the fast path took. */
@@ -79,7 +80,7 @@ async function scene(): Promise<Scene> {
   })
   const open = (): Promise<RawClient> =>
     RawClient.open(`http://127.0.0.1:${port}`, { halfOpen: true })
-  return { front, port, open, taken, handed, limits, sockets }
+  return { front, connections, port, open, taken, handed, limits, sockets }
 }
 
 async function listening(server: Server): Promise<number> {
@@ -183,6 +184,20 @@ describe('A connection of ordinary requests', () => {
     await waitFor(() => handed[0]?.bytes === all, { within: SOON, what: 'all bytes' })
     assert.equal(taken.length, 0)
     assert.equal(socket.destroyed, false)
+  })
+
+  it('is handed over before its body comes when all are let go, for a shutdown to wait for it', async () => {
+    const { connections, open, sockets, handed } = await scene()
+    const [early, late] = [await open(), await open()]
+    early.write(request('', 7))
+    await waitFor(() => sockets.some((socket) => socket.bytesRead > 0), {
+      within: SOON,
+      what: 'a head',
+    })
+    connections.letGo()
+    await first(handed)
+    late.write(request('', 7))
+    await first(handed, 1)
   })
 
   it('is answered 408 when it never says a word, and closed when it says no more', async () => {
