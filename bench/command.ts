@@ -4,10 +4,17 @@ import { readOptions, type Catalogue, type Options } from './options.ts'
 import { formatRequirement, save } from './report.ts'
 import type { Requirement } from './summary.ts'
 
-interface Result {
-  readonly requirement: Requirement
+/** What came of a command that could be carried out. */
+export interface Measurement<R> {
+  readonly kind: 'measured'
+  readonly result: R
   /** Shapes that could not be measured. */
-  readonly missing?: readonly string[]
+  readonly failed: readonly string[]
+}
+
+export interface Problem {
+  readonly kind: 'problem'
+  readonly message: string
 }
 
 /** Reads the arguments, measures, prints and saves. Resolves to the exit code. */
@@ -16,7 +23,7 @@ export async function runBenchmark<T extends string>(
   measure: (
     options: Options<T>,
     startedAt: Date,
-  ) => Promise<Result | { readonly kind: 'problem'; readonly message: string }>,
+  ) => Promise<Measurement<{ readonly requirement: Requirement }> | Problem>,
 ): Promise<number> {
   const startedAt = new Date()
   const today = startedAt.toISOString().slice(0, 10)
@@ -27,14 +34,14 @@ export async function runBenchmark<T extends string>(
   }
   if (parsed.kind === 'problem') return refuse(parsed.message)
   const { options } = parsed
-  const result = await measure(options, startedAt)
-  if ('kind' in result) return refuse(result.message)
+  const measured = await measure(options, startedAt)
+  if (measured.kind === 'problem') return refuse(measured.message)
+  const { result, failed } = measured
   console.log(`\n${formatRequirement(result.requirement)}`)
   if (options.out !== undefined) save(result, options.out)
-  const { missing = [] } = result
-  if (missing.length > 0) console.error(`not measured: ${missing.join(', ')}`)
-  const failed = options.assert && result.requirement.verdict !== 'pass'
-  return failed || missing.length > 0 ? 1 : 0
+  if (failed.length > 0) console.error(`not measured: ${failed.join(', ')}`)
+  const refused = options.assert && result.requirement.verdict !== 'pass'
+  return refused || failed.length > 0 ? 1 : 0
 }
 
 function refuse(message: string): number {

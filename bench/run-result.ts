@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import type { Pinning } from './children.ts'
+import type { Problem } from './command.ts'
 import type { LoadAverage, Machine } from './machine.ts'
 import type { Requirement, ShapeResult } from './summary.ts'
 import type { WarmUp } from './warm-up.ts'
@@ -61,11 +62,6 @@ export function readEarlier(
     // Not JSON, which is said like any other content that is none of a run.
   }
   return { kind: 'problem', message: `${file}: expected the result of a run of npm run bench` }
-}
-
-export interface Problem {
-  readonly kind: 'problem'
-  readonly message: string
 }
 
 /** What must be the same for shapes to stand in one file; undefined when all of it is. */

@@ -7,7 +7,7 @@
 import { createCaller } from './caller.ts'
 import { choosePinning, isInstalled } from './children.ts'
 import { describeMachine, loadAverage } from './machine.ts'
-import { runBenchmark } from './command.ts'
+import { runBenchmark, type Measurement, type Problem } from './command.ts'
 import { startHelper } from './launch.ts'
 import { measureShape, type Bench } from './measure-shape.ts'
 import type { Options } from './options.ts'
@@ -17,7 +17,6 @@ import {
   readEarlier,
   whyApart,
   type MeasuredShape,
-  type Problem,
   type RunResult,
 } from './run-result.ts'
 import { ALL_SHAPES, DEFAULT_SHAPES, REQUIRED_SHAPE, type Shape } from './shapes.ts'
@@ -52,7 +51,7 @@ interface Begun {
   readonly earlier: RunResult | undefined
 }
 
-async function run(options: Options, startedAt: Date): Promise<RunResult | Problem> {
+async function run(options: Options, startedAt: Date): Promise<Measurement<RunResult> | Problem> {
   const pinning = choosePinning(options.pin)
   const generator = options.generator ?? (isInstalled('wrk') ? 'wrk' : 'node')
   const found = options.adds === undefined ? undefined : readEarlier(options.adds)
@@ -84,16 +83,17 @@ async function run(options: Options, startedAt: Date): Promise<RunResult | Probl
     generator,
     commit,
   } as const
-  const result = await measureShapes(bench, begun)
+  const measured = await measureShapes(bench, begun)
   await upstream.child.stop()
-  return result
+  return measured
 }
 
 /** What is measured is written after every shape, so that a run that is broken off leaves it. */
-async function measureShapes(bench: Bench, begun: Begun): Promise<RunResult> {
+async function measureShapes(bench: Bench, begun: Begun): Promise<Measurement<RunResult>> {
   const { options, facts, earlier } = begun
   const asked = options.resumes ? onlyMissing(earlier, options.shapes) : options.shapes
   const shapes: MeasuredShape[] = []
+  const failed: string[] = []
   for (const shape of asked) {
     const names = [...targetsFor(shape, options.targets), ...peersFor(shape, options.peers)]
     const present = names.filter((name) => !facts.absent.some(({ target }) => target === name))
@@ -105,10 +105,13 @@ async function measureShapes(bench: Bench, begun: Begun): Promise<RunResult> {
     } catch (error) {
       // The others are worth as much without it; it is named as missing, and can be measured again.
       console.error(`${shape.id} is not measured: ${String(error)}`)
+      failed.push(shape.id)
     }
     if (options.out !== undefined) write(toResult(begun, asked, shapes), options.out)
+    const minutes = (Date.now() - begun.startedAt.getTime()) / 60_000
+    console.log(`${shapes.length} of ${asked.length} shapes after ${minutes.toFixed(1)} minutes`)
   }
-  return toResult(begun, asked, shapes)
+  return { kind: 'measured', result: toResult(begun, asked, shapes), failed }
 }
 
 function toResult(
@@ -119,7 +122,7 @@ function toResult(
   const order = ALL_SHAPES.map(({ id }) => id)
   const shapes = mergeShapes(earlier?.shapes ?? [], measured, order)
   const wanted = [...(earlier?.missing ?? []), ...asked.map(({ id }) => id)]
-  const missing = wanted.filter((id) => !measured.some(({ shape }) => shape === id))
+  const missing = wanted.filter((id) => !shapes.some(({ shape }) => shape === id))
   return {
     version: 2,
     startedAt: earlier?.startedAt ?? startedAt.toISOString(),

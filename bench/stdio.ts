@@ -7,7 +7,7 @@
 
 import { choosePinning, type Pinning } from './children.ts'
 import { describeMachine, loadAverage, type LoadAverage, type Machine } from './machine.ts'
-import { runBenchmark } from './command.ts'
+import { runBenchmark, type Measurement } from './command.ts'
 import type { Options } from './options.ts'
 import { formatShape, printConditions } from './report.ts'
 import { measureRounds, roundsOfStarts } from './rounds.ts'
@@ -73,7 +73,10 @@ const CATALOGUE = {
   addsToFiles: false,
 }
 
-async function run(options: Options<StdioTargetName>, startedAt: Date): Promise<RunResult> {
+async function run(
+  options: Options<StdioTargetName>,
+  startedAt: Date,
+): Promise<Measurement<RunResult>> {
   const pinning = choosePinning(options.pin)
   const before = loadAverage()
   // Now, because the working copy may have changed by the end.
@@ -91,7 +94,7 @@ async function run(options: Options<StdioTargetName>, startedAt: Date): Promise<
     console.log(formatShape(result, [perSecond]))
     shapes.push(result)
   }
-  return {
+  const result: RunResult = {
     version: 2,
     startedAt: startedAt.toISOString(),
     endedAt: new Date().toISOString(),
@@ -106,6 +109,7 @@ async function run(options: Options<StdioTargetName>, startedAt: Date): Promise<
     requirement: judge(shapes, GOAL),
     shapes,
   }
+  return { kind: 'measured', result, failed: [] }
 }
 
 /** One target while its shape is measured. */

@@ -67,6 +67,21 @@ test('a quick run that is broken off leaves what it has measured, and is resumed
   }
 })
 
+test('a shape whose target does not start is named as not measured, in the file too', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'sidelight-bench-test-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  const out = join(dir, 'result.json')
+  const flags = ['--quick', '--load', 'node', '--shape', 'json-200B@1', '--target', 'direct']
+  const { code, text } = await runBench([...flags, '--peer', 'broken=false {port}', '--out', out])
+
+  assert.equal(code, 1, text)
+  assert.match(text, /^json-200B@1 is not measured: Error: broken ended before it listened$/m)
+  assert.match(text, /^not measured: json-200B@1$/m)
+  const result = readResult(out)
+  assert.deepEqual(shapesOf(result), [])
+  assert.deepEqual(result['missing'], ['json-200B@1'])
+})
+
 test('--assert refuses a run that could not judge', async () => {
   const { code, text } = await runBench([
     '--quick',
