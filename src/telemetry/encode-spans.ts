@@ -6,7 +6,7 @@
 
 import type { SpanContext } from '@opentelemetry/api'
 import { DOUBLE_ATTRIBUTES, SCHEMA_URL, SCOPE_NAME } from './names.ts'
-import { ProtobufWriter, sizeOfVarint, varints, wrapped } from './protobuf-writer.ts'
+import { ProtobufWriter, sizeOfText, sizeOfVarint, varints, wrapped } from './protobuf-writer.ts'
 import type { AttributeValue, SpanData, SpanEvent } from './span.ts'
 
 /** Who exports: its attributes, names and values in turn, and the version of the scope. */
@@ -71,6 +71,8 @@ export class ProtobufSpanEncoder implements SpanEncoder {
   readonly #writer = new ProtobufWriter()
   readonly #known = new Map<string, KnownAttribute>()
   readonly #blocks = new WeakMap<readonly AttributeValue[], Buffer>()
+  /** By flags, of which there are few. */
+  readonly #plainEnds = new Map<number, Buffer>()
   readonly #head: Buffer
   readonly #tail: Buffer
 
@@ -99,15 +101,29 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     writer.time(fixed64Field(8), span.endMs)
     this.#shared(span.shared)
     this.#attributes(SPAN_ATTRIBUTE, span.attributes)
+    this.#end(span)
+    writer.wrap(lengthDelimited(2), 0)
+    return writer.take()
+  }
+
+  /** Nothing happened during most spans, and most do not fail; their last bytes are the same. */
+  #end(span: SpanData): void {
+    const flags = flagsOf(span.context.traceFlags, span.parent)
+    const plain =
+      span.events.length + span.links.length + span.droppedEvents + span.droppedAttributes === 0 &&
+      !span.failed &&
+      span.statusMessage === undefined
+    const known = plain ? this.#plainEnds.get(flags) : undefined
+    if (known !== undefined) return this.#writer.raw(known)
+    const from = this.#writer.at
     this.#number(10, span.droppedAttributes)
     for (const event of span.events) this.#event(event)
     this.#number(12, span.droppedEvents)
     for (const link of span.links) this.#link(link)
     this.#number(14, 0)
     this.#status(span)
-    writer.fixed32(fixed32Field(16), flagsOf(span.context.traceFlags, span.parent))
-    writer.wrap(lengthDelimited(2), 0)
-    return writer.take()
+    this.#writer.fixed32(fixed32Field(16), flags)
+    if (plain) this.#plainEnds.set(flags, this.#writer.take(from))
   }
 
   request(spans: readonly Buffer[]): Buffer {
@@ -188,7 +204,7 @@ export class ProtobufSpanEncoder implements SpanEncoder {
   #keyValue(tag: number, key: Buffer, value: AttributeValue): void {
     const writer = this.#writer
     const text = typeof value === 'string'
-    const size = text ? Buffer.byteLength(value) : sizeOfVarint(value)
+    const size = text ? sizeOfText(value) : sizeOfVarint(value)
     const valueSize = text ? 1 + sizeOfVarint(size) + size : 1 + size
     writer.varint(tag)
     writer.varint(key.length + 1 + sizeOfVarint(valueSize) + valueSize)

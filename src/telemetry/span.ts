@@ -88,7 +88,7 @@ export class Span implements SpanData {
   readonly recording: boolean
   /** True when it is certain to be exported. */
   readonly sampled: boolean
-  readonly attributes: AttributeValue[] = []
+  attributes: AttributeValue[] = []
   endMs = 0
   droppedAttributes = 0
   events: readonly SpanEvent[] = NO_EVENTS
@@ -141,7 +141,8 @@ export class Span implements SpanData {
 
   setAll(attributes: readonly AttributeValue[]): void {
     if (this.#fits(this.shared.length + this.attributes.length + attributes.length)) {
-      for (const item of attributes) this.attributes.push(item)
+      if (this.attributes.length === 0) this.attributes = attributes.slice()
+      else for (const item of attributes) this.attributes.push(item)
       return
     }
     for (let i = 0; i + 1 < attributes.length; i += 2) {
