@@ -94,3 +94,5 @@ process.on('message', (message: unknown) => {
   if (isLoadOrder(message)) void carryOut(message)
 })
 process.on('disconnect', () => process.exit())
+// Told to stop, it leaves its directory no more than at any other end.
+process.on('SIGTERM', () => process.exit())
