@@ -80,6 +80,8 @@ export class FastConnection implements ReplyState, ReplyLine {
   tick(now: number, idleTicks: number, silentTicks: number): void {
     const ticks = now - this.#since
     if (this.#client !== undefined || ticks < 2) return
+    // A reply that its client has yet to read is not over, however slowly that is.
+    if (this.socket.writableLength > 0) return void (this.#since = now)
     // Node's server knows how long a request may take.
     if (this.#awaiting !== undefined) this.#handOver(this.#awaiting)
     else if (!this.#used && ticks >= silentTicks) {

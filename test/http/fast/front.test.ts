@@ -224,6 +224,27 @@ describe('A connection of ordinary requests', () => {
     assert.equal((await client.response()).body.toString(), 'late')
   })
 
+  it('is kept as long as its client takes to read a reply, and idle only from then on', async () => {
+    const { front, client, reply, socket } = await calling()
+    client.socket.pause()
+    const body = 'x'.repeat(16 * 1024 * 1024)
+    answer(reply, body)
+    assert.ok(socket.writableLength > 0)
+    for (let tick = 0; tick < 100; tick += 1) front.tick()
+    client.socket.removeAllListeners('data')
+    let bytes = 0
+    client.socket.on('data', (chunk: Buffer) => (bytes += chunk.length)).resume()
+    await waitFor(() => bytes > body.length, { within: SOON, what: 'the whole reply' })
+    assert.equal(client.ended, false)
+    await waitFor(
+      () => {
+        front.tick()
+        return client.ended
+      },
+      { within: SOON, what: 'the end of the connection' },
+    )
+  })
+
   it('tells of a client that hangs up, all who asked, and once', async () => {
     const { client, reply, socket } = await calling()
     let gone = 0
