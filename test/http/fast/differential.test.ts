@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -16,7 +17,7 @@ import type { Upstream } from '../../../src/pipeline/stages.ts'
 import type { Transport } from '../../../src/upstream/transport.ts'
 import { World } from '../../pipeline/fakes.ts'
 import { closeAfterTest } from '../../support/scope.ts'
-import { SOON, waitFor } from '../../support/wait-for.ts'
+import { bounded, SOON } from '../../support/wait-for.ts'
 
 /** Answers with everything that it was sent, measured or in chunks as the request asks. */
 const echo: Transport['send'] = ({ exchange, body }, sink) => {
@@ -94,21 +95,19 @@ async function startWay(isFast: boolean): Promise<Way> {
 async function talk(port: number, pieces: readonly Buffer[]): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
   const received: Buffer[] = []
-  let over = false
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   socket.on('data', (chunk: Buffer) => received.push(chunk))
-  socket.on('end', () => (over = true))
-  socket.on('error', () => (over = true))
-  await waitFor(() => !socket.connecting, { within: SOON, what: 'a connection' })
+  socket.on('error', () => {})
+  await bounded(once(socket, 'connect'), { within: SOON, what: 'a connection' })
   await turns()
   for (const piece of pieces) {
-    if (over) break
+    if (socket.readableEnded || socket.destroyed) break
     // Taken by the system at once, or bytes of two pieces might come as one.
     assert.ok(socket.write(piece))
     await turns()
   }
   socket.end()
-  await waitFor(() => over, { within: SOON, what: 'the end of a connection' })
-  socket.destroy()
+  await bounded(closed, { within: SOON, what: 'the end of a connection' })
   return joined(Buffer.concat(received).toString('latin1')).replaceAll(/^Date: .*$/gm, 'Date: now')
 }
 
