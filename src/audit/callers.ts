@@ -48,8 +48,9 @@ export class Callers {
     return remembered(this.#claimed, ownerKey, claimedBy)
   }
 
-  /** From where they call, as members of `who` in JSON, each with a comma before it. */
-  fromOf({ principal, sessionId, clientAddress }: Exchange): string {
+  /** From where they call, as the end of the member `who`. */
+  fromOf(exchange: Exchange): string {
+    const { principal, sessionId, clientAddress } = exchange
     const session =
       sessionId === undefined ? '' : remembered(this.#sessions, sessionId, this.#sessionMember)
     const tokenSession = principal === undefined ? '' : this.#senderOf(principal).tokenSession
@@ -57,7 +58,7 @@ export class Callers {
       clientAddress === undefined
         ? ''
         : remembered(this.#addresses, clientAddress, this.#addressMember)
-    return `${session}${tokenSession}${address}`
+    return this.personOf(exchange).end(`${session}${tokenSession}${address}`)
   }
 
   readonly #sessionMember = (id: string): string =>

@@ -68,13 +68,16 @@ export class ChainWriter {
     mac.copy(this.#bytes, MAC_AT)
   }
 
-  /** `open` is a record's JSON without the brace that closes it. */
-  add(open: string): void {
+  /** A record's JSON without the brace that closes it, in pieces. */
+  add(pieces: readonly string[]): void {
     const begin = this.#end
+    let chars = 0
+    for (const piece of pieces) chars += piece.length
     // No character takes more than three bytes in UTF-8.
-    this.#reserve(begin + open.length * 3 + MAC_BYTES + 1)
+    this.#reserve(begin + chars * 3 + MAC_BYTES + 1)
     const bytes = this.#bytes
-    const textEnd = begin + bytes.write(open, begin)
+    let textEnd = begin
+    for (const piece of pieces) textEnd += bytes.write(piece, textEnd)
     const mac = this.#macOf(begin, textEnd)
     bytes.write(mac, MAC_AT, 'base64url')
     this.#end = textEnd + LINE_TAIL.copy(bytes, textEnd)

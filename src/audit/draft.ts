@@ -1,6 +1,6 @@
 /** Records before they are written: everything is text that does not depend on what stands before. */
 
-import type { AuditEntry, AuditType } from '../core/audit.ts'
+import type { AuditEntry, AuditType, AuditWho } from '../core/audit.ts'
 import { member, membersText } from './json-text.ts'
 import { Person } from './person.ts'
 
@@ -11,7 +11,7 @@ export interface Draft {
   readonly atWallMs: number
   /** Undefined when the record does not say who did it. */
   readonly person: Person | undefined
-  /** What else is known of them, as members of `who`, each with a comma before it. */
+  /** The rest of the member `who`, as the person's text leaves it; empty without one. */
   readonly from: string
   /** Keyed hash of a call's arguments, a character for each byte, to be keyed with the caller's own key. */
   readonly argumentsHash: string | undefined
@@ -27,16 +27,19 @@ export type Recordable = AuditEntry | Draft
 export function draftOf(entry: Recordable): Draft {
   if ('members' in entry) return entry
   const { type, atWallMs, who, argumentsHash, body, textBytes = 0 } = entry
+  const person = who === undefined ? undefined : new Person(who)
   return {
     type,
     atWallMs,
-    person: who === undefined ? undefined : new Person(who),
-    from:
-      member('session', who?.session) +
-      member('tokenSession', who?.tokenSession) +
-      member('address', who?.address),
+    person,
+    from: person === undefined ? '' : person.end(fromOf(who)),
     argumentsHash,
     members: membersText(body),
     textBytes,
   }
+}
+
+function fromOf(who: AuditWho | undefined): string {
+  const session = member('session', who?.session) + member('tokenSession', who?.tokenSession)
+  return session + member('address', who?.address)
 }

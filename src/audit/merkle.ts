@@ -38,15 +38,17 @@ export function appendLeaf({ size, roots }: TreeEdge, leaf: Buffer): TreeEdge {
   return { size: size + 1, roots: next }
 }
 
-/** Most subtrees in an edge, and the one that is being added. */
-const ROOTS_MAX = 54
+/** Most subtrees in an edge: the bits of a size. */
+const ROOTS_MAX = 53
 
 /** A tree that grows by many leaves at a time, without a value of its own for each. */
 export class GrowingTree {
   #size = 0
   #count = 0
-  /** The roots of an edge one behind the other; the byte before each two is lent to their hash. */
-  readonly #roots = Buffer.alloc(1 + ROOTS_MAX * HASH_BYTES)
+  /** The roots of an edge one behind the other. */
+  readonly #roots = Buffer.alloc(ROOTS_MAX * HASH_BYTES)
+  /** What a node is the hash of. */
+  readonly #node = Buffer.alloc(1 + 2 * HASH_BYTES, NODE_BYTE)
 
   get size(): number {
     return this.#size
@@ -55,29 +57,27 @@ export class GrowingTree {
   begin({ size, roots }: TreeEdge): void {
     this.#size = size
     this.#count = roots.length
-    for (const [index, root] of roots.entries()) root.copy(this.#roots, 1 + index * HASH_BYTES)
+    for (const [index, root] of roots.entries()) root.copy(this.#roots, index * HASH_BYTES)
   }
 
   /** `leaf` is the leaf's hash, a character for each byte. */
   add(leaf: string): void {
-    const roots = this.#roots
-    let last = 1 + this.#count * HASH_BYTES
-    roots.write(leaf, last, 'latin1')
+    let root = leaf
+    let count = this.#count
     for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
-      last -= HASH_BYTES
-      const lent = roots[last - 1] ?? 0
-      roots[last - 1] = NODE_BYTE
-      const node = digestOf(roots.subarray(last - 1, last + 2 * HASH_BYTES))
-      roots[last - 1] = lent
-      roots.write(node, last, 'latin1')
+      count -= 1
+      this.#roots.copy(this.#node, 1, count * HASH_BYTES, (count + 1) * HASH_BYTES)
+      this.#node.write(root, 1 + HASH_BYTES, 'latin1')
+      root = digestOf(this.#node)
     }
+    this.#roots.write(root, count * HASH_BYTES, 'latin1')
     this.#size += 1
-    this.#count = (last - 1) / HASH_BYTES + 1
+    this.#count = count + 1
   }
 
   edge(): TreeEdge {
     const roots = Array.from({ length: this.#count }, (_, index) => {
-      const at = 1 + index * HASH_BYTES
+      const at = index * HASH_BYTES
       return Buffer.from(this.#roots.subarray(at, at + HASH_BYTES))
     })
     return { size: this.#size, roots }

@@ -14,21 +14,28 @@ export class Person {
   readonly hashedBy: string
   readonly #who: Pick<AuditWho, 'verified' | 'party' | 'organization' | 'actors'>
   /** With whose keys the text was made. */
-  readonly #subjects: Subject[] = []
+  #subjects: readonly Subject[] = []
   #text: string | undefined
+  readonly #isNobody: boolean
 
   constructor(who: Pick<AuditWho, 'verified' | 'party' | 'organization' | 'actors'>) {
     this.#who = who
-    const { verified, party, actors } = who
+    const { verified, party, organization, actors } = who
+    this.#isNobody = party === undefined && organization === undefined && actors.length === 0
     const parties = party === undefined ? actors : [party, ...actors]
     this.identities = parties.map((one) => identityOf(one, verified))
     this.hashedBy = (party === undefined ? undefined : this.identities[0]) ?? NOBODY
   }
 
-  /** Members of `who` as JSON; nothing when nobody is known. Made anew when somebody has another key. */
+  /** The beginning of the member `who`, with a comma before it. Made anew when somebody has another key. */
   text(subjects: ReadonlyMap<string, Subject>): string {
     if (this.#text === undefined || !this.#isMadeWith(subjects)) this.#text = this.#make(subjects)
     return this.#text
+  }
+
+  /** The end of that member; `rest` are its other members, each with a comma before it. */
+  end(rest: string): string {
+    return `${this.#isNobody ? rest.slice(1) : rest}}`
   }
 
   #isMadeWith(subjects: ReadonlyMap<string, Subject>): boolean {
@@ -40,16 +47,15 @@ export class Person {
 
   #make(subjects: ReadonlyMap<string, Subject>): string {
     const { verified, party, organization, actors } = this.#who
-    for (const [index, identity] of this.identities.entries()) {
-      this.#subjects[index] = known(subjects, identity)
-    }
+    this.#subjects = this.identities.map((identity) => known(subjects, identity))
     const shown = (one: AuditParty): string =>
       member('subject', known(subjects, identityOf(one, verified)).pseudonym) +
       member('issuer', one.issuer)
     const own = party === undefined ? '' : `${shown(party)},"verified":${verified}`
     const others = actors.map((actor) => `{${shown(actor).slice(1)}}`).join(',')
     const acting = others === '' ? '' : `,"actors":[${others}]`
-    return `${own}${member('organization', organization)}${acting}`.slice(1)
+    const all = `${own}${member('organization', organization)}${acting}`
+    return `,"who":{${all.slice(1)}`
   }
 }
 

@@ -17,14 +17,17 @@ export class RecordText {
   #atWallMs = NaN
   #time = ''
 
-  /** A record without the brace that closes it, as the chain takes it. */
-  open(draft: Draft, seq: number, subjects: Subjects): string {
+  /** A record without the brace that closes it, in pieces, as the chain takes it. */
+  open(draft: Draft, seq: number, subjects: Subjects): readonly string[] {
     const time = this.#timeOf(draft.atWallMs)
     const head = `{"v":${RECORD_VERSION},"seq":${seq},"time":"${time}","type":"${draft.type}"`
-    const text = `${head}${whoMember(draft, subjects)}${draft.members}${hashMember(draft, subjects)}`
+    const { person, from, members } = draft
+    const who = person === undefined ? '' : person.text(subjects)
+    const hash = hashMember(draft, subjects)
     // With the brace.
-    const chars = text.length + 1
-    return chars <= TEXT_CHARS_MAX ? text : `${head},"omittedChars":${chars}`
+    const chars = head.length + who.length + from.length + members.length + hash.length + 1
+    if (chars > TEXT_CHARS_MAX) return [head, `,"omittedChars":${chars}`]
+    return [head, who, from, members, hash]
   }
 
   #timeOf(atWallMs: number): string {
@@ -34,12 +37,6 @@ export class RecordText {
     }
     return this.#time
   }
-}
-
-function whoMember({ person, from }: Draft, subjects: Subjects): string {
-  if (person === undefined) return ''
-  const text = person.text(subjects)
-  return `,"who":{${text}${text === '' ? from.slice(1) : from}}`
 }
 
 function hashMember({ person, argumentsHash }: Draft, subjects: Subjects): string {

@@ -87,7 +87,7 @@ function reference({ type, atWallMs, who, argumentsHash, body }: AuditEntry, seq
 
 function written(entry: Recordable, seq: number): string {
   const draft = draftOf(entry)
-  return `${new RecordText().open(draft, seq, subjectsFor([draft]))}}`
+  return `${new RecordText().open(draft, seq, subjectsFor([draft])).join('')}}`
 }
 
 describe('The text of a record', () => {
@@ -206,7 +206,7 @@ function recordsOf(
   const subjects = subjectsFor(drafts)
   return drafts
     .filter(({ type }) => type !== 'auth.succeeded')
-    .map((draft, index) => `${text.open(draft, index + 1, subjects)}}`)
+    .map((draft, index) => `${text.open(draft, index + 1, subjects).join('')}}`)
 }
 
 function callOf(body: Buffer, changes: Scene['exchange'], decision: Decision | undefined): Call {
@@ -449,7 +449,7 @@ describe('The lines of a log', () => {
         assert.ok(next !== undefined)
         expected = next
         lines.push(line, Buffer.from('\n'))
-        chain.add(open)
+        chain.add([open.slice(0, 5), open.slice(5), ''])
         assert.equal(chain.size, expected.tree.size)
       }
       const end = chain.end()
