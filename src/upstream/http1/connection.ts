@@ -91,12 +91,13 @@ export class Connection implements ReplyTaker {
 
   /** Writes a request; `last` when the connection is to be closed after its reply. */
   send(caller: Caller, last: boolean): void {
-    const { lines, body, toHead, saysLength } = caller
+    const { lines, body, toHead } = caller
     this.#caller = caller
     // Servers that send a body in reply to HEAD exist; nothing else must be read on such a connection.
     this.#last = last || toHead
     this.#reader.expect(toHead)
-    const length = saysLength || body.length > 0 ? `content-length: ${body.length}\r\n\r\n` : '\r\n'
+    const says = body.length > 0 || caller.saysLength
+    const length = says ? `content-length: ${body.length}\r\n\r\n` : '\r\n'
     const head = lines + (this.#last ? LAST : KEPT) + length
     const socket = this.#socket
     if (body.length <= JOINED_BYTES_MAX) {
