@@ -41,7 +41,10 @@ export class ServerClient implements Client {
   }
 
   abort(): void {
-    this.#outgoing.destroy()
+    const outgoing = this.#outgoing
+    // While it waits for the reply before it, Node would send what there is of it later, and never its end.
+    if (outgoing.socket === null) outgoing.once('socket', (socket) => socket.destroySoon())
+    outgoing.destroy()
   }
 
   answer(answer: Answer): void {

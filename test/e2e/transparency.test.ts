@@ -592,6 +592,34 @@ test('pipelined requests are answered in order', async () => {
   )
 })
 
+test('a pipelined reply that breaks off before its turn ends the connection after the reply before it', async () => {
+  const waiting: (() => void)[] = []
+  await withUpstream(
+    (request, reply) => {
+      if (request.json()['id'] === 1) return void waiting.push(() => reply.result({ content: [] }))
+      reply.raw('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"jsonrpc"')
+      reply.socket.end()
+    },
+    {},
+    async (sidecar) => {
+      const client = await RawClient.open(sidecar.dataUrl)
+      const second = CALL.replace('"id":1', '"id":2')
+      for (const body of [CALL, second]) client.send({ path: '/main/mcp', body })
+      const { recorder } = sidecar
+      await waitFor(
+        () => recorder.calls.some(({ outcome }) => outcome?.kind === 'upstream_failed'),
+        {
+          within: SOON,
+          what: 'the second reply to break off',
+        },
+      )
+      waiting[0]?.()
+      assert.equal((await client.response()).body.toString(), RESULT)
+      await client.gone()
+    },
+  )
+})
+
 test('one upstream is also reached under /mcp, and under the path that its owner chose', async () => {
   await withUpstream(
     undefined,
