@@ -6,6 +6,7 @@ import type { Peer } from '../arrival.ts'
 import type { Route } from '../route.ts'
 import type { Front } from './front.ts'
 import { readOrdinaryHead, type OrdinaryHead } from './ordinary-head.ts'
+import { ReplyLines } from './reply-lines.ts'
 import { SocketClient, type ReplyLine } from './socket-client.ts'
 
 /** The end of a head, and of its last line. */
@@ -22,6 +23,7 @@ const BEGINNING = /^[\r\n]*[A-Z-]{0,20}(?:$| )/
 
 export class FastConnection implements ReplyState, ReplyLine {
   readonly socket: Socket
+  readonly lines = new ReplyLines()
   readonly #front: Front
   readonly #peer: Peer
   /** The head of the request that came last. Clients say the same again. */

@@ -6,10 +6,13 @@
 import type { Socket } from 'node:net'
 import { STATUS_CODES } from 'node:http'
 import type { Answer, Client } from '../../core/reply.ts'
+import { UNKNOWN, type ReplyLines } from './reply-lines.ts'
 
 /** The connection that a reply is written to. */
 export interface ReplyLine {
   readonly socket: Socket
+  /** The lines of the reply that came last. */
+  readonly lines: ReplyLines
   /** True when the reply is to be the connection's last. */
   readonly lettingGo: boolean
   /** The reply is over. `last` as its head said. */
@@ -24,9 +27,6 @@ const KEPT = 'Connection: keep-alive\r\nKeep-Alive: timeout=65\r\n'
 const LAST = 'Connection: close\r\n'
 const CHUNKED = 'Transfer-Encoding: chunked\r\n'
 
-/** `#left` of a body whose length is not known before its end. */
-const UNKNOWN = -1
-
 export class SocketClient implements Client {
   readonly #line: ReplyLine
   readonly #socket: Socket
@@ -36,7 +36,7 @@ export class SocketClient implements Client {
   #begun = false
   #over = false
   #last = false
-  /** Bytes of the body that are still to come. */
+  /** Bytes of the body that are still to come, or `UNKNOWN`. */
   #left = 0
   #bodiless = false
   #behind = false
@@ -135,15 +135,16 @@ export class SocketClient implements Client {
   #begin(status: number, reason: string, rawHeaders: readonly string[], date: string): void {
     if (this.#begun) throw new Error('a reply has one head')
     if (!(status >= 100 && status <= 999)) throw new RangeError('unsendable status')
-    const lines = linesOf(rawHeaders)
+    const { lines } = this.#line
+    lines.make(rawHeaders)
     const bodiless = status === 204 || status === 304 || status < 200
-    this.#left = bodiless ? 0 : lengthIn(rawHeaders)
+    this.#left = bodiless ? 0 : lines.length
     this.#bodiless = bodiless
     this.#begun = true
     this.#last = this.#line.lettingGo
     const kept = this.#last ? LAST : KEPT
     const framing = this.#left === UNKNOWN ? CHUNKED : ''
-    this.#text = `HTTP/1.1 ${status} ${reason}\r\n${lines}${date}${kept}${framing}\r\n`
+    this.#text = `HTTP/1.1 ${status} ${reason}\r\n${lines.text}${date}${kept}${framing}\r\n`
   }
 
   #writeMeasured(chunk: Buffer): boolean {
@@ -212,34 +213,7 @@ function flush(client: SocketClient): void {
   client.flushNow()
 }
 
-const LENGTH = /^\d{1,15}$/
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const ODD = /[^\t\u0020-\u007e\u0080-\u00ff]/
-
-function linesOf(rawHeaders: readonly string[]): string {
-  let lines = ''
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? ''
-    const value = rawHeaders[i + 1] ?? ''
-    if (!TOKEN.test(name) || ODD.test(value)) throw new TypeError('unsendable header')
-    lines += name + ': ' + value + '\r\n'
-  }
-  return lines
-}
-
-function lengthIn(rawHeaders: readonly string[]): number {
-  let length = UNKNOWN
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? ''
-    if (name.length !== 14 || name.toLowerCase() !== 'content-length') continue
-    const value = rawHeaders[i + 1] ?? ''
-    if (length !== UNKNOWN || !LENGTH.test(value)) throw new TypeError('unsendable length')
-    length = Number(value)
-  }
-  return length
-}
-
 /** A reason phrase that Node will send; it means nothing to clients, so an odd one is left out. */
 function printable(statusMessage: string): string {
-  return ODD.test(statusMessage) ? '' : statusMessage
+  return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(statusMessage) ? statusMessage : ''
 }
