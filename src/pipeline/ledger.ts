@@ -36,11 +36,14 @@ export interface CallInjection {
   readonly injection: Injection
 }
 
+/** Those that it deals with. */
+export type LedgerStages = Pick<Stages, 'clock' | 'log' | 'observer' | 'resumptions'>
+
 const NONE: readonly never[] = []
 
 export class Ledger {
   readonly #exchange: Exchange
-  readonly #stages: Stages
+  readonly #stages: LedgerStages
   #followers: readonly (CallFollower | undefined)[] = NONE
   /** Made when the first call is suspended, which is rare. */
   #suspended: Set<number> | undefined
@@ -53,7 +56,7 @@ export class Ledger {
   #worst: Outcome | undefined
   #permit: Permit | undefined
 
-  constructor(exchange: Exchange, stages: Stages) {
+  constructor(exchange: Exchange, stages: LedgerStages) {
     this.#exchange = exchange
     this.#stages = stages
   }
