@@ -46,6 +46,9 @@ const KINDS: ReadonlyMap<string, number> = new Map([
 /** Spellings seen before, so that names are looked at once and not per request. */
 const SPELLINGS_MAX = 512
 
+/** Names up to this length are remembered. */
+const KEPT_NAME_MAX = 64
+
 /** Values up to this length are remembered, and no secrets. */
 const KEPT_VALUE_MAX = 256
 
@@ -57,6 +60,8 @@ interface HeaderName {
   line: string
 }
 
+const NOT_A_NAME: HeaderName = { lower: '', kind: NO_NAME, value: undefined, line: '' }
+
 /** Remembers for each spelling of a header name what it is. */
 export class HeaderNames {
   readonly #known = new Map<string, HeaderName>()
@@ -66,11 +71,13 @@ export class HeaderNames {
   }
 
   #learn(spelled: string): HeaderName {
-    const lower = spelled.toLowerCase()
-    const named = spelled !== '' && consistsOf(IN_TOKEN, spelled)
-    const kind = named ? (KINDS.get(lower) ?? 0) : NO_NAME
-    const name = { lower, kind, value: undefined, line: '' }
-    if (this.#known.size < SPELLINGS_MAX) this.#known.set(spelled, name)
+    if (spelled === '' || !consistsOf(IN_TOKEN, spelled)) return NOT_A_NAME
+    // A part of a text keeps the whole text in memory: here the head of a request, with what is secret in it.
+    const own = Buffer.from(spelled, 'latin1').toString('latin1')
+    const lower = own.toLowerCase()
+    const name = { lower, kind: KINDS.get(lower) ?? 0, value: undefined, line: '' }
+    const { length } = own
+    if (length <= KEPT_NAME_MAX && this.#known.size < SPELLINGS_MAX) this.#known.set(own, name)
     return name
   }
 }
@@ -148,7 +155,8 @@ function lineOf(known: HeaderName, name: string, value: string): string | undefi
   if (kind === NO_NAME || !consistsOf(IN_VALUE, value)) return undefined
   const line = `${name}: ${value}\r\n`
   if (kind === CREDENTIAL || value.length > KEPT_VALUE_MAX) return line
-  known.value = value
+  // Taken from the line, which is a text of its own then, and no longer from the head that it came in.
+  known.value = line.slice(name.length + 2, -2)
   known.line = line
   return line
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Injection } from '../../src/core/observer.ts'
 import {
   headerLines,
@@ -230,5 +232,26 @@ describe('The spellings of header names', () => {
       assert.equal(many.of(`X-Name-${i}`).lower, `x-name-${i}`)
     }
     assert.equal(many.of('X-Name-1999').lower, 'x-name-1999')
+  })
+
+  it('are remembered, and last values too, without the heads that they came in', () => {
+    setFlagsFromString('--expose-gc')
+    const collect: unknown = runInNewContext('gc')
+    const heap = (): number => {
+      if (typeof collect === 'function') collect()
+      return process.memoryUsage().heapUsed
+    }
+    const fresh = new HeaderNames()
+    const before = heap()
+    for (let i = 0; i < 512; i += 1) {
+      const head = Buffer.alloc(30_000, `X-Some-Name-${i}: some value ${i}\r\n`).toString('latin1')
+      const [name, value] = [head.slice(0, head.indexOf(':')), head.slice(head.indexOf(':') + 2)]
+      const raw = [name, value.slice(0, value.indexOf('\r'))]
+      const request = { raw, host: HOST, rules: PLAIN, injection: undefined, plain: false }
+      headerLines(request, fresh)
+    }
+    const grownMb = (heap() - before) / 1e6
+    assert.ok(grownMb < 5, `${grownMb} MB, of heads of 15 MB`)
+    assert.equal(fresh.of('X-Some-Name-7').value, 'some value 7')
   })
 })
