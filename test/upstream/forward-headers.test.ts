@@ -247,8 +247,8 @@ describe('The spellings of header names', () => {
       const head = Buffer.alloc(30_000, `X-Some-Name-${i}: some value ${i}\r\n`).toString('latin1')
       const [name, value] = [head.slice(0, head.indexOf(':')), head.slice(head.indexOf(':') + 2)]
       const raw = [name, value.slice(0, value.indexOf('\r'))]
-      const request = { raw, host: HOST, rules: PLAIN, injection: undefined, plain: false }
-      headerLines(request, fresh)
+      const headers = { raw, host: HOST, rules: PLAIN, injection: undefined, plain: false }
+      headerLines(headers, fresh)
     }
     const grownMb = (heap() - before) / 1e6
     assert.ok(grownMb < 5, `${grownMb} MB, of heads of 15 MB`)
