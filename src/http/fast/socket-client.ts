@@ -98,8 +98,8 @@ export class SocketClient implements Client {
     const length = ['Content-Length', String(bytes.length)]
     const date = `Date: ${new Date().toUTCString()}\r\n`
     this.#begin(status, STATUS_CODES[status] ?? 'unknown', [...headers, ...length], date)
-    if (bytes.length === 0) this.#end()
-    else this.#writeMeasured(bytes)
+    if (bytes.length > 0) this.#writeMeasured(bytes)
+    if (!this.#over) this.#end()
   }
 
   onDrain(resume: () => void): void {
@@ -158,11 +158,10 @@ export class SocketClient implements Client {
     if (length <= ONE_WRITE_BYTES_MAX && this.#text !== '') {
       this.#text += chunk.toString('latin1')
     } else this.#writeLarge(chunk)
-    if (this.#left === 0) {
-      this.#end()
-      return true
-    }
-    return this.#keepsUp()
+    // What its client does not take is not over: `end` follows when it has been taken.
+    if (!this.#keepsUp()) return false
+    if (this.#left === 0) this.#end()
+    return true
   }
 
   /** What is held leaves with it, in one write of the system. */
