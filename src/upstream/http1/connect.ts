@@ -7,6 +7,12 @@ import { connect as connectTls } from 'node:tls'
 const KEEP_ALIVE_MS = 60_000
 /** Most bytes that are received at once. */
 const RECEIVED_BYTES_MAX = 65_536
+/**
+ * Where bytes are received, of whatever connection to whatever upstream; undefined when each needs its own.
+ * Windows is given the buffer before there are bytes; elsewhere it is filled and read in one go.
+ */
+const SHARED: Buffer | undefined =
+  process.platform === 'win32' ? undefined : Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
 /** Sessions of TLS that are kept for the next connections, one per name. */
 const SESSIONS_MAX = 16
 
@@ -14,8 +20,6 @@ export class Connector {
   readonly secure: boolean
   readonly #host: string
   readonly #port: number
-  /** Where bytes are received, of whatever connection; undefined when each needs its own. */
-  readonly #shared: Buffer | undefined
   /** By the name that the server was asked to prove. */
   readonly #sessions = new Map<string, Buffer>()
 
@@ -23,9 +27,6 @@ export class Connector {
     this.secure = url.protocol === 'https:'
     this.#host = withoutBrackets(url.hostname)
     this.#port = Number(url.port) || (this.secure ? 443 : 80)
-    // Windows is given the buffer before there are bytes; elsewhere it is filled and read in one go.
-    const { platform } = process
-    this.#shared = platform === 'win32' ? undefined : Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
   }
 
   /**
@@ -33,7 +34,7 @@ export class Connector {
    * comes, in a buffer that is used again when it returns.
    */
   connect(servername: string, onBytes: (bytes: Buffer) => void): Socket {
-    const buffer = this.#shared ?? Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
+    const buffer = SHARED ?? Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
     const callback = (count: number): boolean => {
       onBytes(buffer.subarray(0, count))
       return true
