@@ -82,10 +82,10 @@ export class FastConnection implements ReplyState, ReplyLine {
   tick(now: number, idleTicks: number, silentTicks: number): void {
     const ticks = now - this.#since
     if (this.#client !== undefined || ticks < 2) return
-    // A reply that its client has yet to read is not over, however slowly that is.
-    if (this.socket.writableLength > 0) return void (this.#since = now)
     // Node's server knows how long a request may take.
     if (this.#awaiting !== undefined) this.#handOver(this.#awaiting)
+    // A reply that its client has yet to read is not over, however slowly that is.
+    else if (this.socket.writableLength > 0) this.#since = now
     else if (!this.#used && ticks >= silentTicks) {
       this.#front.refuse('ERR_HTTP_REQUEST_TIMEOUT', this.socket, false)
     } else if (ticks >= idleTicks) this.socket.destroy()
