@@ -1,6 +1,6 @@
 /**
  * The cheapest proxy on Node's usual stack: `node:http` to clients, undici's `dispatch` to the
- * upstream, and nothing in between. What Sidelight costs on top of this is its own work.
+ * upstream, and nothing in between. Sidelight has an HTTP/1.1 client of its own in undici's place.
  */
 
 import { createServer, type ServerResponse } from 'node:http'

@@ -160,15 +160,19 @@ export class ConnectionPool implements Keeper {
     const nowMs = this.clock.monotonicMs()
     const arrived = this.#arrived
     this.#arrived = []
-    for (const caller of this.#waiting) {
-      if (!this.#servesOne(caller, nowMs)) break
-      this.#waiting.delete(caller)
-    }
+    if (this.#waiting.size > 0) this.#serveWaiting(nowMs)
     for (const caller of arrived) {
       if (caller.over) continue
       if (this.#waiting.size === 0 && this.#servesOne(caller, nowMs)) continue
       caller.queued()
       this.#waiting.add(caller)
+    }
+  }
+
+  #serveWaiting(nowMs: number): void {
+    for (const caller of this.#waiting) {
+      if (!this.#servesOne(caller, nowMs)) return
+      this.#waiting.delete(caller)
     }
   }
 
