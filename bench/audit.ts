@@ -1,9 +1,9 @@
 /**
  * What the audit log takes: `node bench/audit.ts [--rate N] [--seconds N] [--write FILE]`.
  *
- * In batch mode calls come at a rate, two entries each with hashed arguments, as the sidecar makes them;
- * measured are the delay of the event loop, CPU per entry and what was left out. In strict mode some
- * callers wait for each entry.
+ * In batch mode calls come at a rate, with two records each, as the sidecar is told of them; measured are
+ * the delay of the event loop, CPU per entry and what was left out. In strict mode some callers wait for
+ * each entry.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,9 +12,8 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { HmacKey } from '../src/audit/digests.ts'
-import { hashArguments } from '../src/audit/hash-arguments.ts'
-import type { AuditEntry, AuditType } from '../src/core/audit.ts'
+import type { AuditEntry } from '../src/core/audit.ts'
+import { createCalls, PEOPLE } from './audit-calls.ts'
 import { openLog, type OpenLog } from './audit-log.ts'
 import { describeMachine, loadAverage } from './machine.ts'
 
@@ -28,17 +27,12 @@ const { values } = parseArgs({
 const rate = Number(values.rate)
 const seconds = Number(values.seconds)
 
-/** People whose pseudonyms are made. */
-const PEOPLE = 1_000
 const TICK_MS = 5
-const KEY = new HmacKey(Buffer.alloc(32, 1))
-const ARGUMENTS = Buffer.from(
-  JSON.stringify({ city: 'Paris', days: 5, units: 'metric', q: 'x'.repeat(120) }),
-)
 
-function entry(type: AuditType, n: number): AuditEntry {
+/** What a caller waits for in strict mode. */
+function attempt(n: number): AuditEntry {
   return {
-    type,
+    type: 'call.attempted',
     atWallMs: Date.now(),
     who: {
       verified: true,
@@ -49,18 +43,7 @@ function entry(type: AuditType, n: number): AuditEntry {
       tokenSession: undefined,
       address: '10.0.0.0/24',
     },
-    argumentsHash: type === 'call.attempted' ? hashArguments(KEY, ARGUMENTS).hash : undefined,
-    body: {
-      call: `call${n}`,
-      upstream: 'weather',
-      method: 'tools/call',
-      tool: 'get_forecast',
-      arguments:
-        type === 'call.attempted' ? { bytes: ARGUMENTS.length, form: 'canonical' } : undefined,
-      outcome: type === 'call.ended' ? 'ok' : undefined,
-      durationMs: type === 'call.ended' ? 12.345 : undefined,
-      trace: { traceId: '0123456789abcdef0123456789abcdef', spanId: '0123456789abcdef' },
-    },
+    body: { call: `call${n}`, upstream: 'weather', method: 'tools/call', tool: 'get_forecast' },
   }
 }
 
@@ -84,8 +67,9 @@ function quantile(sorted: readonly number[], q: number): number {
 
 async function batch(log: OpenLog): Promise<object> {
   const { writer, syncsMs } = log
+  const call = createCalls(log)
   // The people's keys are made once, and are not what is measured.
-  for (let n = 0; n < PEOPLE; n += 1) writer.add(entry('call.ended', n))
+  for (let n = 0; n < PEOPLE; n += 1) call(n)
   while (writer.view.backlog > 0) await pause(50)
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
@@ -95,8 +79,7 @@ async function batch(log: OpenLog): Promise<object> {
   while (performance.now() - startedMs < seconds * 1_000) {
     const due = ((performance.now() - startedMs) / 1_000) * rate
     while (added < due) {
-      writer.add(entry('call.attempted', added))
-      writer.add(entry('call.ended', added))
+      call(added)
       added += 2
     }
     backlog = Math.max(backlog, writer.view.backlog)
@@ -144,7 +127,7 @@ async function strict({ writer }: OpenLog, callers: number): Promise<object> {
     while (performance.now() < untilMs) {
       const beganMs = performance.now()
       const durable = await new Promise<boolean>((resolve) => {
-        writer.addDurably([entry('call.attempted', waits.length)], resolve)
+        writer.addDurably([attempt(waits.length)], resolve)
       })
       if (!durable) throw new Error('an entry was refused')
       waits.push(performance.now() - beganMs)
