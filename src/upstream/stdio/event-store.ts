@@ -80,7 +80,8 @@ export class EventStore {
 
   /** No event follows; the stream is forgotten when its last event has gone. */
   finish(stream: string): void {
-    const state = this.#stateOf(stream)
+    const state = this.#streams.get(stream)
+    if (state === undefined) return
     state.finished = true
     if (state.gone === state.last) this.#streams.delete(stream)
   }

@@ -46,5 +46,6 @@ export function jsonHeaders(bytes: number): string[] {
 /** True unless the client says what it accepts and event streams are not among it. */
 export function acceptsStream(exchange: Exchange): boolean {
   const accept = headerOf(exchange.headers, 'accept')
-  return accept === undefined || /text\/event-stream|text\/\*|\*\/\*/i.test(accept)
+  if (accept === undefined || accept.includes('text/event-stream')) return true
+  return /text\/event-stream|text\/\*|\*\/\*/i.test(accept)
 }

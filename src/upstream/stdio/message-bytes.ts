@@ -1,7 +1,20 @@
 /** Parts and variants of messages as bytes. */
 
+import type { Exchange } from '../../core/exchange.ts'
+import type { JsonRpcId } from '../../core/message.ts'
 import { applyEdits } from '../../mcp/edit-bytes.ts'
 import type { Token, WireMessage } from '../../mcp/wire-message.ts'
+
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
+/** The id of the request that all of the body is, when it has no progress token; undefined otherwise. */
+export function loneRequest({ batch, calls }: Exchange, body: Buffer): JsonRpcId | undefined {
+  const message = batch ? undefined : calls[0]?.message
+  if (message?.kind !== 'request' || message.progressToken !== undefined) return undefined
+  const bare = body[0] === OPEN_BRACE && body[body.length - 1] === CLOSE_BRACE
+  return bare ? message.id : undefined
+}
 
 /** The message alone, of a line that may hold several. */
 export function bytesOf(body: Buffer, { start, end }: WireMessage): Buffer {

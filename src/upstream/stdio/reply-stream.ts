@@ -89,7 +89,8 @@ export class ReplyStream {
     }
     this.#state = 'over'
     const body = toLine(message)
-    const headers = [...jsonHeaders(body.length), ...this.#options.headers]
+    const headers = jsonHeaders(body.length)
+    for (const part of this.#options.headers) headers.push(part)
     this.#sink?.head(status, STATUS_CODES[status] ?? '', headers)
     this.#write(body)
     this.#finish()

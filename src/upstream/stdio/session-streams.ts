@@ -31,6 +31,8 @@ export interface SessionStreamsOptions {
 export interface RequestStream {
   readonly id: string
   readonly stream: ReplyStream
+  /** How many answers it still waits for: more than one in a batch. */
+  open: number
 }
 
 const GET_STREAM = 'g'
@@ -45,6 +47,7 @@ export class SessionStreams {
   readonly #options: SessionStreamsOptions
   readonly #store: EventStore
   readonly #requests = new Map<string, ReplyStream>()
+  readonly #headers: readonly string[]
   #get: ReplyStream | undefined
   /** The newest event of the GET stream that has been written to somebody. */
   #getWritten = 0
@@ -55,6 +58,7 @@ export class SessionStreams {
     this.#options = options
     this.#store = new EventStore(options.replay)
     this.#store.open(GET_STREAM)
+    this.#headers = ['Mcp-Session-Id', options.sessionId]
   }
 
   /** True while a client listens to what the server says of its own accord. */
@@ -66,15 +70,16 @@ export class SessionStreams {
   open(exchange: Exchange, requests: number, sink: ReplySink): RequestStream {
     this.#counter += 1
     const id = `p${this.#counter.toString(36)}`
-    this.#store.open(id)
     const primed = isPrimed(exchange)
+    // Others learn its name from their first event.
+    if (primed) this.#store.open(id)
     const priming = primed ? formatEventId({ stream: id, sequence: 0 }) : undefined
     const stream = this.#create(sink, priming, acceptsStream(exchange), id)
     this.#requests.set(id, stream)
     // Several answers come one by one. A client that can come back to a stream is given one at
     // once: with it, a lost connection costs no answer.
     if (requests > 1 || primed) stream.open()
-    return { id, stream }
+    return { id, stream, open: requests }
   }
 
   /** The stream on which the server speaks first, or one that a client comes back to. */
@@ -88,7 +93,7 @@ export class SessionStreams {
     if (this.#store.lostAfter(GET_STREAM, from) > 0) this.#options.onReplayLost()
     const stream = this.#create(sink, undefined, true, GET_STREAM)
     this.#get = stream
-    stream.attach(sink, this.#headers(), missed.map(toReplay))
+    stream.attach(sink, this.#headers, missed.map(toReplay))
     this.#getWritten = Math.max(this.#getWritten, missed.at(-1)?.sequence ?? 0)
     this.holdBack()
     return this.flight(stream, sink)
@@ -112,17 +117,19 @@ export class SessionStreams {
   }
 
   /** A reply has ended; its events stay for a while. */
-  close(id: string): void {
+  close({ id, stream }: RequestStream): void {
     this.#store.finish(id)
-    this.#forgetTaken()
-    this.holdBack()
+    // A reply whose reader has not taken all of it still holds the server back.
+    if (stream.over && !stream.attached) this.#requests.delete(id)
+    if (this.#held || stream.behindBytes > 0) this.holdBack()
   }
 
-  /** A reply whose reader has not taken all of it still holds the server back. */
-  #forgetTaken(): void {
+  /** The reader of a stream has taken all of it, or has gone. */
+  relieved(): void {
     for (const [id, stream] of this.#requests) {
       if (stream.over && !stream.attached) this.#requests.delete(id)
     }
+    this.holdBack()
   }
 
   fail(failure: TransportFailure): void {
@@ -137,19 +144,7 @@ export class SessionStreams {
   }
 
   flight(stream: ReplyStream, sink: ReplySink): Flight {
-    return {
-      // A client of this era that hangs up has not cancelled anything; it may come back.
-      abort: () => {
-        stream.detach(sink)
-        this.#forgetTaken()
-        this.holdBack()
-      },
-      resume: () => {
-        stream.caughtUp(sink)
-        this.#forgetTaken()
-        this.holdBack()
-      },
-    }
+    return new StreamFlight(this, stream, sink)
   }
 
   /** The server's output waits while a reader is far behind. */
@@ -167,12 +162,12 @@ export class SessionStreams {
     const stream = this.#requests.get(place.stream)
     if (stream === undefined || stream.over) {
       // Its answer has come: what was missed is all there is.
-      sink.head(200, 'OK', [...STREAM_HEADERS, ...this.#headers()])
+      sink.head(200, 'OK', [...STREAM_HEADERS, ...this.#headers])
       for (const event of replay) sink.data(event)
       sink.end()
       return { abort: () => {}, resume: () => {} }
     }
-    stream.attach(sink, this.#headers(), replay)
+    stream.attach(sink, this.#headers, replay)
     this.holdBack()
     return this.flight(stream, sink)
   }
@@ -181,7 +176,7 @@ export class SessionStreams {
     return new ReplyStream({
       sink,
       acceptsStream: accepts,
-      headers: this.#headers(),
+      headers: this.#headers,
       store: (message) => {
         const sequence = this.#store.add(id, message)
         if (id === GET_STREAM) this.#getWritten = sequence
@@ -191,9 +186,29 @@ export class SessionStreams {
       nowMs: this.#options.nowMs(),
     })
   }
+}
 
-  #headers(): string[] {
-    return ['Mcp-Session-Id', this.#options.sessionId]
+/** A reader of a stream. */
+class StreamFlight implements Flight {
+  readonly #streams: SessionStreams
+  readonly #stream: ReplyStream
+  readonly #sink: ReplySink
+
+  constructor(streams: SessionStreams, stream: ReplyStream, sink: ReplySink) {
+    this.#streams = streams
+    this.#stream = stream
+    this.#sink = sink
+  }
+
+  /** A client of this era that hangs up has not cancelled anything; it may come back. */
+  abort(): void {
+    this.#stream.detach(this.#sink)
+    this.#streams.relieved()
+  }
+
+  resume(): void {
+    this.#stream.caughtUp(this.#sink)
+    this.#streams.relieved()
   }
 }
 

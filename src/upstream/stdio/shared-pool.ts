@@ -17,7 +17,7 @@ import type { Flight, Outbound, ReplySink } from '../transport.ts'
 import { acceptsStream, EMPTY_BODY } from './framing.ts'
 import { LEGACY_MS, LegacyJudge } from './legacy-judge.ts'
 import { ParamHeaders } from './param-headers.ts'
-import { NO_FLIGHT, refuse, refuseProbe } from './pool-replies.ts'
+import { NO_FLIGHT, NOT_TAKEN, refuse, refuseProbe } from './pool-replies.ts'
 import {
   BACKLOG_BYTES_MAX,
   NOT_READING,
@@ -25,7 +25,6 @@ import {
   type ProcessTable,
 } from './process-table.ts'
 import { SharedProcess } from './shared-process.ts'
-import { NOT_TAKEN } from './stdio-session.ts'
 
 export interface SharedPoolOptions {
   readonly name: string

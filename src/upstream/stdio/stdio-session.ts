@@ -12,7 +12,8 @@ import type { WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import type { EventStoreLimits } from './event-store.ts'
 import { EMPTY_BODY } from './framing.ts'
-import { bytesOf, replaced } from './message-bytes.ts'
+import { bytesOf, loneRequest, replaced } from './message-bytes.ts'
+import { NOT_TAKEN } from './pool-replies.ts'
 import { SessionStreams, type RequestStream } from './session-streams.ts'
 
 /** What a session needs of its process. */
@@ -41,8 +42,6 @@ interface Pending {
   readonly progressKey: string | undefined
   /** The progress token as the client wrote it, when the server was given another. */
   readonly restoreToken: string | undefined
-  /** How many answers its reply still waits for: more than one in a batch. */
-  readonly batch: { open: number }
 }
 
 /** Messages that are about the server as a whole, and never about a request under way. */
@@ -82,7 +81,7 @@ export class StdioSession {
       if (reply.stream.attached) continue
       this.#pending.delete(key)
       reply.stream.end()
-      this.#streams.close(reply.id)
+      this.#streams.close(reply)
     }
   }
 
@@ -91,6 +90,19 @@ export class StdioSession {
     if (this.#streams.listened) return true
     for (const { reply } of this.#pending.values()) if (reply.stream.attached) return true
     return false
+  }
+
+  /**
+   * A request alone, as nearly all are: its envelope says all that is needed of it. Undefined when the
+   * message has to be read again because something in it may have to be replaced.
+   */
+  ask(exchange: Exchange, body: Buffer, sink: ReplySink): Flight | undefined {
+    const key = loneRequest(exchange, body)?.key
+    if (key === undefined || this.#pending.has(key)) return undefined
+    this.lastUsedMs = this.#options.nowMs()
+    const reply = this.#streams.open(exchange, 1, sink)
+    this.#pass(key, undefined, reply, body)
+    return this.#streams.flight(reply.stream, sink)
   }
 
   /** Requests and what else a client posts; `messages` are those of `body`, in order. */
@@ -104,9 +116,8 @@ export class StdioSession {
     const requests = messages.filter(({ kind }) => kind === 'request').length
     if (requests === 0) return this.#deliver(body, messages, sink)
     const reply = this.#streams.open(exchange, requests, sink)
-    const batch = { open: requests }
     for (const message of messages) {
-      if (message.kind === 'request') this.#request(body, message, reply, batch)
+      if (message.kind === 'request') this.#request(body, message, reply)
       else this.#process.write(toLine(bytesOf(body, message)))
     }
     return this.#streams.flight(reply.stream, sink)
@@ -148,7 +159,7 @@ export class StdioSession {
     if (pending === undefined) return this.#options.onUnroutable()
     this.#pending.delete(key)
     pending.reply.stream.fail(failure)
-    this.#streams.close(pending.reply.id)
+    this.#streams.close(pending.reply)
   }
 
   tick(nowMs: number): void {
@@ -182,43 +193,35 @@ export class StdioSession {
     const pending = key === undefined ? undefined : this.#pending.get(key)
     if (pending === undefined || key === undefined) return
     this.#pending.delete(key)
-    pending.batch.open -= 1
-    if (pending.batch.open > 0) return
-    pending.reply.stream.cancel()
-    this.#streams.close(pending.reply.id)
+    const { reply } = pending
+    reply.open -= 1
+    if (reply.open > 0) return
+    reply.stream.cancel()
+    this.#streams.close(reply)
   }
 
-  #request(
-    body: Buffer,
-    message: WireMessage,
-    reply: RequestStream,
-    batch: Pending['batch'],
-  ): void {
+  #request(body: Buffer, message: WireMessage, reply: RequestStream): void {
     const { id, progressToken } = message
     const own = id?.key ?? ''
     const bytes = bytesOf(body, message)
-    const pending: Pending = {
-      reply,
-      batch,
-      progressKey: progressToken?.key,
-      restore: undefined,
-      restoreToken: undefined,
-    }
     if (id === undefined || !this.#isTaken(own, progressToken?.key)) {
-      this.#pending.set(own, pending)
-      this.#process.write(toLine(bytes))
-      return
+      return this.#pass(own, progressToken?.key, reply, bytes)
     }
     // Clients are known that give every request the same id; the server then gets another.
     this.#substitutes += 1
     const text = `sidelight-${this.#substitutes}`
     this.#pending.set(`s${text}`, {
-      ...pending,
+      reply,
       progressKey: progressToken === undefined ? undefined : `s${text}`,
       restore: id.raw,
       restoreToken: progressToken?.raw,
     })
     this.#process.write(toLine(replaced(bytes, message, [id, progressToken], `"${text}"`)))
+  }
+
+  #pass(key: string, progressKey: string | undefined, reply: RequestStream, bytes: Buffer): void {
+    this.#pending.set(key, { reply, progressKey, restore: undefined, restoreToken: undefined })
+    this.#process.write(toLine(bytes))
   }
 
   /** Whether another request has this id, or this token, now. */
@@ -234,14 +237,16 @@ export class StdioSession {
     const pending = key === undefined ? undefined : this.#pending.get(key)
     if (pending === undefined || key === undefined) return this.#options.onUnroutable()
     this.#pending.delete(key)
-    const { reply, restore, batch } = pending
+    const { reply, restore } = pending
     const own = bytesOf(line, message)
     const bytes = restore === undefined ? own : replaced(own, message, [message.id], restore)
-    batch.open -= 1
-    if (batch.open > 0) reply.stream.message(bytes)
-    else {
+    reply.open -= 1
+    if (reply.open > 0) {
+      reply.stream.message(bytes)
+      if (reply.stream.behindBytes > 0) this.#streams.holdBack()
+    } else {
       reply.stream.answer(bytes, 200)
-      this.#streams.close(reply.id)
+      this.#streams.close(reply)
     }
   }
 
@@ -284,12 +289,4 @@ export class StdioSession {
     for (const { reply } of this.#pending.values()) if (reply.stream.attached) replies.add(reply)
     return [...replies]
   }
-}
-
-/** The server was gone before it took a message that has no answer to wait for. */
-export const NOT_TAKEN: TransportFailure = {
-  reason: 'process_exit',
-  sent: true,
-  stale: false,
-  detail: 'not taken',
 }

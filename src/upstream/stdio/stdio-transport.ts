@@ -122,10 +122,17 @@ export class StdioTransport implements Transport {
     if (exchange.kind === 'stream') {
       return session.listen(headerOf(exchange.headers, 'last-event-id'), sink)
     }
-    const messages = this.#reader.read(outbound.body)
-    if (messages === undefined) return fail(sink)
-    const flight = session.post(exchange, outbound.body, messages, sink)
+    const flight = session.ask(exchange, outbound.body, sink)
+    if (flight === undefined) return this.#post(session, outbound, sink)
     outbound.attempt.handedMs = this.#options.clock.monotonicMs()
+    return flight
+  }
+
+  #post(session: StdioSession, { exchange, body, attempt }: Outbound, sink: ReplySink): Flight {
+    const messages = this.#reader.read(body)
+    if (messages === undefined) return fail(sink)
+    const flight = session.post(exchange, body, messages, sink)
+    attempt.handedMs = this.#options.clock.monotonicMs()
     return flight
   }
 

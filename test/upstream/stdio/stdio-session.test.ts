@@ -36,12 +36,11 @@ class Scene {
 
   post(body: string, headers: Readonly<Record<string, string>> = {}): Posted {
     const sink = new FakeSink()
-    const flight = this.session.post(
-      exchangeFor(body, headers),
-      Buffer.from(body),
-      wireOf(body),
-      sink,
-    )
+    const exchange = exchangeFor(body, headers)
+    const bytes = Buffer.from(body)
+    const flight =
+      this.session.ask(exchange, bytes, sink) ??
+      this.session.post(exchange, bytes, wireOf(body), sink)
     return { sink, flight }
   }
 
@@ -72,6 +71,14 @@ describe('A message of the client', () => {
     const body = '{ "id" : 1.0 ,\r\n"method":"ping",\t"big":9007199254740993 }'
     scene.post(body)
     assert.deepEqual(scene.process.lines, [body.replace('\r\n', '  ')])
+  })
+
+  it('goes to the server without what stands around it', () => {
+    const scene = new Scene()
+    scene.post(` ${call(1)}\n`)
+    scene.post(`${call(2)} \r\n`)
+    scene.post(`\t${call(3, '"t"')}`)
+    assert.deepEqual(scene.process.lines, [call(1), call(2), call(3, '"t"')])
   })
 
   it('that nobody answers is accepted when the process has taken it', () => {
