@@ -12,11 +12,17 @@ const isServer = ({ span }: SpanRecord): boolean => span.kind === OTLP.server
  * of what it had to send.
  */
 function isComplete(exports: Exports): boolean {
-  const last = exports.metrics.at(-1)
-  if (last === undefined) return false
+  const last = lastOf(exports)
+  if (last.length === 0) return false
   const dropped = last.find(({ metric }) => metric.name === 'sidelight.telemetry.dropped')
   const lost = dropped?.metric.sum?.dataPoints.reduce((sum, point) => sum + valueOf(point), 0) ?? 0
   return lost === 0 && exports.spans.every(({ span }) => BigInt(span.endTimeUnixNano) <= end(last))
+}
+
+/** What was collected last: when that is much, it is exported in parts, which have their time in common. */
+function lastOf({ metrics }: Exports): Exports['metrics'][number] {
+  const until = end(metrics.at(-1) ?? [])
+  return metrics.filter((one) => end(one) === until).flat()
 }
 
 function end(last: Exports['metrics'][number]): bigint {
@@ -42,7 +48,7 @@ const LONG_LIVED = 'subscriptions/listen'
 
 function countsByOperation(exports: Exports, delta: boolean): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
-  for (const { metric } of delta ? exports.metrics.flat() : (exports.metrics.at(-1) ?? [])) {
+  for (const { metric } of delta ? exports.metrics.flat() : lastOf(exports)) {
     const [, side] = /^mcp\.(server|client)\.operation\.duration$/.exec(metric.name) ?? []
     if (side === undefined) continue
     const { dataPoints = [] } = metric.histogram ?? metric.exponentialHistogram ?? {}
@@ -105,8 +111,8 @@ export const TREE_RULES = {
     )
   },
   'spans and histograms say the same of an operation': ({ exports, registry, delta }) => {
-    const last = exports.metrics.at(-1)
-    if (last === undefined) return []
+    const last = lastOf(exports)
+    if (last.length === 0) return []
     const methods = registry.attributes.get('mcp.method.name')?.members
     const until = end(last)
     const counts = countsByOperation(exports, delta)
