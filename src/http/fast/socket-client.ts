@@ -32,6 +32,8 @@ export class SocketClient implements Client {
   readonly #socket: Socket
   /** Bytes, as Latin-1, that leave before this turn of the event loop ends. */
   #text = ''
+  /** Bytes of a body in chunks, as Latin-1, that leave behind it as one chunk. */
+  #chunk = ''
   #flushes = false
   #begun = false
   #over = false
@@ -67,13 +69,14 @@ export class SocketClient implements Client {
     const { length } = chunk
     if (length === 0) return true
     if (this.#left !== UNKNOWN) return this.#writeMeasured(chunk)
-    const size = `${length.toString(16)}\r\n`
     if (length <= ONE_WRITE_BYTES_MAX) {
-      this.#text += size + chunk.toString('latin1') + '\r\n'
-      this.#flushLater()
+      this.#chunk += chunk.toString('latin1')
+      if (this.#chunk.length > ONE_WRITE_BYTES_MAX) this.#flush()
+      else this.#flushLater()
       return this.#keepsUp()
     }
-    this.#text += size
+    this.#closeChunk()
+    this.#text += `${length.toString(16)}\r\n`
     this.#writeLarge(chunk)
     this.#text += '\r\n'
     this.#flushLater()
@@ -84,7 +87,10 @@ export class SocketClient implements Client {
     if (this.#over || !this.#begun) return
     // One that is shorter than its head says must not be taken for whole.
     if (this.#left > 0) this.#last = true
-    else if (this.#left === UNKNOWN) this.#text += '0\r\n\r\n'
+    else if (this.#left === UNKNOWN) {
+      this.#closeChunk()
+      this.#text += '0\r\n\r\n'
+    }
     this.#end()
   }
 
@@ -200,7 +206,15 @@ export class SocketClient implements Client {
     this.#flush()
   }
 
+  #closeChunk(): void {
+    const chunk = this.#chunk
+    if (chunk === '') return
+    this.#chunk = ''
+    this.#text += `${chunk.length.toString(16)}\r\n${chunk}\r\n`
+  }
+
   #flush(): void {
+    this.#closeChunk()
     const text = this.#text
     if (text === '') return
     this.#text = ''

@@ -354,6 +354,23 @@ describe('A reply on a connection of ordinary requests', () => {
     assert.ok(body.length > 0)
   })
 
+  for (const framing of ['in chunks', 'measured']) {
+    it(`comes as it was written, in small pieces and in large ones, ${framing}`, async () => {
+      const { client, reply } = await calling()
+      const sizes = [10, 20_000, 5, 5, 16_384, 16_385, 1, 9_000, 9_000, 9_000, 40_000, 40_000, 3]
+      const pieces = sizes.map((size, index) => Buffer.alloc(size, 97 + index))
+      const body = Buffer.concat(pieces)
+      const length = framing === 'measured' ? ['Content-Length', String(body.length)] : []
+      reply.head(200, 'OK', length)
+      for (const [index, piece] of pieces.entries()) {
+        reply.write(piece)
+        if (index % 4 === 3) await new Promise((resolve) => setImmediate(resolve))
+      }
+      reply.end()
+      assert.deepEqual((await client.response()).body, body)
+    })
+  }
+
   it('says nothing more once it is over, whatever is asked of it', async () => {
     const { client, reply, taken } = await calling()
     answer(reply, 'one')
