@@ -39,6 +39,8 @@ export function createDataApp(options: DataAppOptions): DataApp {
     serve: createListener(options),
     routeOf: (head) => ordinaryRouteOf(head, options),
     receiveWhole: (head, body, route, client) => receiveWhole(head, body, route, client, options),
+    abandoned: (head, route) =>
+      options.stages.observer.exchangeEnded(unread(head, options, route), { kind: 'cancelled' }),
   }
 }
 

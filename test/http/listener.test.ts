@@ -27,6 +27,7 @@ async function scene(way: string): Promise<Scene> {
   const fast: FastApp = {
     routeOf: () => ({ upstream: 'up', endpoint: 'mcp' }),
     receiveWhole: (_head, _body, _route, client) => void waiting.push(replyBy(client)),
+    abandoned: () => {},
   }
   const listener = await listen((_incoming, outgoing) => void waiting.push(outgoing), {
     host: '127.0.0.1',

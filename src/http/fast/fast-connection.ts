@@ -184,6 +184,15 @@ export class FastConnection implements ReplyState, ReplyLine {
     socket.resume()
   }
 
+  /** The body that is waited for will not come. */
+  #abandon(): void {
+    const head = this.#head
+    if (this.#awaiting === undefined || head === undefined) return
+    this.#awaiting = undefined
+    const route = this.#routeOf(head)
+    if (route !== undefined) this.#front.options.app().abandoned(head, route)
+  }
+
   #forget(): void {
     this.#mine = false
     this.#head = undefined
@@ -196,8 +205,9 @@ export class FastConnection implements ReplyState, ReplyLine {
   }
 
   readonly #onEnd = (): void => {
-    if (this.#awaiting === undefined) this.socket.end()
-    else this.#front.refuse('HPE_INVALID_EOF_STATE', this.socket, false)
+    if (this.#awaiting === undefined) return void this.socket.end()
+    this.#abandon()
+    this.#front.refuse('HPE_INVALID_EOF_STATE', this.socket, false)
   }
 
   readonly #onError = (): void => {
@@ -205,6 +215,7 @@ export class FastConnection implements ReplyState, ReplyLine {
   }
 
   readonly #onClose = (): void => {
+    this.#abandon()
     this.#forget()
     const client = this.#client
     this.#client = undefined

@@ -22,6 +22,8 @@ export interface FastApp {
   routeOf(head: OrdinaryHead): Route | undefined
   /** Takes a whole request. */
   receiveWhole(head: OrdinaryHead, body: Buffer, route: Route, client: SocketClient): void
+  /** The client of a request with this head left before anything of its body came. */
+  abandoned(head: OrdinaryHead, route: Route): void
 }
 
 export interface FrontOptions {

@@ -74,6 +74,7 @@ async function startWay(isFast: boolean): Promise<Way> {
       fast += 1
       app.receiveWhole(head, body, route, client)
     },
+    abandoned: (head, route) => app.abandoned(head, route),
   }
   const listener = await listen(app.serve, {
     host: '127.0.0.1',
@@ -409,4 +410,14 @@ it('answers requests that are cut at any place as Node would', async () => {
     bytes.subarray(index + 1),
   ])
   assert.equal(answersIn(replies), 2 * (bytes.length - 1))
+})
+
+it('tells of a request whose client leaves at any place what Node would', async () => {
+  const body = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+  const text = `POST /up/mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  const bytes = Buffer.from(text, 'latin1')
+  const { replies } = await compare(4, bytes.length - 1, (_next, index) => [
+    bytes.subarray(0, index + 1),
+  ])
+  assert.ok(replies.every((reply) => reply.startsWith('HTTP/1.1 400')))
 })

@@ -52,6 +52,7 @@ async function scene(): Promise<Scene> {
       _: object,
       client: SocketClient,
     ) => void taken.push({ url: head.url, body: body.toString(), client }),
+    abandoned: () => {},
   }
   const front = new Front({
     app: () => app,
