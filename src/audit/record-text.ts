@@ -13,7 +13,9 @@ const TEXT_CHARS_MAX = LINE_BYTES_MAX / 4
 type Subjects = ReadonlyMap<string, Subject>
 
 export class RecordText {
-  // Many records have the same one.
+  // Many records are of the same second, and some of the same millisecond.
+  #second = NaN
+  #secondText = ''
   #atWallMs = NaN
   #time = ''
 
@@ -31,10 +33,15 @@ export class RecordText {
   }
 
   #timeOf(atWallMs: number): string {
-    if (atWallMs !== this.#atWallMs) {
-      this.#time = new Date(atWallMs).toISOString()
-      this.#atWallMs = atWallMs
+    if (atWallMs === this.#atWallMs) return this.#time
+    const wholeMs = Math.trunc(atWallMs)
+    const second = Math.floor(wholeMs / 1_000)
+    if (second !== this.#second) {
+      this.#secondText = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length)
+      this.#second = second
     }
+    this.#time = `${this.#secondText}${String(wholeMs - second * 1_000).padStart(3, '0')}Z`
+    this.#atWallMs = atWallMs
     return this.#time
   }
 }

@@ -9,6 +9,7 @@ import { CHAIN_START, ChainWriter, follow, type ChainState } from '../../src/aud
 import { HmacKey } from '../../src/audit/digests.ts'
 import { draftOf, type Draft, type Recordable } from '../../src/audit/draft.ts'
 import { rootOf } from '../../src/audit/merkle.ts'
+import { Person } from '../../src/audit/person.ts'
 import { identitiesOf, RecordText } from '../../src/audit/record-text.ts'
 import type { Subject } from '../../src/audit/subject-keys.ts'
 import type { AuditEntry, AuditParty, AuditValue } from '../../src/core/audit.ts'
@@ -137,6 +138,41 @@ describe('The text of a record', () => {
     })
     const agrees = (one: AuditEntry): void => assert.equal(written(one, 3), reference(one, 3))
     fc.assert(fc.property(entry, agrees), { numRuns: 200 })
+  })
+
+  it('says when, as a Date would, whatever came before it', () => {
+    const text = new RecordText()
+    const times = [
+      TIME,
+      TIME,
+      TIME + 1,
+      TIME + 211,
+      TIME - 789,
+      TIME + 0.9,
+      0,
+      7,
+      -1,
+      -1.5,
+      -62_198_755_200_001,
+    ]
+    for (const atWallMs of times) {
+      const draft = draftOf({ type: 'call.ended', atWallMs, body: {} })
+      const expected = `{"v":1,"seq":1,"time":"${new Date(atWallMs).toISOString()}","type":"call.ended"`
+      assert.equal(text.open(draft, 1, new Map()).join(''), expected)
+    }
+  })
+
+  it('shows another pseudonym as soon as somebody has another key', () => {
+    const actor = { issuer: undefined, subject: 'bot' }
+    const who = { verified: true, party: undefined, organization: undefined, actors: [actor] }
+    const person = new Person(who)
+    const subjects = (pseudonym: string): ReadonlyMap<string, Subject> =>
+      new Map([['["verified",null,"bot"]', { hmac: new HmacKey(Buffer.alloc(32)), pseudonym }]])
+    const first = subjects('p_1')
+    assert.equal(person.text(first), ',"who":{"actors":[{"subject":"p_1"}]')
+    assert.equal(person.text(subjects('p_2')), ',"who":{"actors":[{"subject":"p_2"}]')
+    assert.equal(person.text(first), ',"who":{"actors":[{"subject":"p_1"}]')
+    assert.throws(() => person.text(new Map()), /the key of a subject is missing/)
   })
 
   it('says how long it would have been where it is too long', () => {
