@@ -62,6 +62,9 @@ interface KnownAttribute {
   readonly key: Buffer
   /** Whole attributes by value; undefined when the values of this name do not repeat. */
   values: Map<AttributeValue, Buffer> | undefined
+  /** The one of them that came last, looked at first. */
+  last: AttributeValue | undefined
+  lastBytes: Buffer | undefined
   /** True when its numbers have fractions; otherwise they are integers. */
   readonly double: boolean
 }
@@ -191,8 +194,14 @@ export class ProtobufSpanEncoder implements SpanEncoder {
 
   #attribute(tag: number, name: string, value: AttributeValue): void {
     const entry = this.#entry(name)
-    const known = entry.values?.get(value)
-    if (known !== undefined && tag === SPAN_ATTRIBUTE) return this.#writer.raw(known)
+    if (tag === SPAN_ATTRIBUTE && entry.values !== undefined) {
+      const known = entry.last === value ? entry.lastBytes : entry.values.get(value)
+      if (known !== undefined) {
+        entry.last = value
+        entry.lastBytes = known
+        return this.#writer.raw(known)
+      }
+    }
     const from = this.#writer.at
     if (entry.double && typeof value === 'number') this.#doubleValue(tag, entry.key, value)
     else this.#keyValue(tag, entry.key, value)
@@ -235,7 +244,8 @@ export class ProtobufSpanEncoder implements SpanEncoder {
     const bytes = Buffer.from(name)
     const key = Buffer.concat([varints(KEY, bytes.length), bytes])
     const double = DOUBLE_ATTRIBUTES.has(name)
-    const entry: KnownAttribute = { key, values: double ? undefined : new Map(), double }
+    const values = double ? undefined : new Map()
+    const entry: KnownAttribute = { key, values, last: undefined, lastBytes: undefined, double }
     if (this.#known.size < NAMES_MAX) this.#known.set(name, entry)
     return entry
   }
