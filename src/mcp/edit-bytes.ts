@@ -9,11 +9,16 @@ export interface Edit {
 
 /** The bytes with a text put in at `at`. */
 export function insertText(bytes: Buffer, at: number, text: string): Buffer {
+  return replaceText(bytes, at, at, text)
+}
+
+/** The bytes with a text in the place of those from `start` to `end`. */
+export function replaceText(bytes: Buffer, start: number, end: number, text: string): Buffer {
   const length = Buffer.byteLength(text)
-  const edited = Buffer.allocUnsafe(bytes.length + length)
-  bytes.copy(edited, 0, 0, at)
-  edited.write(text, at)
-  bytes.copy(edited, at + length, at)
+  const edited = Buffer.allocUnsafe(bytes.length - (end - start) + length)
+  bytes.copy(edited, 0, 0, start)
+  edited.write(text, start)
+  bytes.copy(edited, start + length, end)
   return edited
 }
 

@@ -64,6 +64,21 @@ test('notifications/cancelled of 2026-07-28 takes nobody’s request back, not e
   assert.deepEqual(await sidecar.recorder.outcomeOf('tools/call', 'hold'), { kind: 'ok' })
 })
 
+test('an id comes back wherever it stood in the request, though trace context was put in before it', async () => {
+  const sidecar = await startScene({ stateless: true, pool: 1 })
+  const first = modernCall(1, 'pid')
+  const last = first.body.replace('"id":1,', '').replace(/\}$/, ',"id":"last"}')
+  for (const [body, id] of [
+    [first.body, '1'],
+    [last, '"last"'],
+    [` ${first.body} `, '1'],
+  ] as const) {
+    const { text, said } = await askModern(sidecar.url('main'), { ...first, body })
+    assert.match(said, /^\d+$/)
+    assert.ok(text.includes(`"id":${id}`), text)
+  }
+})
+
 test('clients with the same ids share a process that is stateless, and each gets its own answer', async () => {
   const sidecar = await startScene({ stateless: true, pool: 1 })
   const url = sidecar.url('main')

@@ -21,6 +21,13 @@ export function bytesOf(body: Buffer, { start, end }: WireMessage): Buffer {
   return start === 0 && end === body.length ? body : body.subarray(start, end)
 }
 
+/** True when the id and the progress token of a message stand in `to`, which was made of `from`, where they stood. */
+export function keepsTokens({ id, progressToken }: WireMessage, from: Buffer, to: Buffer): boolean {
+  if (from === to) return true
+  const until = Math.max(id?.end ?? 0, progressToken?.end ?? 0)
+  return until <= to.length && from.compare(to, 0, until, 0, until) === 0
+}
+
 /** A message with other tokens; `bytes` are those of the message alone. */
 export function replaced(
   bytes: Buffer,

@@ -36,6 +36,8 @@ export class ParamHeaders {
   #untilMs = 0
   #waiting: (() => void)[] = []
   #asked = 0
+  /** Key of the id of the newest question. */
+  #key = ''
   #pages = 0
   /** The revision that our own questions claim: that of the client's call. */
   #version = ''
@@ -75,7 +77,7 @@ export class ParamHeaders {
   /** True when the message answers a question of ours. */
   received(line: Buffer, message: WireMessage): boolean {
     if (message.method === 'notifications/tools/list_changed') this.#tools = undefined
-    if (message.kind !== 'response' || message.id?.key !== this.#key()) return false
+    if (message.kind !== 'response' || message.id?.key !== this.#key) return false
     const next = this.#learn(line.subarray(message.start, message.end))
     if (next === undefined) this.#settle(this.#found)
     else this.#ask(undefined, next)
@@ -85,10 +87,6 @@ export class ParamHeaders {
   /** The process has ended: nobody needs to wait for its schemas. */
   fail(): void {
     this.#settle(this.#tools ?? new Map())
-  }
-
-  #key(): string {
-    return `ssidelight-tools-${this.#asked}`
   }
 
   #ask(exchange: Exchange | undefined, cursor: string | undefined): void {
@@ -107,7 +105,8 @@ export class ParamHeaders {
       },
       ...(cursor === undefined ? {} : { cursor }),
     }
-    const id = this.#key().slice(1)
+    const id = `sidelight-tools-${this.#asked}`
+    this.#key = `s${id}`
     this.#process.write(
       Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/list', params })),
     )

@@ -12,18 +12,14 @@ import type { TransportObserver } from '../../core/observer.ts'
 import type { Rejection } from '../../core/outcome.ts'
 import type { PoolRecorder, PoolState } from '../../core/pool.ts'
 import { isLongLived } from '../../mcp/methods.ts'
-import { WireReader } from '../../mcp/wire-message.ts'
+import type { WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, Outbound, ReplySink } from '../transport.ts'
 import { acceptsStream, EMPTY_BODY } from './framing.ts'
 import { LEGACY_MS, LegacyJudge } from './legacy-judge.ts'
 import { ParamHeaders } from './param-headers.ts'
 import { NO_FLIGHT, NOT_TAKEN, refuse, refuseProbe } from './pool-replies.ts'
-import {
-  BACKLOG_BYTES_MAX,
-  NOT_READING,
-  type HostedProcess,
-  type ProcessTable,
-} from './process-table.ts'
+import { isBetter, loadOf, reads, type Member } from './pool-member.ts'
+import { NOT_READING, type ProcessTable } from './process-table.ts'
 import { SharedProcess } from './shared-process.ts'
 
 export interface SharedPoolOptions {
@@ -44,17 +40,9 @@ export interface SharedPoolOptions {
   readonly recorder: PoolRecorder
 }
 
-interface Member {
-  readonly shared: SharedProcess
-  readonly host: HostedProcess
-  readonly owner: string
-  readonly params: ParamHeaders
-}
-
 export class SharedPool {
   readonly #options: SharedPoolOptions
   readonly #processes: ProcessTable
-  readonly #reader = new WireReader()
   readonly #members = new Set<Member>()
   readonly #judge: LegacyJudge
   /** Until then no process is started before it is needed. */
@@ -71,17 +59,23 @@ export class SharedPool {
   /** Refuses when there is no process for the client and none may be started. */
   check(exchange: Exchange): Rejection | undefined {
     const owner = this.#ownerOf(exchange)
-    const own = [...this.#members].filter((member) => member.owner === owner)
-    if (own.length === 0) {
-      if (this.#processes.full) this.#endIdlest()
-      return this.#processes.checkRoom('shared')
+    let hasOne = false
+    for (const member of this.#members) {
+      if (member.owner !== owner) continue
+      if (reads(member)) return undefined
+      hasOne = true
     }
-    const reads = own.some(({ host }) => host.backlogBytes <= BACKLOG_BYTES_MAX)
-    return reads ? undefined : NOT_READING
+    if (hasOne) return NOT_READING
+    if (this.#processes.full) this.#endIdlest()
+    return this.#processes.checkRoom('shared')
   }
 
-  send({ exchange, body, attempt }: Outbound, sink: ReplySink): Flight {
-    const message = this.#reader.read(body)?.[0]
+  /** `message` is that of the body; undefined when there is none. */
+  send(
+    { exchange, body, attempt }: Outbound,
+    message: WireMessage | undefined,
+    sink: ReplySink,
+  ): Flight {
     if (message === undefined) return refuse(sink, 'gone')
     if (message.kind !== 'request') return this.#notify(exchange, body, sink)
     if (message.method === 'server/discover' && this.#judge.legacy) {
@@ -130,10 +124,14 @@ export class SharedPool {
   #pick(exchange: Exchange): Member | { readonly reason: string } {
     const owner = this.#ownerOf(exchange)
     this.#retireHanging()
-    const own = [...this.#members].filter((hosted) => hosted.owner === owner)
-    const reading = own.filter(({ host }) => host.backlogBytes <= BACKLOG_BYTES_MAX)
-    const least = (reading.length > 0 ? reading : own).toSorted((a, b) => loadOf(a) - loadOf(b))[0]
-    const more = own.length < this.#options.poolMax && !this.#processes.full
+    let own = 0
+    let least: Member | undefined
+    for (const member of this.#members) {
+      if (member.owner !== owner) continue
+      own += 1
+      if (least === undefined || isBetter(member, least)) least = member
+    }
+    const more = own < this.#options.poolMax && !this.#processes.full
     if (least !== undefined && (loadOf(least) === 0 || !more)) return least
     const started = this.#startShared(owner)
     return 'reason' in started && least !== undefined ? least : started
@@ -280,9 +278,4 @@ export class SharedPool {
       void host.stop()
     }
   }
-}
-
-/** Calls that wait for the schemas of the tools are work too. */
-function loadOf({ shared, params }: Member): number {
-  return shared.load + params.waiting
 }

@@ -10,12 +10,13 @@ import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
 import { reject, rejectOver, type Rejection } from '../../core/outcome.ts'
 import type { PoolObserver, PoolState } from '../../core/pool.ts'
-import { WireReader } from '../../mcp/wire-message.ts'
+import { WireReader, type WireMessage } from '../../mcp/wire-message.ts'
 import type { SessionEnding, TransportObserver } from '../../core/observer.ts'
 import type { HealthMethod, Verdict } from '../health/health-check.ts'
 import type { Flight, Outbound, ReplySink, Transport } from '../transport.ts'
 import { EMPTY_BODY } from './framing.ts'
 import { checkLegacy, checkModern, isModernExchange } from './endpoint-rules.ts'
+import { keepsTokens } from './message-bytes.ts'
 import {
   BACKLOG_BYTES_MAX,
   NOT_READING,
@@ -68,6 +69,8 @@ export class StdioTransport implements Transport {
   readonly #watchfulReader = new WireReader({ watchNames: true })
   readonly #sessions = new Map<string, HostedSession>()
   readonly #pool: SharedPool
+  /** What the last check has read: nearly always that message is sent at once. */
+  #checked: { readonly exchange: Exchange; readonly message: WireMessage | undefined } | undefined
 
   constructor(options: StdioTransportOptions) {
     this.#options = options
@@ -87,6 +90,7 @@ export class StdioTransport implements Transport {
   check(exchange: Exchange): Rejection | undefined {
     if (exchange.kind === 'message' && isModernExchange(exchange)) {
       const line = this.#watchfulReader.read(exchange.body)
+      this.#checked = { exchange, message: line?.[0] }
       return checkModern(exchange, line) ?? this.#pool.check(exchange)
     }
     const { sessionId } = exchange
@@ -110,7 +114,7 @@ export class StdioTransport implements Transport {
   send(outbound: Outbound, sink: ReplySink): Flight {
     const { exchange } = outbound
     if (exchange.kind === 'message' && isModernExchange(exchange)) {
-      return this.#pool.send(outbound, sink)
+      return this.#pool.send(outbound, this.#wireOf(outbound), sink)
     }
     const { sessionId } = exchange
     if (sessionId === undefined) return this.#startSession(outbound, sink)
@@ -126,6 +130,14 @@ export class StdioTransport implements Transport {
     if (flight === undefined) return this.#post(session, outbound, sink)
     outbound.attempt.handedMs = this.#options.clock.monotonicMs()
     return flight
+  }
+
+  #wireOf({ exchange, body }: Outbound): WireMessage | undefined {
+    const checked = this.#checked
+    this.#checked = undefined
+    const message = checked?.exchange === exchange ? checked.message : undefined
+    if (message !== undefined && keepsTokens(message, exchange.body, body)) return message
+    return this.#reader.read(body)?.[0]
   }
 
   #post(session: StdioSession, { exchange, body, attempt }: Outbound, sink: ReplySink): Flight {
