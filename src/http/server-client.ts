@@ -44,6 +44,11 @@ export class ServerClient implements Client {
     const outgoing = this.#outgoing
     // While it waits for the reply before it, Node would send what there is of it later, and never its end.
     if (outgoing.socket === null) outgoing.once('socket', (socket) => socket.destroySoon())
+    else if (outgoing.headersSent) {
+      // A client that hears nothing of a reply may take the call for one that did not run, and repeat it.
+      flushHead(outgoing)
+      outgoing.uncork()
+    }
     outgoing.destroy()
   }
 

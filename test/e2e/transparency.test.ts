@@ -592,6 +592,23 @@ test('pipelined requests are answered in order', async () => {
   )
 })
 
+test('what comes of a reply in the piece in which it breaks arrives before the connection ends', async () => {
+  const broken = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nzz\r\n'
+  await withUpstream(
+    (_request, reply) => reply.raw(broken),
+    {},
+    async (sidecar) => {
+      // Read by ourselves, and by Node.
+      for (const headers of [JSON_HEADERS, [...JSON_HEADERS, 'TE: trailers']]) {
+        const client = await RawClient.open(sidecar.dataUrl)
+        client.send({ path: '/main/mcp', body: CALL, headers })
+        assert.match((await client.until('2\r\nhi\r\n')).toString(), /^HTTP\/1\.1 200 OK\r\n/)
+        await client.gone()
+      }
+    },
+  )
+})
+
 test('a pipelined reply that breaks off before its turn ends the connection after the reply before it', async () => {
   const waiting: (() => void)[] = []
   await withUpstream(

@@ -95,7 +95,10 @@ export class SocketClient implements Client {
   }
 
   abort(): void {
-    if (!this.#over) this.#socket.destroy()
+    if (this.#over) return
+    // A client that hears nothing of a reply may take the call for one that did not run, and repeat it.
+    this.#flush()
+    this.#socket.destroy()
   }
 
   answer({ status, headers, body }: Answer): void {
