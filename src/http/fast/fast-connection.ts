@@ -19,7 +19,7 @@ const BODY_BYTES_MAX = 64 * 1024
 const AHEAD_BYTES_MAX = 64 * 1024
 
 /** What may be the beginning of a request. Ends of lines in front of one are passed over (RFC 9112 §2.2). */
-const BEGINNING = /^[\r\n]*[A-Z-]{0,20}(?:$| )/
+const BEGINNING = /^[\r\n]*(?:$|[A-Z-]{1,20}(?:$| ))/
 
 export class FastConnection implements ReplyState, ReplyLine {
   readonly socket: Socket

@@ -302,15 +302,17 @@ describe('A connection of ordinary requests', () => {
     await waitFor(() => handed[0]?.bytes === much, { within: SOON, what: 'all bytes' })
   })
 
-  it('is broken when what comes inside a reply cannot be a request', async () => {
-    const { client, reply, socket } = await calling()
-    reply.head(200, 'OK', [])
-    reply.write(Buffer.from('half'))
-    await client.until('half')
-    client.write('GARBAGE\r\n\r\n')
-    await whenClosed(socket)
-    assert.equal(client.received.toString(), '\r\n')
-  })
+  for (const garbage of ['GARBAGE\r\n\r\n', ' POST /up/mcp HTTP/1.1\r\n']) {
+    it(`is broken when ${JSON.stringify(garbage)} comes inside a reply, which is no request`, async () => {
+      const { client, reply, socket } = await calling()
+      reply.head(200, 'OK', [])
+      reply.write(Buffer.from('half'))
+      await client.until('half')
+      client.write(garbage)
+      await whenClosed(socket)
+      assert.equal(client.received.toString(), '\r\n')
+    })
+  }
 
   it('is not read while its client does not read', async () => {
     const { client, reply, socket, taken, handed } = await calling()
