@@ -165,9 +165,13 @@ export class Connection implements ReplyTaker {
     caller?.replyEnd(nowMs)
   }
 
-  /** A server that has answered before it has read the whole request may take the rest for another one. */
+  /**
+   * A server that has answered before it has read the whole request may take the rest for another one; and
+   * one that says 408 may have said so before it was asked, so that its answer is still to come.
+   */
   get #isReusable(): boolean {
-    return this.#reader.head.keepsOpen && !this.#last && this.#socket.writableLength === 0
+    const { keepsOpen, status } = this.#reader.head
+    return keepsOpen && status !== 408 && !this.#last && this.#socket.writableLength === 0
   }
 
   #connected(): void {

@@ -313,6 +313,16 @@ describe('A connection', () => {
     assert.deepEqual(scene.calls, [0, 0, 0])
   })
 
+  it('is closed after a 408, which a server may say before it is asked, and then answer', async () => {
+    const late = OK.replace('200 OK', '408 Request Timeout')
+    const upstream = await startRawUpstream((_request, reply) => reply.raw(late))
+    const scene = new Scene(upstream.url)
+    assert.equal(await scene.answerTo(), '408 ok')
+    upstream.handle((_request, reply) => reply.raw(OK))
+    assert.equal(await scene.answerTo(), '200 ok')
+    assert.equal(upstream.connections, 2)
+  })
+
   it('is not used when it was idle for as long as the server keeps it open, less two seconds', async () => {
     const kept = OK.replace('\r\n\r\n', '\r\nKeep-Alive: timeout=5\r\n\r\n')
     const upstream = await startRawUpstream((_request, reply) => reply.raw(kept))
