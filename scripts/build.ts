@@ -11,6 +11,7 @@ import path from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import { pageSources } from '../src/ui/page-files.ts'
 import { lazyBuiltins } from './build/builtins.ts'
+import { bundledPackages } from './build/bundled.ts'
 import { licencesOf } from './build/licences.ts'
 import { publishedManifest } from './build/manifest.ts'
 import { billOfMaterials } from './build/sbom.ts'
@@ -85,19 +86,13 @@ writeFileSync(`${OUT}/package.json`, publishedManifest(manifest))
 for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'SECURITY.md']) {
   copyFileSync(file, `${OUT}/${file}`)
 }
-writeFileSync(
-  `${OUT}/THIRD-PARTY-LICENCES.txt`,
-  licencesOf([...Object.keys(metafile.inputs), ...pageFiles]),
-)
-const sbom = spawnSync(
-  'npm',
-  ['sbom', '--omit=dev', '--omit=optional', '--sbom-format=cyclonedx'],
-  {
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  },
-)
+const packages = bundledPackages([...Object.keys(metafile.inputs), ...pageFiles])
+writeFileSync(`${OUT}/THIRD-PARTY-LICENCES.txt`, licencesOf(packages))
+const sbom = spawnSync('npm', ['sbom', '--sbom-format=cyclonedx'], {
+  encoding: 'utf8',
+  maxBuffer: 64 * 1024 * 1024,
+})
 if (sbom.status !== 0) throw new Error(`npm sbom failed: ${sbom.stderr}`)
-writeFileSync(`${OUT}/sbom.cdx.json`, billOfMaterials(sbom.stdout, 'sidelight'))
+writeFileSync(`${OUT}/sbom.cdx.json`, billOfMaterials(sbom.stdout, 'sidelight', packages))
 const bytes = Object.values(metafile.outputs).reduce((sum, { bytes: size }) => sum + size, 0)
 process.stdout.write(`${OUT}: ${Math.ceil(bytes / 1000)} kB of code\n`)

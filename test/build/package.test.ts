@@ -89,10 +89,15 @@ describe('the package', () => {
     ]) {
       assert.match(licences, new RegExp(`^${name} \\d`, 'm'))
     }
-    const bill: { readonly components: readonly { readonly name: string }[] } = JSON.parse(
+    const bill: { readonly components: readonly Record<'name' | 'version', string>[] } = JSON.parse(
       readFileSync(path.join(path.dirname(main), '../sbom.cdx.json'), 'utf8'),
     )
-    assert.ok(bill.components.some(({ name }) => name === 'lit-html'))
+    // The same packages in both, and no more.
+    const licensed = [...licences.matchAll(/^(\S+) (\d+\.\d+\.\d+\S*) \(.+\)$/gm)]
+    assert.deepEqual(
+      bill.components.map(({ name, version }) => `${name}@${version}`).toSorted(),
+      licensed.map(([, name, version]) => `${name}@${version}`).toSorted(),
+    )
   })
 
   it('keeps the names that stack traces show, and only shortens local ones', () => {
