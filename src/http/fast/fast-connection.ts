@@ -81,14 +81,22 @@ export class FastConnection implements ReplyState, ReplyLine {
   /** Time has passed. */
   tick(now: number, idleTicks: number, silentTicks: number): void {
     const ticks = now - this.#since
-    if (this.#client !== undefined || ticks < 2) return
+    if (this.#client !== undefined) {
+      // While nothing is read no end is seen, so who sends much ahead of a reply does not wait for it for ever.
+      if (ticks >= silentTicks && this.socket.isPaused()) this.#refuseLate(this.headersSent)
+      return
+    }
+    if (ticks < 2) return
     // Node's server knows how long a request may take.
     if (this.#awaiting !== undefined) this.#handOver(this.#awaiting)
     // A reply that its client has yet to read is not over, however slowly that is.
     else if (this.socket.writableLength > 0) this.#since = now
-    else if (!this.#used && ticks >= silentTicks) {
-      this.#front.refuse('ERR_HTTP_REQUEST_TIMEOUT', this.socket, false)
-    } else if (ticks >= idleTicks) this.socket.destroy()
+    else if (!this.#used && ticks >= silentTicks) this.#refuseLate(false)
+    else if (ticks >= idleTicks) this.socket.destroy()
+  }
+
+  #refuseLate(replying: boolean): void {
+    this.#front.refuse('ERR_HTTP_REQUEST_TIMEOUT', this.socket, replying)
   }
 
   readonly #onData = (chunk: Buffer): void => {

@@ -302,6 +302,20 @@ describe('A connection of ordinary requests', () => {
     await waitFor(() => handed[0]?.bytes === much, { within: SOON, what: 'all bytes' })
   })
 
+  it('is ended in time when much has come ahead of a reply, behind which no hang-up is seen', async () => {
+    const { front, client, reply, socket, limits } = await calling()
+    let gone = 0
+    reply.onGone(() => (gone += 1))
+    client.write(request('x'.repeat(8 * 1024 * 1024)))
+    await waitFor(() => socket.isPaused(), { within: SOON, what: 'a pause' })
+    client.close()
+    for (let tick = 0; tick < 3; tick += 1) front.tick()
+    assert.equal(socket.destroyed, false)
+    front.tick()
+    await waitFor(() => gone === 1, { within: SOON, what: 'the end to be told' })
+    assert.deepEqual(limits, ['request_timeout'])
+  })
+
   for (const garbage of ['GARBAGE\r\n\r\n', ' POST /up/mcp HTTP/1.1\r\n']) {
     it(`is broken when ${JSON.stringify(garbage)} comes inside a reply, which is no request`, async () => {
       const { client, reply, socket } = await calling()
