@@ -5,7 +5,7 @@ import type { ReplyState } from '../connections.ts'
 import type { Peer } from '../arrival.ts'
 import type { Route } from '../route.ts'
 import type { Front } from './front.ts'
-import { readOrdinaryHead, type OrdinaryHead } from './ordinary-head.ts'
+import { mayBeOrdinary, readOrdinaryHead, type OrdinaryHead } from './ordinary-head.ts'
 import { ReplyLines } from './reply-lines.ts'
 import { SocketClient, type ReplyLine } from './socket-client.ts'
 
@@ -14,6 +14,10 @@ const HEAD_END = '\r\n\r\n'
 
 /** Larger bodies are Node's; so bodies that are held here come in one piece, and connections bound them. */
 const BODY_BYTES_MAX = 64 * 1024
+
+/** A request that a network brings in parts is put together if it is small, and the parts are few. */
+const GATHERED_BYTES_MAX = 16 * 1024
+const PARTS_MAX = 8
 
 /** What may come while a reply is under way before the connection is not read any more. */
 const AHEAD_BYTES_MAX = 64 * 1024
@@ -28,8 +32,11 @@ export class FastConnection implements ReplyState, ReplyLine {
   readonly #peer: Peer
   /** The head of the request that came last. Clients say the same again. */
   #head: OrdinaryHead | undefined
-  /** A whole head, as it came, whose body has not begun to come. */
+  /** What has come of a request of which more is to come; at least its first line. */
   #awaiting: Buffer | undefined
+  /** Its head, when that is whole. */
+  #awaitingHead: OrdinaryHead | undefined
+  #parts = 0
   /** What came while a reply was under way. */
   #ahead: Buffer | undefined
   #client: SocketClient | undefined
@@ -102,31 +109,46 @@ export class FastConnection implements ReplyState, ReplyLine {
   readonly #onData = (chunk: Buffer): void => {
     // Nothing that comes after the last reply, or after an answer to what is no request, is a request.
     if (!this.socket.writable) return
-    this.#since = this.#front.ticks
+    // The time of a request that comes in parts counts from its first.
+    if (this.#awaiting === undefined) this.#since = this.#front.ticks
     if (this.#client !== undefined || this.socket.writableNeedDrain) this.#keep(chunk)
     else if (this.#awaiting === undefined) this.#read(chunk)
-    else this.#readBody(this.#awaiting, chunk)
+    else this.#readOn(this.#awaiting, chunk)
   }
 
-  #read(chunk: Buffer): void {
-    const end = chunk.indexOf(HEAD_END)
-    const head = end < 0 ? undefined : this.#headOf(chunk, end)
+  #read(bytes: Buffer): void {
+    const end = bytes.indexOf(HEAD_END)
+    if (end < 0) return this.#await(bytes, undefined)
+    const head = this.#headOf(bytes, end)
     const route = head === undefined ? undefined : this.#routeOf(head)
-    if (head === undefined || route === undefined) return this.#handOver(chunk)
+    if (head === undefined || route === undefined) return this.#handOver(bytes)
     const from = end + HEAD_END.length
-    const here = chunk.length - from
-    if (here === head.bodyBytes) this.#take(head, chunk.subarray(from), route)
-    else if (here === 0 && !this.lettingGo) this.#awaiting = chunk
-    else this.#handOver(chunk)
+    const here = bytes.length - from
+    if (here === head.bodyBytes) this.#take(head, bytes.subarray(from), route)
+    else if (here < head.bodyBytes) this.#await(bytes, head)
+    else this.#handOver(bytes)
   }
 
-  #readBody(awaiting: Buffer, chunk: Buffer): void {
-    this.#awaiting = undefined
-    const head = this.#head
+  #readOn(awaiting: Buffer, chunk: Buffer): void {
+    const head = this.#awaitingHead
     const route = head === undefined ? undefined : this.#routeOf(head)
-    if (head !== undefined && route !== undefined && chunk.length === head.bodyBytes) {
-      this.#take(head, chunk, route)
-    } else this.#handOver(Buffer.concat([awaiting, chunk]))
+    this.#awaiting = undefined
+    this.#awaitingHead = undefined
+    // Many clients send the body behind the head: it is here without a copy, however large it is.
+    const isBody = head?.bodyBytes === chunk.length && endsHead(awaiting)
+    if (head !== undefined && route !== undefined && isBody) this.#take(head, chunk, route)
+    else this.#read(Buffer.concat([awaiting, chunk]))
+  }
+
+  /** More is to come, unless Node's parser has to say something to what is here. */
+  #await(bytes: Buffer, head: OrdinaryHead | undefined): void {
+    const isWhole = head !== undefined && endsHead(bytes)
+    const isSmall = bytes.length <= GATHERED_BYTES_MAX && this.#parts < PARTS_MAX
+    const waits = isWhole || (isSmall && (head !== undefined || mayBeOrdinary(bytes)))
+    if (!waits || this.lettingGo) return this.#handOver(bytes)
+    this.#parts += 1
+    this.#awaiting = bytes
+    this.#awaitingHead = head
   }
 
   #headOf(chunk: Buffer, end: number): OrdinaryHead | undefined {
@@ -151,6 +173,7 @@ export class FastConnection implements ReplyState, ReplyLine {
 
   #take(head: OrdinaryHead, body: Buffer, route: Route): void {
     this.#used = true
+    this.#parts = 0
     this.#front.options.connections.used()
     const client = new SocketClient(this)
     this.#client = client
@@ -178,6 +201,7 @@ export class FastConnection implements ReplyState, ReplyLine {
   #handOver(bytes: Buffer): void {
     const { socket } = this
     this.#awaiting = undefined
+    this.#awaitingHead = undefined
     if (!this.#mine || !socket.writable || socket.readableEnded) return
     this.#forget()
     socket.off('data', this.#onData)
@@ -194,9 +218,10 @@ export class FastConnection implements ReplyState, ReplyLine {
 
   /** The body that is waited for will not come. */
   #abandon(): void {
-    const head = this.#head
-    if (this.#awaiting === undefined || head === undefined) return
+    const head = this.#awaitingHead
     this.#awaiting = undefined
+    this.#awaitingHead = undefined
+    if (head === undefined) return
     const route = this.#routeOf(head)
     if (route !== undefined) this.#front.options.app().abandoned(head, route)
   }
@@ -229,4 +254,9 @@ export class FastConnection implements ReplyState, ReplyLine {
     this.#client = undefined
     client?.closed()
   }
+}
+
+/** Whether bytes end where a head does. */
+function endsHead(bytes: Buffer): boolean {
+  return bytes.indexOf(HEAD_END) === bytes.length - HEAD_END.length
 }

@@ -48,6 +48,15 @@ const NOT_ORDINARY: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** A first line, whole ones, and one that is not yet whole; anything else is for Node's parser at once. */
+const BEGINNING =
+  /^POST \/[!$-;=?-Z_a-z~]* HTTP\/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\u0020-\u007e\u0080-\u00ff]*\r\n)*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]*|[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\u0020-\u007e\u0080-\u00ff]*\r?|\r)$/
+
+/** Whether what has come may become the head of an ordinary request; at least its first line has come. */
+export function mayBeOrdinary(bytes: Buffer): boolean {
+  return BEGINNING.test(bytes.toString('latin1'))
+}
+
 /**
  * Reads a head from its first character to the end of its last line. Undefined when it is not that of an
  * ordinary request: a POST of HTTP/1.1 with one Host and one Content-Length, each header once, each line

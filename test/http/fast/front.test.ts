@@ -137,6 +137,70 @@ describe('A connection of ordinary requests', () => {
     assert.deepEqual(handed, [])
   })
 
+  it('puts a request together that a network brings in parts, wherever it is cut', async () => {
+    const { open, taken, handed, sockets } = await scene()
+    const client = await open()
+    const whole = request('{"a":1}')
+    const line = whole.indexOf('\r\n') + 2
+    let sent = 0
+    let count = 0
+    for (let cut = line; cut < whole.length; cut += 1) {
+      for (const part of [whole.slice(0, cut), whole.slice(cut)]) {
+        client.write(part)
+        sent += part.length
+        await waitFor(() => sockets[0]?.bytesRead === sent, { within: SOON, what: 'a part' })
+      }
+      const { client: reply, body } = await first(taken, count)
+      assert.equal(body, '{"a":1}', `cut at ${cut}`)
+      answer(reply, 'well')
+      await client.response()
+      count += 1
+    }
+    assert.deepEqual(handed, [])
+  })
+
+  it('is handed over when its request comes in very many parts, is large, or takes too long', async () => {
+    const { front, open, taken, handed, sockets } = await scene()
+    const [many, large, slow] = [await open(), await open(), await open()]
+    const read = async (at: number, bytes: number): Promise<void> =>
+      void (await waitFor(() => (sockets[at]?.bytesRead ?? 0) >= bytes || handed.length > at, {
+        within: SOON,
+        what: 'a part',
+      }))
+    const head = request('', 100)
+    many.write(head)
+    await read(0, head.length)
+    for (let part = 1; part <= 20 && handed.length === 0; part += 1) {
+      many.write('x')
+      await read(0, head.length + part)
+    }
+    await first(handed)
+    large.write(request('x'.repeat(17 * 1024), 20 * 1024))
+    await first(handed, 1)
+    slow.write(head.slice(0, -10))
+    await read(2, head.length - 10)
+    for (let tick = 0; tick < 2; tick += 1) front.tick()
+    await first(handed, 2)
+    assert.equal(taken.length, 0)
+  })
+
+  it('is handed over at once when what has come of a head is odd', async () => {
+    const { open, handed } = await scene()
+    for (const [index, odd] of [
+      'POST /up/mcp HTTP/1.1\r\nHost: localhost\r\nOdd name',
+      'POST /up/mcp HTTP/1.1\r\nHost: localhost\r\n folded',
+      'POST /up/mcp HTTP/1.1\nHost: localhost',
+      'POST /up/mcp HTTP/1.0\r\nHost: localhost',
+      'GET /up/mcp HTTP/1.1\r\nHost: localhost',
+      'POST /up/mcp HTTP/1.1\r\nHost: local\u0001host',
+      'POST /up/mcp',
+    ].entries()) {
+      const client = await open()
+      client.write(odd)
+      assert.equal((await first(handed, index)).bytes, odd)
+    }
+  })
+
   it('is what the clients of Node make', async () => {
     const { port, taken, handed } = await scene()
     const url = `http://127.0.0.1:${port}/up/mcp`
@@ -274,6 +338,17 @@ describe('A connection of ordinary requests', () => {
       within: SOON,
       what: 'the head',
     })
+    client.socket.end()
+    assert.equal((await client.response()).status, 400)
+    await client.gone()
+  })
+
+  it('answers 400 when the client ends inside its head', async () => {
+    const { open, sockets } = await scene()
+    const client = await open()
+    const part = request('', 7).slice(0, -10)
+    client.write(part)
+    await waitFor(() => sockets[0]?.bytesRead === part.length, { within: SOON, what: 'a part' })
     client.socket.end()
     assert.equal((await client.response()).status, 400)
     await client.gone()
