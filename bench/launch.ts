@@ -55,6 +55,8 @@ export interface Place {
   readonly nodeArgs?: readonly string[]
   /** Limits for what clients leave behind in Sidelight with everything on; without: its defaults. */
   readonly few?: boolean
+  /** False: without the audit log. */
+  readonly audited?: boolean
 }
 
 export interface Launched {

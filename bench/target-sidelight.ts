@@ -83,7 +83,7 @@ function writeFullConfig(name: string, place: Place, port: number, adminPort: nu
         admin: { allow: ['*'] },
       },
     },
-    audit: { dir: path.join(dir, 'audit'), mode: 'batch' },
+    ...(place.audited === false ? {} : { audit: { dir: path.join(dir, 'audit'), mode: 'batch' } }),
     limits: place.few === true ? { sessions: 1_000, sessionIdle: '60s' } : {},
   }
   const file = path.join(dir, 'sidelight.yaml')

@@ -66,6 +66,11 @@ const KINDS: Readonly<Record<string, TargetKind>> = {
     usual: true,
     start: (place) => startFull('full-10', place, SAMPLED_TEN_PERCENT),
   },
+  'unaudited-10': {
+    jobs: ['http'],
+    usual: true,
+    start: (place) => startFull('unaudited-10', { ...place, audited: false }, SAMPLED_TEN_PERCENT),
+  },
   'full-100': {
     jobs: ['http'],
     usual: true,

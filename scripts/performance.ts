@@ -30,6 +30,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'node-http': 'node:http to node:http, a raw pipe',
   'undici-pipe': 'node:http to undici, a raw pipe',
   bare: 'Sidelight, telemetry off',
+  'unaudited-10': 'Sidelight, everything but the audit log, 1 in 10 traced',
   'full-10': 'Sidelight, everything on, 1 in 10 traced',
   'full-100': 'Sidelight, everything on, all traced',
   wrap: 'sidelight wrap, 1 in 10 traced',
@@ -38,7 +39,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'mcp-remote': 'mcp-remote',
 }
 
-const OURS = new Set(['bare', 'full-10', 'full-100', 'wrap'])
+const OURS = new Set(['bare', 'unaudited-10', 'full-10', 'full-100', 'wrap'])
 
 const nameOf = (target: string): string => NAMES[target] ?? target
 
@@ -415,6 +416,7 @@ function ratioText(content: CallsResult, shape: string, target: string): string 
 function shortName(target: string): string {
   const short: Readonly<Record<string, string>> = {
     bare: 'Sidelight, bare',
+    'unaudited-10': 'Sidelight, no audit log',
     'full-10': 'Sidelight, all on',
     'full-100': 'Sidelight, all traced',
     wrap: 'sidelight wrap',
