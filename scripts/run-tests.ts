@@ -14,6 +14,8 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Some two hundred processes read the same sources; compiled code is kept for the next. */
 const COMPILED = path.join(ROOT, 'node_modules/.cache/compiled')
 
+const END_AT_EXIT = '--import=./scripts/end-at-exit.ts'
+
 /** With more files than this the change is at fault, not a test. */
 const SECOND_GOES = 3
 
@@ -51,7 +53,7 @@ function failedFiles(
   try {
     const { status } = spawnSync(
       process.execPath,
-      ['--test', ...reporters, ...flags, ...files.toSorted()],
+      ['--test', END_AT_EXIT, ...reporters, ...flags, ...files.toSorted()],
       { stdio: 'inherit', cwd: ROOT, env: { ...process.env, NODE_COMPILE_CACHE: COMPILED } },
     )
     if (status === 0) return undefined

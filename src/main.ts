@@ -181,4 +181,6 @@ async function main(argv: readonly string[]): Promise<number> {
 const LINGER_MS = 250
 
 process.exitCode = await main(process.argv.slice(2))
+// With nothing left to do, Node 26 still closes handles, and now and then spins for ever over one of them.
+process.on('exit', () => process.exit())
 setTimeout(() => process.exit(), LINGER_MS).unref()
