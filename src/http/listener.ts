@@ -46,6 +46,12 @@ export interface ListenFailure {
 /** Idle client connections are kept longer than common clients keep theirs, so that they close first. */
 const KEEP_ALIVE_MS = 65_000
 
+/**
+ * So many connections may wait to be taken, as far as the kernel allows (net.core.somaxconn): one that finds no
+ * place waits for a second until it is tried again.
+ */
+const BACKLOG = 4_096
+
 /** Longest time for a client to send a head. */
 const HEADERS_MS = 60_000
 
@@ -83,7 +89,7 @@ export function listen(
     server.on('error', (error: NodeJS.ErrnoException) => {
       resolve({ kind: 'failed', code: error.code ?? 'unknown' })
     })
-    server.listen(options.port, options.host, () =>
+    server.listen(options.port, options.host, BACKLOG, () =>
       resolve(toListener(server, options.host, connections)),
     )
   })
