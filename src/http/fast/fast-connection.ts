@@ -144,11 +144,15 @@ export class FastConnection implements ReplyState, ReplyLine {
   #await(bytes: Buffer, head: OrdinaryHead | undefined): void {
     const isWhole = head !== undefined && endsHead(bytes)
     const isSmall = bytes.length <= GATHERED_BYTES_MAX && this.#parts < PARTS_MAX
-    const waits = isWhole || (isSmall && (head !== undefined || mayBeOrdinary(bytes)))
+    const waits = isWhole || (isSmall && (head !== undefined || this.#mayBeHead(bytes)))
     if (!waits || this.lettingGo) return this.#handOver(bytes)
     this.#parts += 1
     this.#awaiting = bytes
     this.#awaitingHead = head
+  }
+
+  #mayBeHead(bytes: Buffer): boolean {
+    return bytes.length <= this.#front.options.headerBytesMax && mayBeOrdinary(bytes)
   }
 
   #headOf(chunk: Buffer, end: number): OrdinaryHead | undefined {

@@ -194,6 +194,7 @@ describe('A connection of ordinary requests', () => {
       'GET /up/mcp HTTP/1.1\r\nHost: localhost',
       'POST /up/mcp HTTP/1.1\r\nHost: local\u0001host',
       'POST /up/mcp',
+      `POST /up/mcp HTTP/1.1\r\nToo-Large: ${'x'.repeat(5_000)}`,
     ].entries()) {
       const client = await open()
       client.write(odd)
