@@ -12,7 +12,7 @@ import { checkPeer, type PeerRules } from './guard.ts'
 import { discardBody } from './read-body.ts'
 import { unread, type ReceiveOptions } from './arrival.ts'
 import { checkMethod, checkSession, receive, type Arrived } from './receive.ts'
-import type { Route } from './route.ts'
+import { pathAsSent, type Route } from './route.ts'
 import { ordinaryRouteOf, receiveWhole } from './fast/receive-whole.ts'
 import type { FastApp } from './fast/front.ts'
 import { serveResourceDocument, type DocumentAt } from './resource-document.ts'
@@ -67,12 +67,6 @@ function createListener(options: DataAppOptions): RequestListener {
     refuseUnread(unread(incoming, options), new ServerClient(outgoing), rejection, options.stages)
     discardBody(incoming, options.bodyBytesMax)
   }
-}
-
-/** Nearly every request names a path as it is configured, and needs no router. */
-function pathAsSent(target: string): string {
-  const query = target.indexOf('?')
-  return query < 0 ? target : target.slice(0, query)
 }
 
 function receiveAt(route: Route, arrived: Arrived, options: DataAppOptions): void {

@@ -7,6 +7,7 @@ import type { LimitName } from '../core/limits.ts'
 import { answerClientError } from './client-error.ts'
 import { Connections } from './connections.ts'
 import { Front, type FastApp } from './fast/front.ts'
+import { KEEP_ALIVE_MS } from './http-text.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -42,9 +43,6 @@ export interface ListenFailure {
   readonly kind: 'failed'
   readonly code: string
 }
-
-/** Idle client connections are kept longer than common clients keep theirs, so that they close first. */
-const KEEP_ALIVE_MS = 65_000
 
 /**
  * So many connections may wait to be taken, as far as the kernel allows (net.core.somaxconn): one that finds no

@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Answer, Client } from '../core/reply.ts'
+import { ONE_WRITE_BYTES_MAX, printable } from './http-text.ts'
 
 export class ServerClient implements Client {
   readonly #outgoing: ServerResponse
@@ -89,9 +90,6 @@ export class ServerClient implements Client {
 
 const NOTHING = Buffer.alloc(0)
 
-/** A whole body of at most this size is sent together with its head; copying it costs less. */
-const ONE_WRITE_BYTES_MAX = 16 * 1024
-
 function contentLengthOf(rawHeaders: readonly string[]): number {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? ''
@@ -108,9 +106,4 @@ function contentLengthOf(rawHeaders: readonly string[]): number {
  */
 function flushHead(outgoing: ServerResponse): void {
   if (!outgoing.writableEnded && !outgoing.destroyed) outgoing.write(NOTHING)
-}
-
-/** A reason phrase that Node will send; it means nothing to clients, so an odd one is left out. */
-function printable(statusMessage: string): string {
-  return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(statusMessage) ? statusMessage : ''
 }

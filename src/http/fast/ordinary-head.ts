@@ -5,6 +5,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Incoming, Peer } from '../arrival.ts'
+import { BEGINNING_OF_POST, ODD_IN_VALUE, TARGET, TOKEN } from '../http-text.ts'
 import type { Route } from '../route.ts'
 
 /** The head of a request, read. Requests that come with the same head share it. */
@@ -23,15 +24,6 @@ const HEADERS_MAX = 64
 const START = 'POST '
 const END_OF_FIRST_LINE = ' HTTP/1.1'
 
-/** A path and a query that stand there as they are meant: no fragment, no other form (RFC 9112 §3.2). */
-const TARGET = /^\/[!$-;=?-Z_a-z~]*$/
-
-/** Token (RFC 9110 §5.6.2). */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-
-/** What a value must not hold: everything but visible characters, blanks and obs-text (RFC 9110 §5.5). */
-const ODD_IN_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/
-
 /** No sign, no list, and no zeros in front, which some would read as octal. */
 const LENGTH = /^(?:0|[1-9]\d{0,14})$/
 
@@ -48,13 +40,12 @@ const NOT_ORDINARY: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** A first line, whole ones, and one that is not yet whole; anything else is for Node's parser at once. */
-const BEGINNING =
-  /^POST \/[!$-;=?-Z_a-z~]* HTTP\/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\u0020-\u007e\u0080-\u00ff]*\r\n)*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]*|[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\u0020-\u007e\u0080-\u00ff]*\r?|\r)$/
-
-/** Whether what has come may become the head of an ordinary request; at least its first line has come. */
+/**
+ * Whether what has come may become the head of an ordinary request; at least its first line has come. To
+ * anything else Node's parser may have to say something at once.
+ */
 export function mayBeOrdinary(bytes: Buffer): boolean {
-  return BEGINNING.test(bytes.toString('latin1'))
+  return BEGINNING_OF_POST.test(bytes.toString('latin1'))
 }
 
 /**

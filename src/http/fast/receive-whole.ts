@@ -5,7 +5,7 @@ import { authenticate } from '../authenticate.ts'
 import { logDefect } from '../../core/log.ts'
 import type { DataAppOptions } from '../data-app.ts'
 import { checkPeer } from '../guard.ts'
-import type { Route } from '../route.ts'
+import { pathAsSent, type Route } from '../route.ts'
 import type { OrdinaryHead } from './ordinary-head.ts'
 import type { SocketClient } from './socket-client.ts'
 
@@ -14,8 +14,7 @@ export function ordinaryRouteOf(head: OrdinaryHead, options: DataAppOptions): Ro
   const { url = '', bodyBytes } = head
   if (bodyBytes > options.bodyBytesMax || url.startsWith('/.well-known/')) return undefined
   if (checkPeer(head, options.peers) !== undefined) return undefined
-  const query = url.indexOf('?')
-  const route = options.paths.get(query < 0 ? url : url.slice(0, query))
+  const route = options.paths.get(pathAsSent(url))
   return route?.endpoint === 'mcp' || route?.endpoint === 'sse_post' ? route : undefined
 }
 

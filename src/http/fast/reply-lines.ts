@@ -1,10 +1,10 @@
 /** The header lines of replies. Replies that follow one another mostly have the same, which are made once. */
 
+import { ODD_IN_VALUE, TOKEN } from '../http-text.ts'
+
 /** `length` of a body whose length is not known before its end. */
 export const UNKNOWN = -1
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const ODD_IN_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/
 const LENGTH = /^\d{1,15}$/
 
 export class ReplyLines {

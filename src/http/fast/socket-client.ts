@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net'
 import { STATUS_CODES } from 'node:http'
 import type { Answer, Client } from '../../core/reply.ts'
+import { KEEP_ALIVE_MS, ONE_WRITE_BYTES_MAX, printable } from '../http-text.ts'
 import { UNKNOWN, type ReplyLines } from './reply-lines.ts'
 
 /** The connection that a reply is written to. */
@@ -19,11 +20,7 @@ export interface ReplyLine {
   replied(last: boolean): void
 }
 
-/** Pieces of at most this size are sent in one write with what stands around them; copying costs less. */
-const ONE_WRITE_BYTES_MAX = 16 * 1024
-
-/** How long connections are said to be kept, in seconds; see the listener. */
-const KEPT = 'Connection: keep-alive\r\nKeep-Alive: timeout=65\r\n'
+const KEPT = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_MS / 1_000}\r\n`
 const LAST = 'Connection: close\r\n'
 const CHUNKED = 'Transfer-Encoding: chunked\r\n'
 
@@ -227,9 +224,4 @@ export class SocketClient implements Client {
 
 function flush(client: SocketClient): void {
   client.flushNow()
-}
-
-/** A reason phrase that Node will send; it means nothing to clients, so an odd one is left out. */
-function printable(statusMessage: string): string {
-  return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(statusMessage) ? statusMessage : ''
 }
