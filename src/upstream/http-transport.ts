@@ -6,7 +6,6 @@
  * open streams cannot starve calls.
  */
 
-import type { Clock } from '../core/clock.ts'
 import { headerOf, type Exchange } from '../core/exchange.ts'
 import type { PoolName, PoolObserver, PoolState } from '../core/pool.ts'
 import { invalidRequest } from './describe-failure.ts'
@@ -14,7 +13,7 @@ import { headerLines, HeaderNames, type RequestHeaderRules } from './forward-hea
 import { HttpFlight, type FlightPool } from './http-flight.ts'
 import { consistsOf, IN_TARGET, IN_TOKEN } from './http1/characters.ts'
 import { serverNameOf } from './http1/connect.ts'
-import { ConnectionPool } from './http1/pool.ts'
+import { ConnectionPool, type ConnectionPoolOptions } from './http1/pool.ts'
 import {
   METADATA_PREFIX,
   MetadataSink,
@@ -23,24 +22,14 @@ import {
 } from './resource-metadata.ts'
 import type { Flight, Outbound, ReplySink, Transport } from './transport.ts'
 
-export interface HttpTransportOptions {
+export interface HttpTransportOptions extends Omit<
+  ConnectionPoolOptions,
+  'pool' | 'recorder' | 'connectionsMax'
+> {
   readonly name: string
-  readonly url: URL
   readonly headers: Omit<RequestHeaderRules, 'dropCredentials'>
-  readonly connectTimeoutMs: number
   /** Most connections for calls. */
   readonly connectionsMax: number
-  /** An idle connection is closed after so long. */
-  readonly idleMs: number
-  /** A connection takes no further call after so long; `Infinity` for never. */
-  readonly lifetimeMs: number
-  /** So many connections stand ready for the next calls. */
-  readonly prewarm: number
-  /** Most bytes of a reply's head. */
-  readonly headerBytesMax: number
-  readonly clock: Clock
-  /** From 0 up to 1. */
-  readonly random: () => number
   readonly pools: PoolObserver
   /**
    * The address under which clients know us, for an upstream that they reach under an address of

@@ -26,6 +26,7 @@ export interface ConnectionPoolOptions {
   readonly lifetimeMs: number
   /** So many connections stand ready for the next calls. */
   readonly prewarm: number
+  /** Most bytes of a reply's head. */
   readonly headerBytesMax: number
   readonly clock: Clock
   /** From 0 up to 1. */
