@@ -11,10 +11,9 @@ import {
 } from '../../src/upstream/health/health-check.ts'
 import { HttpLink } from '../../src/upstream/health/http-link.ts'
 import { checkSse } from '../../src/upstream/health/sse-check.ts'
-import { HttpTransport } from '../../src/upstream/http-transport.ts'
 import type { ReplySink } from '../../src/upstream/transport.ts'
 import { exchangeOf } from '../pipeline/fakes.ts'
-import { PoolLog } from '../support/pool-log.ts'
+import { openTransport } from '../support/http-transport.ts'
 import { startV1Server } from '../support/mcp-server-v1.ts'
 import { startV2Server } from '../support/mcp-server-v2.ts'
 import { startSseServer } from '../support/mcp-server-sse.ts'
@@ -24,7 +23,6 @@ import {
   startRawUpstream,
   type RawUpstream,
 } from '../support/raw-upstream.ts'
-import { closeAfterTest } from '../support/scope.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
 const DEAF: ReplySink = {
@@ -41,26 +39,13 @@ const HANGS = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}')
 const NEVER = new AbortController().signal
 
 function linkTo(url: string): ConstructorParameters<typeof HttpLink>[0] {
-  const http = new HttpTransport({
-    name: 'up',
-    url: new URL(url),
+  const http = openTransport(url, {
     headers: {
       preserveHost: false,
       set: new Map([['x-key', { name: 'X-Key', value: 'secret' }]]),
     },
-    connectTimeoutMs: SOON,
     connectionsMax: 1,
-    idleMs: 4_000,
-    lifetimeMs: Infinity,
-    prewarm: 0,
-    random: () => 0,
-    pools: new PoolLog(),
-    headerBytesMax: 16_384,
-    clock: systemClock,
-    publicOriginOf: undefined,
-    onTick: () => {},
   })
-  closeAfterTest(() => http.close())
   return { name: 'a', url: new URL(url), http, version: '1.2.3', clock: systemClock }
 }
 

@@ -2,14 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { systemClock } from '../../src/core/clock.ts'
 import { newAttempt } from '../../src/core/observer.ts'
-import { HttpTransport } from '../../src/upstream/http-transport.ts'
 import type { Outbound, ReplySink } from '../../src/upstream/transport.ts'
 import { exchangeOf } from '../pipeline/fakes.ts'
-import { PoolLog } from '../support/pool-log.ts'
+import { openTransport } from '../support/http-transport.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
-import { closeAfterTest } from '../support/scope.ts'
 import { SOON, waitFor } from '../support/wait-for.ts'
 
 const DEAF: ReplySink = {
@@ -39,23 +36,7 @@ function collector(): () => void {
 describe('A call that is given up while it waits for a connection', () => {
   it('is forgotten with its body though the connection stays in use', async () => {
     const upstream = await startRawUpstream(() => {})
-    const transport = new HttpTransport({
-      name: 'up',
-      url: new URL(upstream.url),
-      headers: { preserveHost: false, set: new Map() },
-      connectTimeoutMs: SOON,
-      connectionsMax: 1,
-      idleMs: 4_000,
-      lifetimeMs: Infinity,
-      prewarm: 0,
-      random: () => 0,
-      pools: new PoolLog(),
-      headerBytesMax: 16_384,
-      clock: systemClock,
-      publicOriginOf: undefined,
-      onTick: () => {},
-    })
-    closeAfterTest(() => transport.close())
+    const transport = openTransport(upstream.url, { connectionsMax: 1 })
     transport.send(outboundOf(Buffer.from('hung')), DEAF)
     await upstream.request(0)
     const bodies = Array.from({ length: 10 }, () => {

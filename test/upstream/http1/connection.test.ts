@@ -6,7 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import tls from 'node:tls'
 import { newAttempt } from '../../../src/core/observer.ts'
-import { HttpTransport, type HttpTransportOptions } from '../../../src/upstream/http-transport.ts'
+import type { HttpTransport, HttpTransportOptions } from '../../../src/upstream/http-transport.ts'
 import type {
   Flight,
   Outbound,
@@ -16,6 +16,7 @@ import type {
 import { exchangeOf } from '../../pipeline/fakes.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { newKeyPair } from '../../support/key-pair.ts'
+import { openTransport } from '../../support/http-transport.ts'
 import { PoolLog } from '../../support/pool-log.ts'
 import { startRawUpstream, type RawUpstream, type Reply } from '../../support/raw-upstream.ts'
 import { closeAfterTest } from '../../support/scope.ts'
@@ -82,24 +83,8 @@ class Scene {
   readonly transport: HttpTransport
 
   constructor(url: string, options: Partial<HttpTransportOptions> = {}) {
-    this.transport = new HttpTransport({
-      name: 'up',
-      url: new URL(url),
-      headers: { preserveHost: false, set: new Map() },
-      connectTimeoutMs: SOON,
-      connectionsMax: 10,
-      idleMs: LONG_MS,
-      lifetimeMs: Infinity,
-      prewarm: 0,
-      headerBytesMax: 16_384,
-      clock: this.clock,
-      random: () => 0,
-      pools: this.log,
-      publicOriginOf: undefined,
-      onTick: () => {},
-      ...options,
-    })
-    closeAfterTest(() => this.transport.close())
+    const { clock, log: pools } = this
+    this.transport = openTransport(url, { clock, pools, idleMs: LONG_MS, ...options })
   }
 
   ask(asking: Asking = {}): Told {
