@@ -30,6 +30,11 @@ export class BoundedMap<V, K extends string | number = string> {
     return entry.value
   }
 
+  /** Does not count as use. */
+  peek(key: K): V | undefined {
+    return this.#entries.get(key)?.value
+  }
+
   set(key: K, value: V): void {
     const known = this.#entries.get(key)
     if (known !== undefined) {

@@ -69,7 +69,7 @@ export interface Exchange {
   /** MCP's session id, from the header or, for HTTP+SSE, from the query. Never logged. */
   readonly sessionId: string | undefined
   /** What stands for the session where it is kept in mind; made when it is first asked for. */
-  sessionDigest?: string
+  sessionDigest?: string | undefined
   /** Whom it is from, as far as that is known: sessions, turns and caches belong to one. */
   readonly ownerKey: string | undefined
   /** The authenticated sender; undefined when nobody is authenticated. */

@@ -165,6 +165,7 @@ function toExchange(
     authMs,
     readAtMs: options.stages.clock.monotonicMs(),
     sessionId: sessionIdOf(incoming, endpoint, query, options),
+    sessionDigest: undefined,
     ownerKey: options.authenticator === undefined ? options.identify(incoming) : principal?.key,
     principal,
     calls: [],

@@ -43,6 +43,7 @@ export function lineExchange(options: LineExchangeOptions): Exchange {
     receivedAtMs: options.nowMs,
     readAtMs: options.nowMs,
     sessionId: options.sessionId,
+    sessionDigest: undefined,
     ownerKey: undefined,
     calls: [],
     turnMs: 0,

@@ -12,7 +12,7 @@ import type { Principal } from '../core/principal.ts'
 import { boundedBy } from './describe-call.ts'
 import type { SeriesSettings } from './histogram-series.ts'
 import { METRICS } from './names.ts'
-import { CounterFamily, GaugeFamily, type MetricFamily } from './series.ts'
+import { CounterFamily, GaugeFamily, type CounterSeries, type MetricFamily } from './series.ts'
 
 export interface AuthSources {
   /** Names of issuers; empty when nobody is authenticated, and then there are no series. */
@@ -37,6 +37,9 @@ export class AuthMetrics implements AuthObserver {
   readonly #attempts: CounterFamily
   readonly #cacheUses: CounterFamily
   readonly #keysReads: CounterFamily
+  /** By upstream, of which there are as many as the configuration has had. */
+  readonly #authenticated = new Map<string, CounterSeries>()
+  #hits: CounterSeries | undefined
 
   constructor(
     { issuers, keySets, cached }: AuthSources,
@@ -73,8 +76,20 @@ export class AuthMetrics implements AuthObserver {
   }
 
   authenticated({ upstreamName }: RequestFacts, _principal: Principal, cached: boolean): void {
-    this.#attempts.add([boundedBy(this.#upstreams, upstreamName), 'authenticated', ''], 1)
-    this.#cacheUses.add([cached ? 'hit' : 'miss'], 1)
+    this.#authenticatedAt(boundedBy(this.#upstreams, upstreamName)).add(1)
+    if (!cached) return this.#cacheUses.add(['miss'], 1)
+    this.#hits ??= this.#cacheUses.bind(['hit'])
+    this.#hits.add(1)
+  }
+
+  /** Found once per upstream. */
+  #authenticatedAt(upstream: string): CounterSeries {
+    let series = this.#authenticated.get(upstream)
+    if (series === undefined) {
+      series = this.#attempts.bind([upstream, 'authenticated', ''])
+      this.#authenticated.set(upstream, series)
+    }
+    return series
   }
 
   refused({ upstreamName }: RequestFacts, why: AuthRefusal): void {

@@ -6,6 +6,7 @@
  */
 
 import type { Injection } from '../core/observer.ts'
+import { ownText } from '../core/own-text.ts'
 import { consistsOf, IN_TOKEN, IN_VALUE } from './http1/characters.ts'
 
 /** What there is to know of a header by its name; a header may be several of these. */
@@ -73,7 +74,7 @@ export class HeaderNames {
   #learn(spelled: string): HeaderName {
     if (spelled === '' || !consistsOf(IN_TOKEN, spelled)) return NOT_A_NAME
     // A part of a text keeps the whole text in memory: here the head of a request, with what is secret in it.
-    const own = Buffer.from(spelled, 'latin1').toString('latin1')
+    const own = ownText(spelled)
     const lower = own.toLowerCase()
     const name = { lower, kind: KINDS.get(lower) ?? 0, value: undefined, line: '' }
     const { length } = own

@@ -2,15 +2,18 @@
  * The sessions of upstreams that keep their own: seen, counted and guarded, never made here.
  *
  * A session belongs to the principal that began it, or that was first seen to use it with success.
- * Ids are kept as hashes alone. When the table is full, the least recently used session goes first: of
+ * Ids are kept as hashes alone, but for those that were used last: a hash takes longer than all else that is done
+ * here for a call. When the table is full, the least recently used session goes first: of
  * the same principal, so that nobody can make the owners of others forgotten, or else of all.
  */
 
 import { hash } from 'node:crypto'
+import { BoundedMap } from '../core/bounded-map.ts'
 import type { Clock } from '../core/clock.ts'
 import { headerOf, revisionOf, type Exchange } from '../core/exchange.ts'
 import { reject, type Rejection } from '../core/outcome.ts'
 import type { SessionEnding, SessionFacts } from '../core/observer.ts'
+import { ownText } from '../core/own-text.ts'
 
 export interface SessionLimits {
   readonly sessionsMax: number
@@ -22,7 +25,15 @@ export interface SessionEvents {
   limitHit(limit: 'sessions'): void
 }
 
-interface Session {
+/** One exchange of a session. */
+export interface Visit {
+  readonly kind: 'visit'
+  leave(): void
+}
+
+/** Every exchange of it is the same visit to it. */
+class Session implements Visit {
+  readonly kind = 'visit'
   readonly upstream: string
   readonly owner: string | undefined
   readonly carrier: 'tcp' | 'pipe'
@@ -30,29 +41,48 @@ interface Session {
   protocolVersion: string | undefined
   lastSeenMs: number
   /** Exchanges under way, open streams included. */
-  active: number
+  active = 0
+  readonly #clock: Clock
+
+  constructor(exchange: Exchange, clock: Clock) {
+    this.upstream = exchange.upstreamName
+    this.owner = exchange.ownerKey
+    this.carrier = exchange.carrier
+    this.beganMs = clock.monotonicMs()
+    this.protocolVersion = revisionOf(exchange)
+    this.lastSeenMs = this.beganMs
+    this.#clock = clock
+  }
+
+  leave(): void {
+    this.active -= 1
+    this.lastSeenMs = this.#clock.monotonicMs()
+  }
 }
 
-/** One exchange of a session. */
-export interface Visit {
-  readonly kind: 'visit'
-  leave(): void
+/** Ids of sessions whose hashes are remembered, and the longest one. */
+const RECENT_MAX = 1_024
+const RECENT_CHARS_MAX = 256
+
+interface Recent {
+  readonly upstream: string
+  readonly digest: string
 }
 
 export class SessionRegistry {
   readonly #limits: SessionLimits
   readonly #clock: Clock
   readonly #events: SessionEvents
-  /** In order of use, the least recent first. */
-  readonly #sessions = new Map<string, Session>()
-  /** The last one in that order, which need not be moved there. */
-  #newest: string | undefined
+  readonly #sessions: BoundedMap<Session>
+  /** By id. */
+  readonly #recent = new BoundedMap<Recent>(RECENT_MAX)
   readonly #counts = new Map<string, number>()
 
   constructor(limits: SessionLimits, clock: Clock, events: SessionEvents) {
     this.#limits = limits
     this.#clock = clock
     this.#events = events
+    this.#sessions = new BoundedMap(limits.sessionsMax)
   }
 
   /** How many sessions of an upstream are open. */
@@ -65,27 +95,17 @@ export class SessionRegistry {
    * otherwise returns what to call at the exchange's end, so that an open stream keeps its session.
    */
   enter(exchange: Exchange): Rejection | Visit | undefined {
-    const key = digestOf(exchange)
+    const key = this.#digestOf(exchange)
     if (key === undefined) return undefined
-    const session = this.#sessions.get(key)
+    const session = this.#sessions.peek(key)
     if (session === undefined) return undefined
     if (session.owner !== undefined && session.owner !== exchange.ownerKey) return NOT_YOURS
+    this.#sessions.get(key)
     session.active += 1
     // What `initialize` asked for need not be what was agreed on; later messages say that.
     session.protocolVersion =
       headerOf(exchange.headers, 'mcp-protocol-version') ?? session.protocolVersion
-    if (key !== this.#newest) {
-      this.#sessions.delete(key)
-      this.#sessions.set(key, session)
-      this.#newest = key
-    }
-    return {
-      kind: 'visit',
-      leave: () => {
-        session.active -= 1
-        session.lastSeenMs = this.#clock.monotonicMs()
-      },
-    }
+    return session
   }
 
   /** What the head of a reply says of a session: that there is a new one, that it lives, or that it is over. */
@@ -95,53 +115,65 @@ export class SessionRegistry {
     if (minted !== undefined && minted !== sessionId && good) {
       return this.#open(keyOf(upstreamName, minted), exchange)
     }
-    const key = digestOf(exchange)
+    const key = this.#digestOf(exchange)
     if (key === undefined) return
     if (status === 404) this.#end(key, 'lost')
     else if (good && exchange.kind === 'end_session') this.#end(key, 'deleted')
-    else if (good && !this.#sessions.has(key)) this.#open(key, exchange)
+    else if (good && this.#sessions.peek(key) === undefined) this.#open(key, exchange)
   }
 
   /** Forgets the sessions that nobody has used for long. */
   sweep(): void {
     const oldest = this.#clock.monotonicMs() - this.#limits.idleMs
-    for (const [key, { lastSeenMs, active }] of this.#sessions) {
+    for (const [key, { lastSeenMs, active }] of this.#sessions.entries()) {
       if (active === 0 && lastSeenMs <= oldest) this.#end(key, 'idle')
     }
   }
 
   #open(key: string, exchange: Exchange): void {
-    const { upstreamName: upstream, ownerKey: owner, carrier } = exchange
-    if (this.#sessions.has(key)) return
+    const { upstreamName: upstream, ownerKey: owner } = exchange
+    if (this.#sessions.peek(key) !== undefined) return
     if (this.#sessions.size >= this.#limits.sessionsMax) {
       this.#events.limitHit('sessions')
       this.#end(this.#oldestOf(owner) ?? '', 'evicted')
     }
-    const nowMs = this.#clock.monotonicMs()
-    this.#sessions.set(key, {
-      upstream,
-      owner,
-      carrier,
-      beganMs: nowMs,
-      protocolVersion: revisionOf(exchange),
-      lastSeenMs: nowMs,
-      active: 0,
-    })
-    this.#newest = key
+    this.#sessions.set(key, new Session(exchange, this.#clock))
     this.#counts.set(upstream, this.count(upstream) + 1)
   }
 
+  /** The one of the same owner, or else of all. */
   #oldestOf(owner: string | undefined): string | undefined {
-    for (const [key, session] of this.#sessions) if (session.owner === owner) return key
-    return this.#sessions.keys().next().value
+    let oldest: string | undefined
+    for (const [key, session] of this.#sessions.entries()) {
+      if (session.owner === owner) return key
+      oldest ??= key
+    }
+    return oldest
   }
 
   #end(key: string, why: SessionEnding): void {
-    const session = this.#sessions.get(key)
+    const session = this.#sessions.peek(key)
     if (session === undefined) return
     this.#sessions.delete(key)
     this.#counts.set(session.upstream, this.count(session.upstream) - 1)
     this.#events.sessionEnded(session.upstream, why, this.#factsOf(session, why))
+  }
+
+  #digestOf(exchange: Exchange): string | undefined {
+    const { sessionId, upstreamName } = exchange
+    if (sessionId === undefined) return undefined
+    exchange.sessionDigest ??= this.#rememberedKeyOf(upstreamName, sessionId)
+    return exchange.sessionDigest
+  }
+
+  #rememberedKeyOf(upstream: string, sessionId: string): string {
+    const known = this.#recent.get(sessionId)
+    if (known?.upstream === upstream) return known.digest
+    const digest = keyOf(upstream, sessionId)
+    if (sessionId.length <= RECENT_CHARS_MAX && this.#sessions.peek(digest) !== undefined) {
+      this.#recent.set(ownText(sessionId), { upstream, digest })
+    }
+    return digest
   }
 
   /** One that falls out of a full table goes on, unseen. Those first seen in their middle are younger here. */
@@ -157,13 +189,6 @@ export class SessionRegistry {
 }
 
 const NOT_YOURS = reject('session_unknown', 'Session not found; start a new one with initialize')
-
-function digestOf(exchange: Exchange): string | undefined {
-  const { sessionId, upstreamName } = exchange
-  if (sessionId === undefined) return undefined
-  exchange.sessionDigest ??= keyOf(upstreamName, sessionId)
-  return exchange.sessionDigest
-}
 
 function keyOf(upstream: string, sessionId: string): string {
   return hash('sha256', `${upstream} ${sessionId}`, 'base64')

@@ -104,6 +104,7 @@ describe('A token that was verified', () => {
     const young = await rig.token({ claims: { jti: 'two' } })
     assert.equal(await rig.ask(old), 'alice')
     assert.equal(await rig.ask(young), 'alice')
+    assert.deepEqual([isKnown(rig, old), isKnown(rig, young)], [true, true])
     const revoke = (entry: object): void => {
       const read = readRevocations(JSON.stringify({ revoked: [entry] }))
       assert.ok(!('kind' in read))
@@ -124,6 +125,7 @@ describe('A token that was verified', () => {
     const rig = await createRig()
     const token = await rig.token()
     assert.equal(await rig.ask(token), 'alice')
+    assert.equal(isKnown(rig, token), true)
     const next = await makeSigner('ES256', 'second')
     rig.load = () => Promise.resolve(documentOf([next.jwk]))
     await rig.keys.refresh()

@@ -51,6 +51,8 @@ describe('A bounded map', () => {
             reference.delete(key)
           }
           assert.deepEqual([...map.entries()], reference.list)
+          for (const [one, value] of reference.list) assert.equal(map.peek(one), value)
+          assert.deepEqual([...map.entries()], reference.list)
         }
         assert.deepEqual(evicted, reference.evicted)
       }),
