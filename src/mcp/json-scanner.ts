@@ -311,14 +311,14 @@ export class JsonScanner {
 
   /** A scalar has ended before `i`. */
   #ended(chunk: Buffer, i: number): void {
-    if (this.#keeping) {
-      const raw = this.#take(chunk, i)
-      const slot = this.slots[this.#node?.slot ?? -1]
-      if (slot !== undefined) {
-        slot.raw = raw
-        slot.end = this.#base + i
-      }
+    const slot = this.#keeping ? this.slots[this.#node?.slot ?? -1] : undefined
+    if (slot !== undefined) {
+      slot.end = this.#base + i
+      const inOne = this.#keepBytes === 0 && i - this.#keepFrom <= this.#keepBytesMax
+      if (inOne) slot.take(chunk, this.#keepFrom, i)
+      else slot.raw = this.#take(chunk, i)
     }
+    this.#keeping = false
     this.#state = this.#depth === 0 ? DONE : AFTER_VALUE
   }
 

@@ -56,11 +56,12 @@ export function findKey(
   to: number,
 ): ShapeNode | undefined {
   const length = to - from
-  for (const { bytes, node } of keys) {
-    if (bytes.length !== length) continue
+  for (let at = 0; at < keys.length; at += 1) {
+    const key = keys[at]
+    if (key?.bytes.length !== length) continue
     let i = 0
-    while (i < length && bytes[i] === chunk[from + i]) i += 1
-    if (i === length) return node
+    while (i < length && key.bytes[i] === chunk[from + i]) i += 1
+    if (i === length) return key.node
   }
   return undefined
 }
@@ -78,6 +79,9 @@ export type ValueType =
   | 'object'
   | 'array'
 
+/** A text up to this length is compared with the one before it. */
+const COMPARED_BYTES_MAX = 64
+
 /** What the scanner found of one member. Offsets count from the first byte ever written. */
 export class Slot {
   type: ValueType = 'none'
@@ -91,6 +95,34 @@ export class Slot {
   repeated = false
   /** Where values stand that a later one of the same path took the place of; only if it has any. */
   earlier: { readonly start: number; readonly end: number }[] | undefined = undefined
+  /** The last short JSON text that was taken, and the last string that was decoded and what it came to. */
+  #lastRaw = ''
+  #decoded = ''
+  #text: string | undefined = undefined
+
+  /**
+   * Takes the JSON text in `[from, to)` of the chunk. Often it is that of the message before, of which the text is
+   * there already.
+   */
+  take(chunk: Buffer, from: number, to: number): void {
+    if (this.#isLast(chunk, from, to)) {
+      this.raw = this.#lastRaw
+      return
+    }
+    this.raw = chunk.toString('utf8', from, to)
+    if (to - from <= COMPARED_BYTES_MAX) this.#lastRaw = this.raw
+  }
+
+  /** From the end, where ids of calls that follow each other differ. What is not ASCII is never the same. */
+  #isLast(chunk: Buffer, from: number, to: number): boolean {
+    const last = this.#lastRaw
+    if (last.length !== to - from) return false
+    for (let at = last.length - 1; at >= 0; at -= 1) {
+      const c = last.charCodeAt(at)
+      if (c >= 0x80 || c !== chunk[from + at]) return false
+    }
+    return true
+  }
 
   /** Its value counts no longer: the member, or an object that it is in, stands there again. */
   supersede(): void {
@@ -102,6 +134,7 @@ export class Slot {
   }
 
   clear(): void {
+    if (this.type === 'none' && this.earlier === undefined) return
     this.type = 'none'
     this.start = 0
     this.end = 0
@@ -113,9 +146,14 @@ export class Slot {
 
   /** The decoded string; undefined when the value is no string, or was too long to keep. */
   text(): string | undefined {
-    if (this.type !== 'string' || this.raw === undefined) return undefined
-    if (!this.raw.includes('\\')) return this.raw.slice(1, -1)
-    return decodeString(this.raw)
+    const { type, raw } = this
+    if (type !== 'string' || raw === undefined) return undefined
+    if (raw === this.#decoded) return this.#text
+    const text = raw.includes('\\') ? decodeString(raw) : raw.slice(1, -1)
+    if (raw.length > COMPARED_BYTES_MAX) return text
+    this.#decoded = raw
+    this.#text = text
+    return text
   }
 }
 

@@ -15,13 +15,14 @@ import type {
   SplicePoints,
 } from '../core/message.ts'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
-import type { Slot } from './json-shape.ts'
+import { Slot } from './json-shape.ts'
 import { JsonScanner, type ScanEnd } from './json-scanner.ts'
 import { NameWatch } from './name-watch.ts'
 import { listsNames, mirrorsAName, namesAPrompt, namesAResource, namesATool } from './methods.ts'
 import { findHeaderMismatch } from './mirrored-headers.ts'
 import { readError } from './read-error.ts'
-import { DECISIVE, ID_BYTES_MAX, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
+import { readId } from './read-id.ts'
+import { DECISIVE, NAME_BYTES_MAX, REQUEST, REQUEST_SHAPE } from './shapes.ts'
 
 export interface EnvelopeLimits {
   /** Deepest nesting of objects and arrays in a message. */
@@ -153,50 +154,45 @@ function isArray(body: Buffer): boolean {
 
 /** The message that the scanner has just passed, or what is wrong with it. */
 function toMessage(slots: readonly Slot[]): Message | string {
-  const at = (index: number): Slot => slots[index] ?? EMPTY_SLOT
-  const id = readId(at(REQUEST.id))
+  const id = readId(at(slots, REQUEST.id))
   if (typeof id === 'string') return id
-  const methodSlot = at(REQUEST.method)
+  const methodSlot = at(slots, REQUEST.method)
   if (methodSlot.type === 'none') return toResponse(slots, id)
   const method = methodSlot.text()
   if (method === undefined) return `"method" must be a string of at most ${NAME_BYTES_MAX} bytes`
-  const metaVersion = at(REQUEST.metaVersion).text()
+  const metaVersion = at(slots, REQUEST.metaVersion).text()
   return {
     kind: id === undefined ? 'notification' : 'request',
     id,
     method,
-    jsonrpc: at(REQUEST.jsonrpc).text(),
-    target: namesATool(method) || namesAPrompt(method) ? at(REQUEST.name).text() : undefined,
-    args: namesATool(method) ? valueSpan(at(REQUEST.args)) : undefined,
-    cursor: cursorOf(method, at(REQUEST.cursor)),
-    resourceUri: namesAResource(method) ? at(REQUEST.uri).text() : undefined,
-    mirroredName: mirroredName(method, at),
+    jsonrpc: at(slots, REQUEST.jsonrpc).text(),
+    target: namesATool(method) || namesAPrompt(method) ? at(slots, REQUEST.name).text() : undefined,
+    args: namesATool(method) ? valueSpan(at(slots, REQUEST.args)) : undefined,
+    cursor: cursorOf(method, at(slots, REQUEST.cursor)),
+    resourceUri: namesAResource(method) ? at(slots, REQUEST.uri).text() : undefined,
+    mirroredName: mirroredName(method, slots),
     protocolVersion:
-      metaVersion ?? (method === 'initialize' ? at(REQUEST.initializeVersion).text() : undefined),
+      metaVersion ??
+      (method === 'initialize' ? at(slots, REQUEST.initializeVersion).text() : undefined),
     claimsModern: metaVersion !== undefined,
-    asksTask: at(REQUEST.task).type === 'object',
-    cancels: method === 'notifications/cancelled' ? keyOf(at(REQUEST.requestId)) : undefined,
-    progressToken: at(REQUEST.progressToken).raw,
+    asksTask: at(slots, REQUEST.task).type === 'object',
+    cancels: method === 'notifications/cancelled' ? keyOf(at(slots, REQUEST.requestId)) : undefined,
+    progressToken: at(slots, REQUEST.progressToken).raw,
     error: undefined,
-    trace: {
-      traceparent: at(REQUEST.traceparent).text(),
-      tracestate: at(REQUEST.tracestate).text(),
-      baggage: at(REQUEST.baggage).text(),
-    },
-    splice: splicePoints(at),
+    trace: traceOf(slots),
+    splice: splicePoints(slots),
   }
 }
 
 function toResponse(slots: readonly Slot[], id: JsonRpcId | undefined): Message | string {
-  const at = (index: number): Slot => slots[index] ?? EMPTY_SLOT
-  if (at(REQUEST.result).type === 'none' && at(REQUEST.error).type === 'none') {
+  if (at(slots, REQUEST.result).type === 'none' && at(slots, REQUEST.error).type === 'none') {
     return 'the message has none of "method", "result" and "error"'
   }
   return {
     kind: 'response',
     id,
     method: '',
-    jsonrpc: at(REQUEST.jsonrpc).text(),
+    jsonrpc: at(slots, REQUEST.jsonrpc).text(),
     target: undefined,
     args: undefined,
     cursor: undefined,
@@ -208,33 +204,46 @@ function toResponse(slots: readonly Slot[], id: JsonRpcId | undefined): Message 
     cancels: undefined,
     progressToken: undefined,
     error:
-      at(REQUEST.error).type === 'none'
+      at(slots, REQUEST.error).type === 'none'
         ? undefined
-        : readError(at(REQUEST.errorCode), at(REQUEST.errorMessage)),
+        : readError(at(slots, REQUEST.errorCode), at(slots, REQUEST.errorMessage)),
     trace: NO_TRACE,
-    splice: splicePoints(at),
+    splice: splicePoints(slots),
   }
 }
 
-/** SEP-2243: which member `Mcp-Name` repeats depends on the method. */
-function mirroredName(method: string, at: (index: number) => Slot): string | undefined {
-  if (!mirrorsAName(method)) return undefined
-  if (method === 'resources/read') return at(REQUEST.uri).text()
-  return at(method.startsWith('tasks/') ? REQUEST.taskId : REQUEST.name).text()
+function traceOf(slots: readonly Slot[]): Message['trace'] {
+  if (at(slots, REQUEST.meta).type === 'none') return NO_TRACE
+  return {
+    traceparent: at(slots, REQUEST.traceparent).text(),
+    tracestate: at(slots, REQUEST.tracestate).text(),
+    baggage: at(slots, REQUEST.baggage).text(),
+  }
 }
 
-function splicePoints(at: (index: number) => Slot): SplicePoints {
+function at(slots: readonly Slot[], index: number): Slot {
+  return slots[index] ?? EMPTY_SLOT
+}
+
+/** SEP-2243: which member `Mcp-Name` repeats depends on the method. */
+function mirroredName(method: string, slots: readonly Slot[]): string | undefined {
+  if (!mirrorsAName(method)) return undefined
+  if (method === 'resources/read') return at(slots, REQUEST.uri).text()
+  return at(slots, method.startsWith('tasks/') ? REQUEST.taskId : REQUEST.name).text()
+}
+
+function splicePoints(slots: readonly Slot[]): SplicePoints {
   return {
-    message: inside(at(REQUEST.message)),
-    params: objectOr(at(REQUEST.params)),
+    message: inside(at(slots, REQUEST.message)),
+    params: objectOr(at(slots, REQUEST.params)),
     meta:
-      isScalar(at(REQUEST.traceparent)) && isScalar(at(REQUEST.tracestate))
-        ? objectOr(at(REQUEST.meta))
+      isScalar(at(slots, REQUEST.traceparent)) && isScalar(at(slots, REQUEST.tracestate))
+        ? objectOr(at(slots, REQUEST.meta))
         : 'other',
-    traceparent: valueSpan(at(REQUEST.traceparent)),
-    tracestate: valueSpan(at(REQUEST.tracestate)),
-    baggage: memberSpan(at(REQUEST.baggage)),
-    earlierBaggage: at(REQUEST.baggage).earlier ?? NONE_EARLIER,
+    traceparent: valueSpan(at(slots, REQUEST.traceparent)),
+    tracestate: valueSpan(at(slots, REQUEST.tracestate)),
+    baggage: memberSpan(at(slots, REQUEST.baggage)),
+    earlierBaggage: at(slots, REQUEST.baggage).earlier ?? NONE_EARLIER,
   }
 }
 
@@ -271,28 +280,6 @@ function keyOf(slot: Slot): string | undefined {
   return typeof id === 'string' ? undefined : id?.key
 }
 
-/** The id, undefined when there is none, or what is wrong with it. */
-export function readId(slot: Slot): JsonRpcId | undefined | string {
-  if (slot.type === 'none') return undefined
-  if (slot.type === 'null') return { raw: 'null', key: 'null' }
-  if (slot.type !== 'number' && slot.type !== 'string') return '"id" must be a string or a number'
-  if (slot.raw === undefined) return `"id" is longer than ${ID_BYTES_MAX} bytes`
-  if (slot.type === 'number') return { raw: slot.raw, key: `n${Number(slot.raw)}` }
-  const text = slot.text()
-  return text === undefined ? '"id" is no valid string' : { raw: slot.raw, key: `s${text}` }
-}
-
 const NONE_EARLIER: SplicePoints['earlierBaggage'] = []
 const NO_TRACE = { traceparent: undefined, tracestate: undefined, baggage: undefined }
-const EMPTY_SLOT: Slot = Object.freeze({
-  type: 'none',
-  start: 0,
-  end: 0,
-  empty: false,
-  raw: undefined,
-  repeated: false,
-  earlier: undefined,
-  clear: () => {},
-  supersede: () => {},
-  text: () => undefined,
-}) satisfies Slot
+const EMPTY_SLOT = new Slot()

@@ -9,7 +9,7 @@ import type { JsonRpcId, Message } from '../core/message.ts'
 import type { Answered } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Slot } from './json-shape.ts'
-import { readId } from './read-envelope.ts'
+import { readId } from './read-id.ts'
 import { watchBody, type Answers, type ReplyWatch } from './reply-body.ts'
 import type { ReplyScanners } from './reply-scanners.ts'
 import { outcomeOfReply, outcomeOfStatus, type NoAnswer } from './reply-outcome.ts'
@@ -244,6 +244,7 @@ class OpenCalls implements Answers {
   }
 
   #find(slot: Slot, isError: boolean): number {
+    if (this.#isOfOnly(slot)) return 0
     const id = readId(slot)
     if (typeof id === 'string') return -1
     const found = findCall(this.#messages, id, (index) => this.#done[index] !== true)
@@ -251,5 +252,13 @@ class OpenCalls implements Answers {
     // JSON-RPC 2.0 §5: an error that could not be tied to an id has id null.
     const lone = this.#messages.length === 1 && this.#done[0] === false
     return lone && (id === undefined || id.key === 'null') ? 0 : -1
+  }
+
+  /** Nearly always there is one request, whose id comes back as it was spelled. */
+  #isOfOnly({ raw }: Slot): boolean {
+    const only = this.#messages[0]
+    if (only?.kind !== 'request' || this.#messages.length > 1 || this.#done[0] === true)
+      return false
+    return raw !== undefined && only.id?.raw === raw
   }
 }

@@ -15,7 +15,7 @@ export const KNOWN_REVISIONS: readonly string[] = [
 export function isModern(revision: string | undefined): boolean {
   return (
     revision !== undefined &&
-    /^\d{4}-\d\d-\d\d$/.test(revision) &&
-    revision >= FIRST_MODERN_REVISION
+    revision >= FIRST_MODERN_REVISION &&
+    /^\d{4}-\d\d-\d\d$/.test(revision)
   )
 }

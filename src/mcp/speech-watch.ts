@@ -5,7 +5,7 @@
 
 import type { ServerAsk } from '../core/observer.ts'
 import type { Slot } from './json-shape.ts'
-import { readId } from './read-envelope.ts'
+import { readId } from './read-id.ts'
 import { REPLY } from './shapes.ts'
 
 export interface SpeechSink {

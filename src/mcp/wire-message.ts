@@ -6,7 +6,7 @@
 import { compileShape, Slot } from './json-shape.ts'
 import { JsonScanner } from './json-scanner.ts'
 import { NameWatch } from './name-watch.ts'
-import { readId } from './read-envelope.ts'
+import { readId } from './read-id.ts'
 import { ID_BYTES_MAX, META_PROTOCOL_VERSION, NAME_BYTES_MAX } from './shapes.ts'
 
 /** A scalar member: what it is, and where it stands. */
