@@ -104,11 +104,12 @@ export class TokenAuthenticator implements Authenticator {
     if (entry === undefined) return undefined
     const { clock, revocationVersion } = this.#options
     const { rules, keyVersion } = entry.verified
+    const nowMs = clock.monotonicMs()
     const holds =
-      clock.monotonicMs() < entry.untilMs &&
+      nowMs < entry.untilMs &&
       clock.wallMs() < entry.expiresAtMs &&
       rules.keys.version === keyVersion &&
-      rules.keys.usable &&
+      rules.keys.isUsable(nowMs) &&
       revocationVersion() === entry.revocationVersion
     if (holds) return entry
     this.#known.delete(digest)

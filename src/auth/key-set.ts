@@ -56,12 +56,12 @@ export class KeySet implements KeySource {
     this.#options = options
   }
 
-  get usable(): boolean {
-    return this.#readAtMs !== undefined && this.#now() - this.#readAtMs <= MAX_AGE_MS
+  isUsable(nowMs: number): boolean {
+    return this.#readAtMs !== undefined && nowMs - this.#readAtMs <= MAX_AGE_MS
   }
 
   find(kid: string | undefined, algorithm: string): KeyLookup {
-    if (!this.usable) return this.#refreshOrWait()
+    if (!this.isUsable(this.#now())) return this.#refreshOrWait()
     const keys = this.#candidates(kid, algorithm)
     if (keys.length > 0) return { kind: 'keys', keys: keys.slice(0, TRIED_MAX) }
     return this.#lookFor(

@@ -20,8 +20,8 @@ export type KeyLookup =
 export interface KeySource {
   /** Changes whenever the keys do: what was verified with others is verified again. */
   readonly version: number
-  /** False when the keys are too old to be believed. */
-  readonly usable: boolean
+  /** False when the keys are too old to be believed. `nowMs` is monotonic. */
+  isUsable(nowMs: number): boolean
   /** `kid` is undefined for a token that names none. */
   find(kid: string | undefined, algorithm: string): KeyLookup
   /** The key fitted by its name but not its signature: it may be that keys without names changed. */

@@ -11,7 +11,6 @@ export const DEV_ALGORITHM = 'HS256'
 /** The one key that there is. */
 export class SharedSecret implements KeySource {
   version = 0
-  readonly usable = true
   #secret: Uint8Array
 
   constructor(secret: Uint8Array) {
@@ -22,6 +21,10 @@ export class SharedSecret implements KeySource {
   replace(secret: Uint8Array): void {
     this.#secret = secret
     this.version += 1
+  }
+
+  isUsable(): boolean {
+    return true
   }
 
   find(): KeyLookup {

@@ -61,8 +61,9 @@ export abstract class Arrival {
   readonly route: Route
   readonly options: ReceiveOptions
   readonly receivedAtMs: number
+  /** When its sender was known, or at once when nobody asks. */
+  identifiedAtMs: number
   principal: Principal | undefined
-  authMs = 0
 
   constructor(incoming: Incoming, client: Client, route: Route, options: ReceiveOptions) {
     this.incoming = incoming
@@ -70,7 +71,13 @@ export abstract class Arrival {
     this.route = route
     this.options = options
     this.receivedAtMs = options.stages.clock.monotonicMs()
+    this.identifiedAtMs = this.receivedAtMs
     this.principal = undefined
+  }
+
+  /** How long it took to find out who sends it, in milliseconds. */
+  get authMs(): number {
+    return this.identifiedAtMs - this.receivedAtMs
   }
 
   get stages(): Stages {
@@ -80,7 +87,7 @@ export abstract class Arrival {
   /** It is from this sender. */
   identified(principal: Principal): void {
     this.principal = principal
-    this.authMs = this.options.stages.clock.monotonicMs() - this.receivedAtMs
+    this.identifiedAtMs = this.options.stages.clock.monotonicMs()
     this.goOn()
   }
 
@@ -112,16 +119,16 @@ export abstract class Arrival {
 
   protected refuse(outcome: EarlyEnd): void {
     const { client, options } = this
-    const exchange = toExchange(this, EMPTY, options)
+    const exchange = toExchange(this, EMPTY, options.stages.clock.monotonicMs(), options)
     if (outcome.kind === 'cancelled') options.stages.observer.exchangeEnded(exchange, outcome)
     else refuseUnread(exchange, client, outcome, options.stages)
   }
 
-  /** Runs the pipeline; a defect in it costs this exchange and nothing else. */
-  protected pass(body: Buffer): void {
+  /** Runs the pipeline; a defect in it costs this exchange and nothing else. The body was read at `readAtMs`. */
+  protected pass(body: Buffer, readAtMs: number): void {
     const { client, options } = this
     const { stages } = options
-    const exchange = toExchange(this, body, options)
+    const exchange = toExchange(this, body, readAtMs, options)
     const { kind, endpoint } = exchange
     if (kind !== 'message' && endpoint !== 'pass' && body.length > 0) {
       return refuseUnread(exchange, client, UNREAD_BODY, stages)
@@ -141,6 +148,7 @@ type Beginnings = Pick<Arrival, 'incoming' | 'route' | 'receivedAtMs' | 'princip
 function toExchange(
   { incoming, route, receivedAtMs, principal, authMs }: Beginnings,
   body: Buffer,
+  readAtMs: number,
   options: ReceiveOptions,
 ): Exchange {
   const { upstream, endpoint } = route
@@ -163,7 +171,7 @@ function toExchange(
     clientPort: incoming.socket.remotePort,
     receivedAtMs,
     authMs,
-    readAtMs: options.stages.clock.monotonicMs(),
+    readAtMs,
     sessionId: sessionIdOf(incoming, endpoint, query, options),
     sessionDigest: undefined,
     ownerKey: options.authenticator === undefined ? options.identify(incoming) : principal?.key,
@@ -184,6 +192,7 @@ export function unread(
   return toExchange(
     { incoming, route, receivedAtMs, principal: undefined, authMs: 0 },
     EMPTY,
+    receivedAtMs,
     options,
   )
 }

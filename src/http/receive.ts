@@ -82,7 +82,7 @@ class NodeArrival extends Arrival {
   }
 
   #read(end: BodyEnd): void {
-    if (end.kind === 'body') return this.pass(end.body)
+    if (end.kind === 'body') return this.pass(end.body, this.stages.clock.monotonicMs())
     this.refuse(end.kind === 'gone' ? { kind: 'cancelled' } : describe(end, this.options))
   }
 }

@@ -46,8 +46,12 @@ export class ReplyTimes {
 
   /** It has been handed on. */
   handedOn(): void {
+    if (this.#sinceMs > 0) this.#handedOnAt(this.#clock.monotonicMs())
+  }
+
+  #handedOnAt(nowMs: number): void {
     if (this.#sinceMs === 0 || this.attempt === undefined) return
-    this.attempt.replyMs += this.#clock.monotonicMs() - this.#sinceMs
+    this.attempt.replyMs += nowMs - this.#sinceMs
     this.#sinceMs = 0
   }
 
@@ -63,8 +67,9 @@ export class ReplyTimes {
   }
 
   end(): void {
-    this.handedOn()
-    if (this.attempt !== undefined) this.attempt.endedMs = this.#clock.monotonicMs()
+    const nowMs = this.#clock.monotonicMs()
+    this.#handedOnAt(nowMs)
+    if (this.attempt !== undefined) this.attempt.endedMs = nowMs
   }
 
   isLate(limits: Timeouts, beganMs: number, nowMs: number): boolean {

@@ -95,9 +95,10 @@ export class GuardPass {
   settle(outcome: Outcome): void {
     if (this.#over) return
     this.#over = true
+    const { nowMs } = this.#guard
     // The answer to a suspended call comes later, elsewhere.
-    if (!this.#suspends) this.#judge(outcome, this.#guard.nowMs)
-    if (this.#tickets.gated) this.#guard.left()
+    if (!this.#suspends) this.#judge(outcome, nowMs)
+    if (this.#tickets.gated) this.#guard.left(nowMs)
   }
 
   /**

@@ -32,6 +32,6 @@ export class HeldSecond implements SecondAttempt {
   #leave(): void {
     if (!this.#holds) return
     this.#holds = false
-    this.#guard.left()
+    this.#guard.left(this.#guard.nowMs)
   }
 }

@@ -115,8 +115,7 @@ export class UpstreamGuard {
   }
 
   /** A call that came through the gate is over. */
-  left(): void {
-    const nowMs = this.nowMs
+  left(nowMs: number): void {
     this.#gate.leave(this.#limit(nowMs), nowMs)
   }
 
@@ -125,7 +124,7 @@ export class UpstreamGuard {
     const { nowMs } = this
     if (!this.#gate.tryEnter(this.#limit(nowMs))) return false
     if (this.retries.payHedge(nowMs)) return true
-    this.left()
+    this.left(nowMs)
     return false
   }
 
@@ -235,7 +234,7 @@ export class UpstreamGuard {
     if (ticket !== REFUSED) {
       this.breaker?.settle(ticket, NOTHING, nowMs)
     }
-    this.left()
+    this.left(nowMs)
     return ticket === REFUSED
       ? this.#refusals.open(exchange, undefined, nowMs)
       : this.#refusals.open(exchange, tool, nowMs)
@@ -268,7 +267,7 @@ export class UpstreamGuard {
     const refused = this.#refusals.why(exchange, nowMs)
     if (how === 'refused') return refused ?? QUEUE_FULL
     if (refused === undefined) return this.#enter(exchange, nowMs)
-    this.left()
+    this.left(nowMs)
     return refused
   }
 

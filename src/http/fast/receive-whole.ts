@@ -34,7 +34,7 @@ class WholeArrival extends Arrival {
   }
 
   override goOn(): void {
-    this.pass(this.#body)
+    this.pass(this.#body, this.identifiedAtMs)
   }
 
   protected override discard(): void {}
