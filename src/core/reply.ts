@@ -14,6 +14,8 @@ export interface Client {
   head(status: number, statusMessage: string, rawHeaders: string[]): void
   /** False when the client reads slower than we write; `onDrain` tells when to go on. */
   write(chunk: Buffer): boolean
+  /** True when no chunk that was written is needed any more; undefined where nobody knows. */
+  readonly keepsNothing?: boolean
   end(): void
   /** Breaks the connection: what was sent so far is not the whole reply. */
   abort(): void

@@ -9,7 +9,7 @@ import { findHeader } from '../core/raw-headers.ts'
 import { DRAINING, type Outcome, type UpstreamFailed } from '../core/outcome.ts'
 import type { Flight, ReplySink, TransportFailure } from '../upstream/transport.ts'
 import { endOfSubscription, lastEvent, takeBackCalls } from './deadline.ts'
-import type { DeliveryParts } from './delivery-parts.ts'
+import { staysOpen, type DeliveryParts } from './delivery-parts.ts'
 import type { Stoppable } from './in-flight.ts'
 import { beginAttempt } from './begin-attempt.ts'
 import { logUpstreamFailure } from './log-failure.ts'
@@ -118,6 +118,7 @@ export class Delivery implements ReplySink, Stoppable, CopyOwner {
     if (attempt !== undefined) attempt.responseBytes += chunk.length
     if (!this.#parts.client.write(chunk)) this.#clientBehind = true
     this.#copy.write(chunk)
+    this.#giveBack()
     this.#times.handedOn()
     return !this.#clientBehind && !this.#copy.behind
   }
@@ -252,11 +253,17 @@ export class Delivery implements ReplySink, Stoppable, CopyOwner {
     this.#finish(outcome)
   }
 
+  #giveBack(): void {
+    const spent = this.#copy.takeSpent(this.#parts.client)
+    if (spent !== undefined) this.#flight?.spent?.(spent)
+  }
+
   copyDrained(): void {
     this.#resume()
   }
 
   #resume(): void {
+    this.#giveBack()
     if (!this.#clientBehind && !this.#copy.behind && !this.#over) this.#flight?.resume()
   }
 
@@ -288,11 +295,4 @@ export class Delivery implements ReplySink, Stoppable, CopyOwner {
       permit.settle(ledger.outcome(outcome))
     }
   }
-}
-
-/** What is passed unread may be a stream for all we know. */
-function staysOpen({ exchange, stages }: DeliveryParts): boolean {
-  if (exchange.kind === 'stream' || exchange.endpoint === 'pass') return true
-  for (const { message } of exchange.calls) if (stages.isLongLived(message.method)) return true
-  return false
 }

@@ -16,3 +16,10 @@ export interface DeliveryParts {
   /** The reply has to be read on its way, so it is not to be compressed. */
   readonly plain: boolean
 }
+
+/** What is passed unread may be a stream for all we know. */
+export function staysOpen({ exchange, stages }: DeliveryParts): boolean {
+  if (exchange.kind === 'stream' || exchange.endpoint === 'pass') return true
+  for (const { message } of exchange.calls) if (stages.isLongLived(message.method)) return true
+  return false
+}

@@ -64,6 +64,10 @@ export class Race implements Flight {
     this.#winner?.flight?.resume()
   }
 
+  spent(chunk: Buffer): void {
+    this.#winner?.flight?.spent?.(chunk)
+  }
+
   head(from: Contender, status: number, statusMessage: string, rawHeaders: string[]): void {
     if (this.#running.length > 1 && (status >= 500 || status === 429)) {
       this.#parts.permit.head(status, rawHeaders)

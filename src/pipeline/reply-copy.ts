@@ -1,6 +1,7 @@
 /** The copy of a reply that is watched as the original passes, decoded when it is compressed. */
 
 import { logDefect } from '../core/log.ts'
+import type { Client } from '../core/reply.ts'
 import type { DecodeTee, ReplyWatch, Stages } from './stages.ts'
 
 /** Whose reply it is. */
@@ -19,6 +20,7 @@ export class ReplyCopy {
   #dropped = false
   #plain = false
   #last: Buffer | undefined
+  #endsEvent = true
   /** True while decoding cannot keep up. */
   behind = false
 
@@ -37,8 +39,7 @@ export class ReplyCopy {
 
   /** True when events pass uncompressed and the last one was whole, as far as the last piece tells. */
   get betweenEvents(): boolean {
-    if (!this.#plain) return false
-    return this.#last === undefined || /\n\r?\n$/.test(this.#last.toString('latin1', -4))
+    return this.#plain && this.#endsEvent
   }
 
   /** From now on the body is watched, unless it cannot be decoded. */
@@ -56,8 +57,17 @@ export class ReplyCopy {
 
   write(chunk: Buffer): void {
     this.#last = chunk
+    if (this.#plain) this.#endsEvent = endsWithBlankLine(chunk)
     if (this.#tee === undefined) this.#observe(chunk)
     else if (!this.#tee.write(chunk)) this.behind = true
+  }
+
+  /** The piece that came last, once, when neither the client nor the copy needs it any more. */
+  takeSpent({ keepsNothing }: Client): Buffer | undefined {
+    if (keepsNothing !== true || this.#tee !== undefined) return undefined
+    const spent = this.#last
+    this.#last = undefined
+    return spent
   }
 
   /** The body is over; `done` is called when everything in it has been seen. */
@@ -107,4 +117,14 @@ export class ReplyCopy {
       this.failed(error)
     }
   }
+}
+
+const LF = 10
+const CR = 13
+
+function endsWithBlankLine(bytes: Buffer): boolean {
+  const { length } = bytes
+  if (bytes[length - 1] !== LF) return false
+  const before = bytes[length - 2]
+  return before === LF || (before === CR && bytes[length - 3] === LF)
 }

@@ -82,6 +82,10 @@ export class HttpFlight implements Flight, Caller {
     if (this.#handedMs > 0) this.#connection?.resume()
   }
 
+  spent(part: Buffer): void {
+    this.#connection?.spent(part)
+  }
+
   queued(): void {
     this.#queued = true
   }

@@ -48,6 +48,8 @@ export interface Flight {
   /** Gives up, `late` when it took too long; the sink hears nothing more. */
   abort(why?: 'late'): void
   resume(): void
+  /** Nobody needs the bytes of a chunk any more, so that they may be overwritten; for those who can use that. */
+  spent?(chunk: Buffer): void
 }
 
 export interface Transport {

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict'
 import diagnostics from 'node:diagnostics_channel'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { ServerResponse } from 'node:http'
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, Socket } from 'node:net'
 import { test } from 'node:test'
 import { startHttpUpstream } from '../support/http-upstream.ts'
@@ -141,6 +141,35 @@ test('a single event of 10 MiB passes, and its outcome is read', async () => {
   const body = Buffer.from(await response.arrayBuffer())
   assert.equal(digest(body), digest(sent))
   assert.deepEqual(await sidecar.recorder.outcomeOf('tools/call'), { kind: 'tool_error' })
+})
+
+test('large replies arrive byte for byte, beside others whose clients do not read', async () => {
+  const bodies = Array.from({ length: 6 }, (_, index) => {
+    const text = randomBytes(index % 2 === 0 ? 9_000_000 : 3_000_000).toString('base64')
+    return JSON.stringify({ ...RESULT, result: { content: [{ type: 'text', text }] } })
+  })
+  const upstream = await startHttpUpstream((request, response) => {
+    const body = bodies[Number(request.headers['x-index'])] ?? ''
+    const length = request.headers['x-index'] === '3' ? {} : { 'Content-Length': body.length }
+    response.writeHead(200, { 'Content-Type': 'application/json', ...length })
+    response.end(body)
+  })
+  const sidecar = await startTestSidecar({ upstreams: { main: upstream.url } })
+  const responses = await Promise.all(
+    bodies.map((_, index) => {
+      const headers = { 'Content-Type': 'application/json', 'X-Index': String(index) }
+      const request = httpRequest(sidecar.url('main'), { method: 'POST', headers }).end(CALL)
+      return new Promise<IncomingMessage>((resolve) => request.once('response', resolve))
+    }),
+  )
+  const read = async (index: number): Promise<void> => {
+    const hash = createHash('sha256')
+    for await (const chunk of responses[index] ?? []) hash.update(chunk)
+    assert.equal(hash.digest('hex'), digest(Buffer.from(bodies[index] ?? '')), `reply ${index}`)
+  }
+  await Promise.all([read(1), read(3), read(5)])
+  await Promise.all([read(0), read(2), read(4)])
+  assert.deepEqual(await sidecar.recorder.outcomeOf('tools/call'), { kind: 'ok' })
 })
 
 function digest(bytes: Buffer): string {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import type { TransportFailure } from '../../src/upstream/transport.ts'
 import { handle } from '../../src/pipeline/handle.ts'
-import type { DecodeTee } from '../../src/pipeline/stages.ts'
+import type { DecodeTee, ReplyFilter } from '../../src/pipeline/stages.ts'
 import {
   CALL,
   exchangeOf,
@@ -496,6 +496,54 @@ describe('A slow reader', () => {
     flight.sink.failed(RESET)
     client.drain()
     assert.equal(flight.resumed, 0)
+  })
+})
+
+describe('A chunk', () => {
+  it('is given back once the client needs its bytes no more, and once only', () => {
+    const world = new World()
+    const client = world.send(post(CALL))
+    const { sink, spent } = world.flight()
+    sink.head(200, 'OK', STREAM_REPLY)
+    const [first, second, third] = [Buffer.from(': a\n'), Buffer.from(': b\n'), Buffer.from(':c\n')]
+    client.keepsNothing = true
+    sink.data(first)
+    assert.deepEqual(spent, [first])
+    client.keepsNothing = false
+    client.keepsUp = false
+    sink.data(second)
+    client.drain()
+    assert.deepEqual(spent, [first], 'some of it has not left')
+    client.keepsNothing = true
+    client.drain()
+    client.drain()
+    assert.deepEqual(spent, [first, second])
+    sink.data(third)
+    assert.equal(spent.at(-1), third)
+    assert.equal(spent.length, 3)
+  })
+
+  it('is not given back while a copy of it waits to be decoded', () => {
+    const { world, client } = compressed()
+    client.keepsNothing = true
+    world.flight().sink.data(Buffer.from('zzz'))
+    client.drain()
+    assert.deepEqual(world.flight().spent, [])
+  })
+
+  it('is not given back while it is held to be filtered', () => {
+    const filter: ReplyFilter = {
+      bytesMax: 1_000,
+      budget: { take: () => true, give: () => {} },
+      json: (body) => body,
+      events: () => assert.fail('no stream'),
+    }
+    const world = new World({ stages: { replyFilter: () => filter } })
+    const client = world.send(post(CALL))
+    client.keepsNothing = true
+    world.flight().sink.head(200, 'OK', JSON_REPLY)
+    world.flight().sink.data(Buffer.from(RESULT))
+    assert.deepEqual(world.flight().spent, [])
   })
 })
 

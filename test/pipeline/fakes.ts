@@ -40,6 +40,7 @@ export class FakeClient implements Client {
   answered: Answer | undefined
   rawHeaders: string[] = []
   keepsUp = true
+  keepsNothing = false
   #resume: () => void = () => assert.fail('nobody listens for a drain')
   #gone: () => void = () => assert.fail('nobody listens for the client to go')
 
@@ -90,6 +91,8 @@ export interface FakeFlight {
   readonly sink: ReplySink
   aborted: number
   resumed: number
+  /** Chunks whose bytes nobody needs any more. */
+  readonly spent: Buffer[]
 }
 
 export const STALE: TransportFailure = {
@@ -239,7 +242,7 @@ export class World {
         check: () => undefined,
         tick: () => {},
         send: (outbound, sink) => {
-          const flight: FakeFlight = { outbound, sink, aborted: 0, resumed: 0 }
+          const flight: FakeFlight = { outbound, sink, aborted: 0, resumed: 0, spent: [] }
           this.flights.push(flight)
           return {
             abort: () => {
@@ -248,6 +251,7 @@ export class World {
             resume: () => {
               flight.resumed += 1
             },
+            spent: (chunk) => flight.spent.push(chunk),
           }
         },
         close: () => Promise.resolve(),

@@ -80,6 +80,11 @@ export class SocketClient implements Client {
     return this.#keepsUp()
   }
 
+  /** What was written has left, or is held as text. */
+  get keepsNothing(): boolean {
+    return this.#socket.writableLength === 0
+  }
+
   end(): void {
     if (this.#over || !this.#begun) return
     // One that is shorter than its head says must not be taken for whole.
@@ -189,7 +194,9 @@ export class SocketClient implements Client {
   }
 
   #keepsUp(): boolean {
-    const keepsUp = !this.#socket.writableNeedDrain
+    // A chunk may fill the stream and be gone: that asks for no pause.
+    const { writableNeedDrain, writableLength } = this.#socket
+    const keepsUp = !writableNeedDrain || writableLength === 0
     if (!keepsUp) this.#behind = true
     return keepsUp
   }

@@ -12,9 +12,9 @@ export const BROKEN = -2
 /** Whoever takes the data has given it up. */
 export const GIVEN_UP = -3
 
-/** Takes a part of a body; false when it wants no more of it. */
+/** Takes a part of a body, in a buffer that is used again at once; false when it wants no more of it. */
 export interface BodyTaker {
-  replyData(part: Buffer): boolean
+  replyData(bytes: Buffer, from: number, to: number): boolean
 }
 
 /** A number of 52 bits. */
@@ -56,7 +56,7 @@ export class ChunkedBody {
         const end = Math.min(at + this.#left, bytes.length)
         this.#left -= end - at
         if (this.#left === 0) this.#place = 'data_cr'
-        if (!taker.replyData(copyOf(bytes, at, end))) return GIVEN_UP
+        if (!taker.replyData(bytes, at, end)) return GIVEN_UP
         at = end
         continue
       }
@@ -165,13 +165,6 @@ class Trailers {
         return byte === LF
     }
   }
-}
-
-/** The bytes are received into a buffer that is used again at once. */
-export function copyOf(bytes: Buffer, from: number, to: number): Buffer {
-  const copy = Buffer.allocUnsafe(to - from)
-  bytes.copy(copy, 0, from, to)
-  return copy
 }
 
 /** The value of a hexadecimal digit; -1 for anything else. */

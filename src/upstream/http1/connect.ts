@@ -5,14 +5,6 @@ import { connect as connectTls } from 'node:tls'
 
 /** After so long without traffic the kernel asks whether the other end is still there. */
 const KEEP_ALIVE_MS = 60_000
-/** Most bytes that are received at once. */
-const RECEIVED_BYTES_MAX = 65_536
-/**
- * Where bytes are received, of whatever connection to whatever upstream; undefined when each needs its own.
- * Windows is given the buffer before there are bytes; elsewhere it is filled and read in one go.
- */
-const SHARED: Buffer | undefined =
-  process.platform === 'win32' ? undefined : Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
 /** Sessions of TLS that are kept for the next connections, one per name. */
 const SESSIONS_MAX = 16
 
@@ -29,17 +21,8 @@ export class Connector {
     this.#port = Number(url.port) || (this.secure ? 443 : 80)
   }
 
-  /**
-   * Begins to connect; `servername` is what TLS asks for, empty for an address. `onBytes` is told what
-   * comes, in a buffer that is used again when it returns.
-   */
-  connect(servername: string, onBytes: (bytes: Buffer) => void): Socket {
-    const buffer = SHARED ?? Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
-    const callback = (count: number): boolean => {
-      onBytes(buffer.subarray(0, count))
-      return true
-    }
-    const onread = { buffer, callback }
+  /** Begins to connect; `servername` is what TLS asks for, empty for an address. */
+  connect(servername: string, onread: OnReadOpts): Socket {
     const socket = this.secure ? this.#connectTls(servername, onread) : this.#connectTcp(onread)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.setNoDelay(true)

@@ -9,6 +9,7 @@ import { brokenConnection, codeOf, connectFailure, type FailureCode } from '../d
 import type { Caller } from './caller.ts'
 import type { Connector } from './connect.ts'
 import type { ReplyHead } from './reply-head.ts'
+import { Receiver, RECEIVED_BYTES_MAX } from './receiver.ts'
 import { ReplyReader, type ReplyTaker } from './reply-reader.ts'
 
 /** Whoever keeps the connections. */
@@ -33,6 +34,9 @@ export interface ConnectionOptions {
 /** Smaller bodies are joined with the head, which is cheaper than two writes. */
 const JOINED_BYTES_MAX = 16_384
 
+/** So many full buffers are read in one turn of the event loop; then others have theirs. */
+const FULL_READS_MAX = 4
+
 const KEPT = 'connection: keep-alive\r\n'
 const LAST = 'connection: close\r\n'
 
@@ -46,12 +50,15 @@ export class Connection implements ReplyTaker {
   readonly #keeper: Keeper
   readonly #socket: Socket
   readonly #reader: ReplyReader
+  readonly #receiver = new Receiver()
   #caller: Caller | undefined
   #connecting: NodeJS.Timeout | undefined
   #gone = false
   /** No other call follows the one under way. */
   #last = false
   #pauses = false
+  /** Buffers that came full, one after the other. */
+  #fullReads = 0
 
   /** Begins to connect; `caller` is whoever waits for it. */
   constructor(
@@ -67,7 +74,10 @@ export class Connection implements ReplyTaker {
     this.#caller = caller
     this.#reader = new ReplyReader(this, headerBytesMax)
     this.#connecting = setTimeout(() => this.#notConnected('CONNECT_TIMEOUT'), connectTimeoutMs)
-    this.#socket = connector.connect(servername, (bytes) => this.#read(bytes))
+    this.#socket = connector.connect(servername, {
+      buffer: () => this.#receiver.next(this.#reader.inBody),
+      callback: (count) => this.#read(this.#receiver.received(count)),
+    })
     this.#socket
       .once(connector.readyEvent, () => this.#connected())
       .on('end', () => this.#ended())
@@ -117,6 +127,11 @@ export class Connection implements ReplyTaker {
     if (!this.connecting) this.close()
   }
 
+  /** Nobody needs the bytes of this part of a body any more. */
+  spent(part: Buffer): void {
+    this.#receiver.spent(part)
+  }
+
   resume(): void {
     this.#pauses = false
     this.#socket.resume()
@@ -150,8 +165,8 @@ export class Connection implements ReplyTaker {
     return this.#caller !== undefined
   }
 
-  replyData(part: Buffer): boolean {
-    if (this.#caller?.replyData(part) === false) this.#pauses = true
+  replyData(bytes: Buffer, from: number, to: number): boolean {
+    if (this.#caller?.replyData(this.#receiver.part(bytes, from, to)) === false) this.#pauses = true
     return this.#caller !== undefined
   }
 
@@ -189,16 +204,30 @@ export class Connection implements ReplyTaker {
     caller?.failed(connectFailure(code))
   }
 
-  #read(bytes: Buffer): void {
+  /** False asks for a pause. */
+  #read(bytes: Buffer): boolean {
     // What comes before it is asked for would be taken for the next answer.
-    if (this.#caller === undefined || this.connecting) return this.#broken('CONNECTION_CLOSED')
-    try {
-      const fault = this.#reader.read(bytes)
-      if (fault !== undefined) this.#broken(fault)
-      else if (this.#pauses) this.#socket.pause()
-    } catch (error) {
-      this.#broken(error instanceof Error ? codeOf(error) : 'unknown')
+    if (this.#caller === undefined || this.connecting) this.#broken('CONNECTION_CLOSED')
+    else {
+      try {
+        const fault = this.#reader.read(bytes)
+        if (fault !== undefined) this.#broken(fault)
+      } catch (error) {
+        this.#broken(error instanceof Error ? codeOf(error) : 'unknown')
+      }
     }
+    return !this.#pauses && !this.#yields(bytes.length)
+  }
+
+  /** Where more is to be had at once, the system is asked for more at once, whatever else waits. */
+  #yields(count: number): boolean {
+    this.#fullReads = count === RECEIVED_BYTES_MAX ? this.#fullReads + 1 : 0
+    if (this.#fullReads < FULL_READS_MAX || !this.#reader.inBody) return false
+    this.#fullReads = 0
+    setImmediate(() => {
+      if (!this.#pauses && !this.#gone) this.#socket.resume()
+    })
+    return true
   }
 
   #ended(): void {

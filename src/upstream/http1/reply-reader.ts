@@ -2,11 +2,11 @@
  * Reads one reply after the other from the bytes of a connection, however they are cut (RFC 9112).
  *
  * Nearly always a head comes in one piece and is read in one go; otherwise its pieces are kept, up to
- * the limit. Bodies are handed on in copies of their own, as they come.
+ * the limit. Bodies are handed on as they come.
  */
 
 import { LF } from './characters.ts'
-import { BROKEN, ChunkedBody, copyOf, GIVEN_UP, MORE, type BodyTaker } from './chunked-body.ts'
+import { BROKEN, ChunkedBody, GIVEN_UP, MORE, type BodyTaker } from './chunked-body.ts'
 import type { HttpFault } from './faults.ts'
 import { CHUNKED, ReplyHead, UNTIL_CLOSE } from './reply-head.ts'
 
@@ -165,14 +165,14 @@ export class ReplyReader {
     if (this.#place === 'length') this.#readLength(bytes, at)
     else if (this.#place === 'chunks') this.#readChunks(bytes, at)
     else if (this.#place === 'until_close' && at < bytes.length) {
-      this.#taker.replyData(copyOf(bytes, at, bytes.length))
+      this.#taker.replyData(bytes, at, bytes.length)
     }
   }
 
   #readLength(bytes: Buffer, at: number): void {
     const end = Math.min(at + this.#left, bytes.length)
     this.#left -= end - at
-    if (end > at && !this.#taker.replyData(copyOf(bytes, at, end))) return
+    if (end > at && !this.#taker.replyData(bytes, at, end)) return
     if (this.#left === 0) this.#finish(bytes.length - end)
   }
 

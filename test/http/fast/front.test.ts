@@ -447,6 +447,22 @@ describe('A reply on a connection of ordinary requests', () => {
     assert.ok(body.length > 0)
   })
 
+  it('needs what was written until all of it has left', async () => {
+    const { client, reply } = await calling()
+    client.socket.pause()
+    reply.onDrain(() => {})
+    reply.head(200, 'OK', [])
+    for (const size of [10, 20_000]) {
+      assert.ok(reply.write(Buffer.alloc(size, 'x')))
+      assert.ok(reply.keepsNothing)
+    }
+    const chunk = Buffer.alloc(1024 * 1024, 'x')
+    while (reply.write(chunk)) assert.ok(reply.keepsNothing)
+    assert.equal(reply.keepsNothing, false)
+    client.socket.removeAllListeners('data').resume()
+    await waitFor(() => reply.keepsNothing, { within: SOON, what: 'the client to keep up' })
+  })
+
   for (const framing of ['in chunks', 'measured']) {
     it(`comes as it was written, in small pieces and in large ones, ${framing}`, async () => {
       const { client, reply } = await calling()

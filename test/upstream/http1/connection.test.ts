@@ -1,6 +1,7 @@
 /** Connections to an upstream as calls see them: who gets one, what ends one, and what is never believed. */
 
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
@@ -474,6 +475,51 @@ describe('A caller that does not keep up', () => {
     told.flight?.resume()
     await over(told)
     assert.deepEqual([told.bytes, told.failure, scene.calls], [total, undefined, [1, 0, 0]])
+  })
+})
+
+describe('A large body', () => {
+  it('lets others have their turn, however much of it is there at once', async () => {
+    const total = 16 * 1024 * 1024
+    const upstream = await startRawUpstream((_request, reply) => {
+      reply.raw(`HTTP/1.1 200 OK\r\nContent-Length: ${total}\r\n\r\n`)
+      reply.raw(Buffer.alloc(total, 'x'))
+    })
+    const told = new Scene(upstream.url).ask()
+    let turnBytes = 0
+    let most = 0
+    const count = told.data.bind(told)
+    told.data = (chunk) => {
+      if (turnBytes === 0) setImmediate(() => (turnBytes = 0))
+      turnBytes += chunk.length
+      most = Math.max(most, turnBytes)
+      return count(chunk)
+    }
+    await over(told)
+    assert.deepEqual([told.bytes, told.failure], [total, undefined])
+    assert.ok(most <= 262_144, `${most} bytes in one turn`)
+  })
+
+  it('is whole whoever keeps its parts and whoever lets go of them', async () => {
+    const bodies = Array.from({ length: 4 }, () => randomBytes(1_000_000))
+    const upstream = await startRawUpstream((request, reply) => {
+      reply.send({ body: bodies[Number(request.body.toString())] ?? '' })
+    })
+    const scene = new Scene(upstream.url)
+    const calls = bodies.map((_, index) => scene.ask({ body: Buffer.from(String(index)) }))
+    const read = calls.map((told, index) => {
+      const parts: Buffer[] = []
+      told.data = (chunk) => {
+        parts.push(index % 2 === 0 ? chunk : Buffer.from(chunk))
+        if (index % 2 !== 0) told.flight?.spent?.(chunk)
+        return true
+      }
+      return parts
+    })
+    for (const told of calls) await over(told)
+    for (const [index, body] of bodies.entries()) {
+      assert.ok(Buffer.concat(read[index] ?? []).equals(body), `body ${index}`)
+    }
   })
 })
 

@@ -26,7 +26,8 @@ class Taken implements ReplyTaker {
     return true
   }
 
-  replyData(part: Buffer): boolean {
+  replyData(bytes: Buffer, from: number, to: number): boolean {
+    const part = bytes.subarray(from, to)
     assert.notEqual(part.length, 0)
     assert.notEqual(this.status, 0, 'no body before the head')
     this.body = Buffer.concat([this.body, part])
@@ -182,7 +183,7 @@ describe('A reply', () => {
     const reader = new ReplyReader(
       {
         replyHead: (head) => taken.replyHead(head),
-        replyData: (part) => taken.replyData(part),
+        replyData: (bytes, from, to) => taken.replyData(bytes, from, to),
         replyEnd: (extra) => taken.replyEnd(extra),
       },
       HEAD_MAX,

@@ -105,8 +105,8 @@ function readHere(bytes: Buffer): Read | undefined {
         read = { status, message: statusMessage, headers: rawHeaders, body: '' }
         return true
       },
-      replyData: (part) => {
-        body += part.toString('latin1')
+      replyData: (part, from, to) => {
+        body += part.toString('latin1', from, to)
         return true
       },
       replyEnd: (extra) => void (whole = extra === 0),
