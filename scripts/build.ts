@@ -10,7 +10,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync
 import path from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import { pageSources } from '../src/ui/page-files.ts'
-import { lazyBuiltins } from './build/builtins.ts'
+import { isBuiltin, lazyBuiltins } from './build/builtins.ts'
 import { bundledPackages } from './build/bundled.ts'
 import { licencesOf } from './build/licences.ts'
 import { publishedManifest } from './build/manifest.ts'
@@ -86,7 +86,8 @@ writeFileSync(`${OUT}/package.json`, publishedManifest(manifest))
 for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'SECURITY.md']) {
   copyFileSync(file, `${OUT}/${file}`)
 }
-const packages = bundledPackages([...Object.keys(metafile.inputs), ...pageFiles])
+const inputs = Object.keys(metafile.inputs).filter((input) => !isBuiltin(input))
+const packages = bundledPackages([...inputs, ...pageFiles])
 writeFileSync(`${OUT}/THIRD-PARTY-LICENCES.txt`, licencesOf(packages))
 const sbom = spawnSync('npm', ['sbom', '--sbom-format=cyclonedx'], {
   encoding: 'utf8',

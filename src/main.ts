@@ -3,9 +3,10 @@
 
 import { readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
-import { EXIT, type CommandContext, type ProgramFiles } from './cli/command.ts'
+import { EXIT, type CommandContext, type ProgramFiles, type Run } from './cli/command.ts'
 import type { CommandName } from './cli/commands.ts'
-import { helpText, parseCommandLine, type FlagValues } from './cli/flags.ts'
+import { helpText, parseCommandLine } from './cli/flags.ts'
+import type { ShortCommandName } from './cli/short-commands.ts'
 import { systemClock } from './core/clock.ts'
 
 function readVersion(): string {
@@ -125,15 +126,8 @@ function createContext(): CommandContext {
   }
 }
 
-type Run = (
-  flags: FlagValues,
-  positionals: readonly string[],
-  context: CommandContext,
-) => Promise<number>
-
-/** Each is loaded when it is needed. */
+/** Each is loaded when it is needed, the short ones together. */
 const COMMANDS: Readonly<Record<CommandName, Run>> = {
-  check: async (...given) => (await import('./cli/check.ts')).checkCommand(...given),
   run: async (flags, _, context) => {
     // Heard from here on: the first process of a container gets no signal that it has not asked for, and
     // a pod that is deleted at once would wait until it is killed.
@@ -143,18 +137,22 @@ const COMMANDS: Readonly<Record<CommandName, Run>> = {
     return (await import('./cli/run.ts')).runCommand(flags, context)
   },
   wrap: async (...given) => (await import('./cli/wrap.ts')).wrapCommand(...given),
-  doctor: async (flags, _, context) =>
-    (await import('./cli/doctor.ts')).doctorCommand(flags, context),
   healthcheck: async (flags, _, context) =>
     (await import('./cli/healthcheck.ts')).healthcheckCommand(flags, context),
-  reload: async (flags, _, context) =>
-    (await import('./cli/reload-command.ts')).reloadCommand(flags, context),
-  install: async (...given) => (await import('./cli/install.ts')).installCommand(...given),
-  top: async (flags, _, context) => (await import('./cli/top.ts')).topCommand(flags, context),
-  audit: async (...given) => (await import('./cli/audit-command.ts')).auditCommand(...given),
-  policy: async (...given) => (await import('./cli/policy-explain.ts')).policyCommand(...given),
-  token: async (flags, _, context) => (await import('./cli/token.ts')).tokenCommand(flags, context),
-  demo: async (flags, _, context) => (await import('./cli/demo.ts')).demoCommand(flags, context),
+  check: short('check'),
+  doctor: short('doctor'),
+  reload: short('reload'),
+  install: short('install'),
+  top: short('top'),
+  audit: short('audit'),
+  policy: short('policy'),
+  token: short('token'),
+  demo: short('demo'),
+}
+
+function short(name: ShortCommandName): Run {
+  return async (...given) =>
+    (await import('./cli/short-commands.ts')).SHORT_COMMANDS[name](...given)
 }
 
 async function main(argv: readonly string[]): Promise<number> {

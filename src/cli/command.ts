@@ -2,6 +2,14 @@
 
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '../core/clock.ts'
+import type { FlagValues } from './flags.ts'
+
+/** A command. Resolves to the exit code. */
+export type Run = (
+  flags: FlagValues,
+  positionals: readonly string[],
+  context: CommandContext,
+) => Promise<number>
 
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>

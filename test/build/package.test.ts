@@ -5,10 +5,14 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { newKeyPair } from '../support/key-pair.ts'
+import { listen } from '../support/otlp-collector.ts'
 import { startRawUpstream } from '../support/raw-upstream.ts'
+import { closeAfterTest } from '../support/scope.ts'
 import { startSidecarProcess } from '../support/sidecar-process.ts'
 
 const LINES = ['22.19.0', '24.22.3']
@@ -32,6 +36,11 @@ function build(): string {
   }
   return hash.digest('hex')
 }
+
+/** Written by a process at its end, when it is started with it. */
+const TELLS_OF_TLS = `process.on('exit', () => console.error('TLS is loaded: ' + process.moduleLoadList.includes('NativeModule tls')))`
+
+const PING = '{"jsonrpc":"2.0","id":7,"method":"ping"}'
 
 describe('the package', () => {
   let folder = ''
@@ -179,6 +188,56 @@ describe('the package', () => {
       assert.equal(status, 3)
     },
   )
+
+  it('starts from few files', () => {
+    const lib = path.dirname(main)
+    const read = (file: string): string => readFileSync(path.join(lib, file), 'utf8')
+    const starts = (command: string): readonly string[] =>
+      globSync(`${command}-*.js`, { cwd: lib }).filter((file) =>
+        read(file).includes(`${command}Command`),
+      )
+    const loaded = new Set(['main.js', ...globSync('main-*.js', { cwd: lib }), ...starts('run')])
+    for (const file of loaded) {
+      for (const [, name] of read(file).matchAll(/\bfrom"\.\/([^"]+)"|\bimport"\.\/([^"]+)"/g)) {
+        if (name !== undefined) loaded.add(name)
+      }
+    }
+    assert.ok(loaded.size > 5 && loaded.size <= 24, [...loaded].join(', '))
+  })
+
+  it('loads TLS with the first upstream that needs it', async () => {
+    const pair = await newKeyPair('upstream')
+    const server = createServer(pair, (request, response) => {
+      request.resume()
+      response.setHeader('content-type', 'application/json')
+      response.end('{"jsonrpc":"2.0","id":7,"result":{}}')
+    })
+    closeAfterTest(async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    })
+    const secure = (await listen(server)).replace('http:', 'https:')
+    const plain = await startRawUpstream()
+    for (const [url, expected] of [
+      [plain.url, 'TLS is loaded: false'],
+      [`${secure}/mcp`, 'TLS is loaded: true'],
+    ] as const) {
+      const sidecar = await startSidecarProcess({
+        program: [process.execPath, '--import', `data:text/javascript,${TELLS_OF_TLS}`, main],
+        args: ['--upstream', url],
+        env: { NODE_EXTRA_CA_CERTS: pair.certFile },
+      })
+      const answer = await fetch(`${sidecar.dataUrl}/mcp`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        body: PING,
+      })
+      assert.equal(await answer.text(), '{"jsonrpc":"2.0","id":7,"result":{}}')
+      sidecar.signal('SIGTERM')
+      const { stderr } = await sidecar.finished(ENDS_WITHIN)
+      assert.ok(stderr.includes(expected), url)
+    }
+  })
 
   for (const line of [...LINES, 'own']) {
     const node = line === 'own' ? process.execPath : path.resolve(`.cache/node-${line}/bin/node`)
