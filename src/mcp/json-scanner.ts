@@ -91,10 +91,20 @@ const isSpace = (c: number): boolean => c === 0x20 || c === 0x0a || c === 0x0d |
 const isHex = (c: number): boolean =>
   isDigit(c) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66)
 
+/** 1 for each byte that stands for itself in a string; strict texts have no control characters there. */
+function plainBytes(strict: boolean): Uint8Array {
+  const isPlain = (c: number): boolean => c !== QUOTE && c !== BACKSLASH && !(strict && c < 0x20)
+  return Uint8Array.from({ length: 256 }, (_, c) => Number(isPlain(c)))
+}
+
+const PLAIN_STRICT = plainBytes(true)
+const PLAIN_LENIENT = plainBytes(false)
+
 export class JsonScanner {
   readonly slots: readonly Slot[]
   readonly #root: ShapeNode
   readonly #options: ScannerOptions
+  readonly #plain: Uint8Array
   /** The shape of each open container, whose members or whose own end are reported. */
   readonly #nodes: (ShapeNode | undefined)[] = []
   readonly #isObject: boolean[] = []
@@ -126,6 +136,7 @@ export class JsonScanner {
   constructor(root: ShapeNode, options: ScannerOptions) {
     this.#root = root
     this.#options = options
+    this.#plain = options.strict ? PLAIN_STRICT : PLAIN_LENIENT
     this.#node = root
     const slots: Slot[] = []
     for (let i = 0; i < root.slotCount; i += 1) slots.push(new Slot())
@@ -162,7 +173,7 @@ export class JsonScanner {
           i = this.#number(chunk, i, to)
           break
         case LITERAL:
-          i = this.#literalByte(chunk, i)
+          i = this.#literalByte(chunk, i, to)
           break
         case STRING_ESCAPE:
         case STRING_HEX:
@@ -292,7 +303,8 @@ export class JsonScanner {
     if (node === this.#root && type !== 'object') this.#options.onOther?.()
     const slot = this.slots[node.slot]
     const repeated = isSet(slot)
-    this.#forget(node)
+    // As long as it was not there, nothing that belongs to it was.
+    if (slot === undefined || repeated || node === this.#root) this.#forget(node)
     if (slot === undefined) return
     slot.repeated = repeated
     slot.type = type
@@ -309,8 +321,8 @@ export class JsonScanner {
     for (const index of node.slots) this.slots[index]?.supersede()
   }
 
-  /** A scalar has ended before `i`. */
-  #ended(chunk: Buffer, i: number): void {
+  /** A scalar has ended before `i`; what follows it is here nearly always. */
+  #ended(chunk: Buffer, i: number, to: number): number {
     const slot = this.#keeping ? this.slots[this.#node?.slot ?? -1] : undefined
     if (slot !== undefined) {
       slot.end = this.#base + i
@@ -319,7 +331,9 @@ export class JsonScanner {
       else slot.raw = this.#take(chunk, i)
     }
     this.#keeping = false
-    this.#state = this.#depth === 0 ? DONE : AFTER_VALUE
+    if (this.#depth === 0) return this.#to(DONE, i)
+    this.#state = AFTER_VALUE
+    return i < to ? this.#between(chunk, i) : i
   }
 
   #keyEnded(chunk: Buffer, i: number): void {
@@ -354,21 +368,19 @@ export class JsonScanner {
   }
 
   #string(chunk: Buffer, from: number, to: number): number {
-    const strict = this.#options.strict
-    for (let i = from; i < to; i += 1) {
-      const c = chunk[i] ?? 0
-      if (c === QUOTE) {
-        if (this.#inKey) this.#keyEnded(chunk, i + 1)
-        else this.#ended(chunk, i + 1)
-        return i + 1
-      }
-      if (c === BACKSLASH) {
-        this.#keyEscaped = true
-        return this.#to(STRING_ESCAPE, i + 1)
-      }
-      if (strict && c < 0x20) return this.#break(i)
+    const plain = this.#plain
+    let i = from
+    while (i < to && plain[chunk[i] ?? 0] === 1) i += 1
+    if (i === to) return to
+    const c = chunk[i]
+    if (c === BACKSLASH) {
+      this.#keyEscaped = true
+      return this.#to(STRING_ESCAPE, i + 1)
     }
-    return to
+    if (c !== QUOTE) return this.#break(i)
+    if (!this.#inKey) return this.#ended(chunk, i + 1, to)
+    this.#keyEnded(chunk, i + 1)
+    return chunk[i + 1] === COLON_SIGN && i + 1 < to ? this.#to(VALUE, i + 2) : i + 1
   }
 
   #escape(chunk: Buffer, i: number): number {
@@ -391,19 +403,17 @@ export class JsonScanner {
       const next = numberStep(this.#numberAt, chunk[i] ?? 0)
       if (next < 0) {
         if (!numberMayEnd(this.#numberAt)) return this.#break(i)
-        this.#ended(chunk, i)
-        return i
+        return this.#ended(chunk, i, to)
       }
       this.#numberAt = next
     }
     return to
   }
 
-  #literalByte(chunk: Buffer, i: number): number {
+  #literalByte(chunk: Buffer, i: number, to: number): number {
     if (chunk[i] !== this.#literal.charCodeAt(this.#literalAt)) return this.#break(i)
     this.#literalAt += 1
-    if (this.#literalAt === this.#literal.length) this.#ended(chunk, i + 1)
-    return i + 1
+    return this.#literalAt === this.#literal.length ? this.#ended(chunk, i + 1, to) : i + 1
   }
 
   /** Passes over a container that nobody asked about by counting brackets outside strings. */
@@ -433,10 +443,11 @@ export class JsonScanner {
       i += 1
     }
     const near = Math.min(to, i + NATIVE_SEARCH_FROM)
-    for (; i < near; i += 1) {
-      const c = chunk[i]
-      if (c === BACKSLASH) i += 1
-      else if (c === QUOTE) {
+    while (i < near) {
+      const c = chunk[i] ?? 0
+      if (PLAIN_LENIENT[c] === 1) i += 1
+      else if (c === BACKSLASH) i += 2
+      else {
         this.#skipInString = false
         return i + 1
       }

@@ -145,11 +145,16 @@ function describeEnd(end: ScanEnd, body: Buffer): string {
     : 'the body is not valid JSON; expected one JSON-RPC message'
 }
 
+const OPEN_BRACKET = 0x5b
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
+
 function isArray(body: Buffer): boolean {
-  for (const byte of body) {
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte === 0x5b
-  }
-  return false
+  let at = 0
+  while (isSpace(body[at])) at += 1
+  return body[at] === OPEN_BRACKET
 }
 
 /** The message that the scanner has just passed, or what is wrong with it. */
