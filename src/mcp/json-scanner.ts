@@ -303,8 +303,7 @@ export class JsonScanner {
     if (node === this.#root && type !== 'object') this.#options.onOther?.()
     const slot = this.slots[node.slot]
     const repeated = isSet(slot)
-    // As long as it was not there, nothing that belongs to it was.
-    if (slot === undefined || repeated || node === this.#root) this.#forget(node)
+    this.#forget(node, repeated)
     if (slot === undefined) return
     slot.repeated = repeated
     slot.type = type
@@ -312,12 +311,14 @@ export class JsonScanner {
     if (type !== 'object' && type !== 'array') this.#keep(i, node.bytesMax)
   }
 
-  #forget(node: ShapeNode): void {
+  #forget(node: ShapeNode, repeated: boolean): void {
     if (node === this.#root) {
       if (!this.#areClear) for (const slot of this.slots) slot.clear()
       this.#areClear = false
       return
     }
+    // As long as it was not there, nothing that belongs to it was.
+    if (node.slot >= 0 && !repeated) return
     for (const index of node.slots) this.slots[index]?.supersede()
   }
 

@@ -152,9 +152,9 @@ function isSpace(byte: number | undefined): boolean {
 }
 
 function isArray(body: Buffer): boolean {
-  let at = 0
-  while (isSpace(body[at])) at += 1
-  return body[at] === OPEN_BRACKET
+  let first = 0
+  while (isSpace(body[first])) first += 1
+  return body[first] === OPEN_BRACKET
 }
 
 /** The message that the scanner has just passed, or what is wrong with it. */
