@@ -24,7 +24,7 @@ const SHARED: Buffer | undefined =
 export class Receiver {
   readonly #usual = SHARED ?? Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX)
   #into = this.#usual
-  /** What was handed on last without being copied for good, until it is spent. */
+  /** The part that was handed on last, until it is spent. */
   #lent: Buffer | undefined = undefined
   /** The buffer that it is a part of. */
   #lender = this.#usual
@@ -33,13 +33,12 @@ export class Receiver {
 
   /** Where the next bytes are received; `inBody` when they are of the body that came last. */
   next(inBody: boolean): Buffer {
-    const lends = this.#lent !== undefined && this.#lender === this.#into
     const goesOn = this.#isLarge && inBody && this.#lent === undefined
     this.#isLarge = false
     if (goesOn) {
       if (this.#into === this.#usual) this.#into = take()
     } else if (this.#into !== this.#usual) {
-      if (!lends) give(this.#into)
+      if (!this.#lends) give(this.#into)
       this.#into = this.#usual
     }
     return this.#into
@@ -52,13 +51,13 @@ export class Receiver {
 
   /** A part of what was received last; it belongs to whoever gets it until that says that it is spent. */
   part(bytes: Buffer, from: number, to: number): Buffer {
-    if (to - from < LENT_BYTES_MIN) return copyOf(bytes, from, to)
+    if (to - from < LENT_BYTES_MIN || this.#lends) return copyOf(bytes, from, to)
     this.#isLarge = true
-    const isFree = this.#into !== this.#usual && this.#lent === undefined
-    const lender = isFree ? this.#into : take()
+    const isOwn = this.#into !== this.#usual
+    const lender = isOwn ? this.#into : take()
+    if (!isOwn) bytes.copy(lender, 0, from, to)
     this.#lender = lender
-    if (!isFree) bytes.copy(lender, 0, from, to)
-    this.#lent = isFree ? bytes.subarray(from, to) : lender.subarray(0, to - from)
+    this.#lent = isOwn ? bytes.subarray(from, to) : lender.subarray(0, to - from)
     return this.#lent
   }
 
@@ -67,6 +66,11 @@ export class Receiver {
     if (part !== this.#lent) return
     this.#lent = undefined
     if (this.#lender !== this.#into) give(this.#lender)
+  }
+
+  /** A part of where bytes are received is somebody's. */
+  get #lends(): boolean {
+    return this.#lent !== undefined && this.#lender === this.#into
   }
 }
 

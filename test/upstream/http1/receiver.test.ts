@@ -6,6 +6,7 @@ import { Receiver } from '../../../src/upstream/http1/receiver.ts'
 
 const FULL = 65_536
 const HALF = 32_768
+const EMPTY = Buffer.alloc(0)
 
 /** A full buffer of this letter is received; returns the part of it that is handed on. */
 function receive(receiver: Receiver, letter: string, inBody = true, from = 0, to = FULL): Buffer {
@@ -54,6 +55,26 @@ describe('A part of a body', () => {
     receiver.spent(part)
     assert.notEqual(receive(new Receiver(), 'c').buffer, part.buffer)
     assert.ok(isAll(part, 'b'))
+  })
+
+  it('that is kept stays as it is where the one before it was spent', () => {
+    const receiver = new Receiver()
+    receiver.spent(receive(receiver, 'a'))
+    const kept = receive(receiver, 'b')
+    for (const letter of 'cde') receiver.spent(receive(receiver, letter))
+    for (const letter of 'fgh') receive(new Receiver(), letter)
+    assert.ok(isAll(kept, 'b'))
+  })
+
+  it('that another one follows in the same bytes stays as it is, and so does that one', () => {
+    const receiver = new Receiver()
+    receiver.spent(receive(receiver, 'a'))
+    const halves = [receive(receiver, 'b', true, 0, HALF)]
+    halves.push(receiver.part(receiver.received(FULL), HALF, FULL))
+    receiver.spent(halves[1] ?? EMPTY)
+    for (const letter of 'cd') receiver.spent(receive(receiver, letter))
+    for (const letter of 'ef') receive(new Receiver(), letter)
+    assert.ok(isAll(halves[0] ?? EMPTY, 'b'))
   })
 
   it('that is not the one that came last is left alone', () => {
