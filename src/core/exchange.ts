@@ -36,6 +36,20 @@ export type Endpoint =
 
 export type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>
 
+/** What is worked out once for all requests that come with the same head. */
+export interface SharedHead {
+  /** The lines of its headers as they were sent on last. */
+  onward: OnwardLines | undefined
+}
+
+/** Lines of headers that hold for whoever sends requests on by the same rules. */
+export interface OnwardLines {
+  readonly rules: object
+  /** Kinds of headers that are not among them, as the rules count them. */
+  readonly dropped: number
+  readonly lines: string
+}
+
 export interface Exchange {
   readonly kind: ExchangeKind
   readonly httpMethod: string
@@ -54,6 +68,8 @@ export interface Exchange {
   readonly rawHeaders: readonly string[]
   /** The same by lower-case name. */
   readonly headers: HeaderRecord
+  /** Undefined when no other request is known to have come with the same head. */
+  readonly shared?: SharedHead | undefined
   /** The body exactly as received. Forwarded as it is, never re-serialised. */
   readonly body: Buffer
   readonly clientAddress: string | undefined

@@ -11,7 +11,7 @@ export interface Answer {
 /** The client's end of an exchange. Every method may be called after the client has gone. */
 export interface Client {
   /** Sends the head at once. `rawHeaders` are names and values in turn, hop-by-hop ones removed. */
-  head(status: number, statusMessage: string, rawHeaders: string[]): void
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void
   /** False when the client reads slower than we write; `onDrain` tells when to go on. */
   write(chunk: Buffer): boolean
   /** True when no chunk that was written is needed any more; undefined where nobody knows. */

@@ -2,7 +2,13 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Authenticator, RequestFacts } from '../core/authentication.ts'
-import { headerOf, type Endpoint, type Exchange, type ExchangeKind } from '../core/exchange.ts'
+import {
+  headerOf,
+  type Endpoint,
+  type Exchange,
+  type ExchangeKind,
+  type SharedHead,
+} from '../core/exchange.ts'
 import { logDefect } from '../core/log.ts'
 import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
 import type { Principal } from '../core/principal.ts'
@@ -18,7 +24,7 @@ export interface Peer {
   readonly remotePort?: number | undefined
 }
 
-/** What is used of a request's head. Node's own request is one. */
+/** What is used of a request's head. */
 export interface Incoming {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -26,6 +32,12 @@ export interface Incoming {
   /** Names and values in turn, exactly as received. */
   readonly rawHeaders: readonly string[]
   readonly headers: IncomingHttpHeaders
+  /** Undefined for one that has come once only. */
+  readonly shared?: SharedHead | undefined
+}
+
+/** A head and who sent it. Node's own request is one. */
+export interface IncomingFrom extends Incoming {
   readonly socket: Peer
 }
 
@@ -57,6 +69,7 @@ export type EarlyEnd = Rejection | Extract<Outcome, { kind: 'internal' | 'cancel
 /** A request whose head is here, and what is found out about it. */
 export abstract class Arrival {
   readonly incoming: Incoming
+  readonly peer: Peer
   readonly client: Client
   readonly route: Route
   readonly options: ReceiveOptions
@@ -65,8 +78,15 @@ export abstract class Arrival {
   identifiedAtMs: number
   principal: Principal | undefined
 
-  constructor(incoming: Incoming, client: Client, route: Route, options: ReceiveOptions) {
+  constructor(
+    incoming: Incoming,
+    peer: Peer,
+    client: Client,
+    route: Route,
+    options: ReceiveOptions,
+  ) {
     this.incoming = incoming
+    this.peer = peer
     this.client = client
     this.route = route
     this.options = options
@@ -98,7 +118,7 @@ export abstract class Arrival {
   }
 
   facts(): RequestFacts {
-    const { incoming, route } = this
+    const { incoming, peer, route } = this
     const url = incoming.url ?? ''
     return {
       httpMethod: incoming.method ?? 'GET',
@@ -107,7 +127,7 @@ export abstract class Arrival {
       query: queryOf(url),
       rawHeaders: incoming.rawHeaders,
       headers: incoming.headers,
-      clientAddress: incoming.socket.remoteAddress,
+      clientAddress: peer.remoteAddress,
     }
   }
 
@@ -143,10 +163,13 @@ export abstract class Arrival {
 }
 
 /** What an exchange is made of, besides its body. */
-type Beginnings = Pick<Arrival, 'incoming' | 'route' | 'receivedAtMs' | 'principal' | 'authMs'>
+type Beginnings = Pick<
+  Arrival,
+  'incoming' | 'peer' | 'route' | 'receivedAtMs' | 'principal' | 'authMs'
+>
 
 function toExchange(
-  { incoming, route, receivedAtMs, principal, authMs }: Beginnings,
+  { incoming, peer, route, receivedAtMs, principal, authMs }: Beginnings,
   body: Buffer,
   readAtMs: number,
   options: ReceiveOptions,
@@ -166,9 +189,10 @@ function toExchange(
     query,
     rawHeaders: incoming.rawHeaders,
     headers: incoming.headers,
+    shared: incoming.shared,
     body,
-    clientAddress: incoming.socket.remoteAddress,
-    clientPort: incoming.socket.remotePort,
+    clientAddress: peer.remoteAddress,
+    clientPort: peer.remotePort,
     receivedAtMs,
     authMs,
     readAtMs,
@@ -184,13 +208,13 @@ function toExchange(
 
 /** An exchange whose body is not read, and that leads to this place or to none. */
 export function unread(
-  incoming: Incoming,
+  incoming: IncomingFrom,
   options: ReceiveOptions,
   route: Route = NOWHERE,
 ): Exchange {
   const receivedAtMs = options.stages.clock.monotonicMs()
   return toExchange(
-    { incoming, route, receivedAtMs, principal: undefined, authMs: 0 },
+    { incoming, peer: incoming.socket, route, receivedAtMs, principal: undefined, authMs: 0 },
     EMPTY,
     receivedAtMs,
     options,

@@ -39,8 +39,10 @@ export function createDataApp(options: DataAppOptions): DataApp {
     serve: createListener(options),
     routeOf: (head) => ordinaryRouteOf(head, options),
     receiveWhole: (head, body, route, client) => receiveWhole(head, body, route, client, options),
-    abandoned: (head, route) =>
-      options.stages.observer.exchangeEnded(unread(head, options, route), { kind: 'cancelled' }),
+    abandoned: (head, socket, route) =>
+      options.stages.observer.exchangeEnded(unread({ ...head, socket }, options, route), {
+        kind: 'cancelled',
+      }),
   }
 }
 

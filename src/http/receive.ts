@@ -2,7 +2,14 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
-import { Arrival, KINDS, unread, type Incoming, type ReceiveOptions } from './arrival.ts'
+import {
+  Arrival,
+  KINDS,
+  unread,
+  type Incoming,
+  type IncomingFrom,
+  type ReceiveOptions,
+} from './arrival.ts'
 import { authenticate } from './authenticate.ts'
 import { isRepeated } from './guard.ts'
 import { answerPreflight } from './preflight.ts'
@@ -52,7 +59,7 @@ class NodeArrival extends Arrival {
   readonly #outgoing: ServerResponse
 
   constructor({ incoming, outgoing }: Arrived, route: Route, options: ReceiveOptions) {
-    super(incoming, new ServerClient(outgoing), route, options)
+    super(incoming, incoming.socket, new ServerClient(outgoing), route, options)
     this.#incoming = incoming
     this.#outgoing = outgoing
   }
@@ -106,7 +113,7 @@ function describe(
 
 /** Counts an exchange that is answered elsewhere. */
 export function countUnread(
-  incoming: Incoming,
+  incoming: IncomingFrom,
   rejection: Rejection,
   options: ReceiveOptions,
 ): void {

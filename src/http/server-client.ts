@@ -17,10 +17,10 @@ export class ServerClient implements Client {
     outgoing.sendDate = false
   }
 
-  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void {
     const outgoing = this.#outgoing
     if (outgoing.destroyed) return
-    outgoing.writeHead(status, printable(statusMessage), rawHeaders)
+    outgoing.writeHead(status, printable(statusMessage), [...rawHeaders])
     this.#expected = contentLengthOf(rawHeaders)
     // What of the body is here already leaves together with the head, before this turn ends.
     process.nextTick(flushHead, outgoing)

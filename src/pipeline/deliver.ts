@@ -89,7 +89,7 @@ export class Delivery implements ReplySink, Stoppable, CopyOwner {
       : this.#parts.upstream.transport.send(outbound, this)
   }
 
-  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void {
     this.#status = status
     this.#times.head()
     this.#parts.permit.head(status, rawHeaders)

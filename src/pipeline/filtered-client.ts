@@ -25,7 +25,7 @@ export interface FilteredClientOptions {
 interface Head {
   readonly status: number
   readonly message: string
-  readonly rawHeaders: string[]
+  readonly rawHeaders: readonly string[]
 }
 
 /** What is being passed on. */
@@ -51,7 +51,7 @@ export class FilteredClient implements Client {
     this.#client = options.client
   }
 
-  head(status: number, message: string, rawHeaders: string[]): void {
+  head(status: number, message: string, rawHeaders: readonly string[]): void {
     const kind = kindOf(
       status,
       findHeader(rawHeaders, 'content-type'),

@@ -68,7 +68,12 @@ export class Race implements Flight {
     this.#winner?.flight?.spent?.(chunk)
   }
 
-  head(from: Contender, status: number, statusMessage: string, rawHeaders: string[]): void {
+  head(
+    from: Contender,
+    status: number,
+    statusMessage: string,
+    rawHeaders: readonly string[],
+  ): void {
     if (this.#running.length > 1 && (status >= 500 || status === 429)) {
       this.#parts.permit.head(status, rawHeaders)
       from.flight?.abort()
@@ -171,7 +176,7 @@ class Contender implements ReplySink {
     this.attempt = attempt
   }
 
-  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void {
     this.#race.head(this, status, statusMessage, rawHeaders)
   }
 

@@ -79,7 +79,7 @@ export class BridgeClient implements Client {
     this.#finish()
   }
 
-  head(status: number, _statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, _statusMessage: string, rawHeaders: readonly string[]): void {
     this.#status = status
     this.#options.onHead(status, findHeader(rawHeaders, 'mcp-session-id'))
     if (status < 300 && isEventStream(findHeader(rawHeaders, 'content-type'))) {

@@ -24,7 +24,7 @@ export class LineClient implements Client {
     this.#onDone = onDone
   }
 
-  head(status: number, _statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, _statusMessage: string, rawHeaders: readonly string[]): void {
     const type = status === 202 ? '' : (rawHeaders[1] ?? '')
     // Answers of a batch come as events to be seen by us; their lines are written as they came.
     this.#mode = type.startsWith('application/') ? 'lines' : 'nothing'

@@ -37,6 +37,7 @@ export function lineExchange(options: LineExchangeOptions): Exchange {
     query: '',
     rawHeaders: headers,
     headers: record,
+    shared: undefined,
     body: options.body,
     clientAddress: undefined,
     clientPort: undefined,

@@ -5,6 +5,7 @@
  * (RFC 9110 §7.6.1) and those that the sender of the new message must make itself.
  */
 
+import type { SharedHead } from '../core/exchange.ts'
 import type { Injection } from '../core/observer.ts'
 import { ownText } from '../core/own-text.ts'
 import { consistsOf, IN_TOKEN, IN_VALUE } from './http1/characters.ts'
@@ -99,7 +100,9 @@ export interface RequestHeaderRules {
 export interface RequestHeaders {
   /** Names and values in turn, as received. */
   readonly raw: readonly string[]
-  /** The upstream's. */
+  /** What is kept of them from one request to the next. */
+  readonly shared?: SharedHead | undefined
+  /** The upstream's, the same whenever the rules are the same object. */
   readonly host: string
   readonly rules: RequestHeaderRules
   readonly injection: Injection | undefined
@@ -112,15 +115,31 @@ export interface RequestHeaders {
  * there would be two hosts.
  */
 export function headerLines(headers: RequestHeaders, names: HeaderNames): string | undefined {
+  const theirs = knownLines(headers, names)
+  const ours = linesOfOurs(headers)
+  return theirs === undefined || ours === undefined ? undefined : theirs + ours
+}
+
+/** The host and the lines of the client, which are made once for all requests with the same head. */
+function knownLines(headers: RequestHeaders, names: HeaderNames): string | undefined {
+  const { shared, rules } = headers
+  if (shared === undefined) return theirLines(headers, names)
+  const dropped = droppedKinds(headers)
+  const { onward } = shared
+  if (onward?.rules === rules && onward.dropped === dropped) return onward.lines
+  const lines = theirLines(headers, names)
+  if (lines !== undefined) shared.onward = { rules, dropped, lines: ownText(lines) }
+  return lines
+}
+
+function theirLines(headers: RequestHeaders, names: HeaderNames): string | undefined {
   const listed = connectionOptions(headers.raw)
   if (listed !== undefined) {
-    return headerLines({ ...headers, raw: withoutListed(headers.raw, listed) }, names)
+    return theirLines({ ...headers, raw: withoutListed(headers.raw, listed) }, names)
   }
   const host = hostLine(headers)
   const clients = clientLines(headers, names)
-  const ours = linesOfOurs(headers)
-  if (host === undefined || clients === undefined || ours === undefined) return undefined
-  return host + clients + ours
+  return host === undefined || clients === undefined ? undefined : host + clients
 }
 
 /** The upstream's host, unless the client's is kept and stands among its headers. */

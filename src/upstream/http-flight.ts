@@ -15,7 +15,7 @@ export interface FlightPool {
   readonly connections: ConnectionPool
   readonly recorder: PoolRecorder
   /** What becomes of the head of a 401 or 403. */
-  readonly onRefused: (exchange: Exchange, headers: string[]) => string[]
+  readonly onRefused: (exchange: Exchange, headers: readonly string[]) => readonly string[]
 }
 
 /** Methods with which a request says its length even when it is 0. */

@@ -136,7 +136,7 @@ export class HttpTransport implements Transport {
   }
 
   /** A challenge of an upstream that clients reach under our address has to name our metadata. */
-  #rewriteHead(exchange: Exchange, headers: string[]): string[] {
+  #rewriteHead(exchange: Exchange, headers: readonly string[]): readonly string[] {
     const { publicOriginOf, url } = this.#options
     // The upstream speaks of the operator's credential, which no client can mend.
     if (this.#rulesFor(exchange).dropCredentials) return withoutChallenges(headers)
@@ -151,11 +151,11 @@ export class HttpTransport implements Transport {
 
   /** The request's first line and headers; undefined when something in them must not be written. */
   #lines(path: string, { exchange, injection, plain = false }: Outbound): string | undefined {
-    const { httpMethod, rawHeaders: raw } = exchange
+    const { httpMethod, rawHeaders: raw, shared } = exchange
     const first = this.#firstLineOf(httpMethod, path)
     const host = this.#host
     const rules = this.#rulesFor(exchange)
-    const lines = headerLines({ raw, host, rules, injection, plain }, this.#names)
+    const lines = headerLines({ raw, shared, host, rules, injection, plain }, this.#names)
     return first === undefined || lines === undefined ? undefined : first + lines
   }
 

@@ -66,7 +66,7 @@ export class MetadataSink implements ReplySink {
   readonly #resource: string
   readonly #upstream: URL
   readonly #onMissing: (() => void) | undefined
-  #head: { status: number; message: string; headers: string[] } | undefined
+  #head: { status: number; message: string; headers: readonly string[] } | undefined
   #missing = false
   #chunks: Buffer[] = []
   #bytes = 0
@@ -85,7 +85,7 @@ export class MetadataSink implements ReplySink {
     this.#onMissing = onMissing
   }
 
-  head(status: number, message: string, headers: string[]): void {
+  head(status: number, message: string, headers: readonly string[]): void {
     this.#missing = status === 404 && this.#onMissing !== undefined
     this.#head = { status, message, headers }
     if (status !== 200 && !this.#missing) this.#pass()

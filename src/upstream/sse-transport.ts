@@ -163,7 +163,7 @@ class StreamSink implements ReplySink {
     this.#forget = forget
   }
 
-  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void {
     this.#streams = status < 300
     const headers = this.#streams ? withoutLength(rawHeaders) : rawHeaders
     this.#sink.head(status, statusMessage, headers)

@@ -22,7 +22,7 @@ export interface Outbound {
 
 /** Told what comes back, in order: `head`, any `data`, then `end`; or `failed` at any point. */
 export interface ReplySink {
-  head(status: number, statusMessage: string, rawHeaders: string[]): void
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void
   /** False asks for a pause until `Flight.resume`. */
   data(chunk: Buffer): boolean
   end(): void

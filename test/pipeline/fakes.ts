@@ -38,13 +38,13 @@ export class FakeClient implements Client {
   /** Everything sent, in order: `head 200`, `write …`, `end`, `abort`, `answer 503`. */
   readonly sent: string[] = []
   answered: Answer | undefined
-  rawHeaders: string[] = []
+  rawHeaders: readonly string[] = []
   keepsUp = true
   keepsNothing = false
   #resume: () => void = () => assert.fail('nobody listens for a drain')
   #gone: () => void = () => assert.fail('nobody listens for the client to go')
 
-  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void {
     this.sent.push(`head ${status} ${statusMessage}`)
     this.rawHeaders = rawHeaders
   }

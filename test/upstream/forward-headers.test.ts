@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { SharedHead } from '../../src/core/exchange.ts'
 import type { Injection } from '../../src/core/observer.ts'
 import {
   headerLines,
@@ -33,7 +34,7 @@ function request(raw: readonly string[], rules = PLAIN, injection?: Injection): 
 }
 
 /** What is passed on of the headers of a reply. */
-function response(...raw: string[]): string[] {
+function response(...raw: string[]): readonly string[] {
   const head = new ReplyHead()
   const text = raw.map((part, index) => (index % 2 === 0 ? `${part}: ` : `${part}\r\n`)).join('')
   head.read(`HTTP/1.1 200 OK\r\n${text}\r\n`)
@@ -222,6 +223,51 @@ describe('The headers of a reply', () => {
   it('are read byte for byte', () => {
     const raw = ['X-Name', Buffer.from([0xe9, 0x20, 0xc3, 0xa9]).toString('latin1')]
     assert.deepEqual(response(...raw), ['X-Name', '\u00e9 \u00c3\u00a9'])
+  })
+})
+
+describe('The lines of a head that more requests come with', () => {
+  const shared: SharedHead = { onward: undefined }
+  const raw = [
+    'X',
+    '1',
+    'Connection',
+    'X-Hop',
+    'X-Hop',
+    'a',
+    'Authorization',
+    'b',
+    'Baggage',
+    'c=d',
+  ]
+  const of = (rules: RequestHeaderRules, injection?: Injection, plain = false): unknown =>
+    headerLines({ raw, shared, host: HOST, rules, injection, plain }, names)
+  const START = `host: ${HOST}\r\nX: 1\r\n`
+
+  it('are made once', () => {
+    assert.equal(of(PLAIN), `${START}Authorization: b\r\nBaggage: c=d\r\n`)
+    const { onward } = shared
+    assert.equal(onward?.lines, `${START}Authorization: b\r\nBaggage: c=d\r\n`)
+    assert.equal(of(PLAIN), onward.lines)
+    assert.equal(shared.onward, onward)
+  })
+
+  it('are made anew by other rules, and without what is put in their place', () => {
+    assert.equal(of({ ...PLAIN, dropCredentials: true }), `${START}Baggage: c=d\r\n`)
+    const injection = { traceparent: '00-1', tracestate: '', headerBaggage: 'e=f' }
+    const ours = 'traceparent: 00-1\r\nbaggage: e=f\r\n'
+    assert.equal(of(PLAIN, injection), `${START}Authorization: b\r\n${ours}`)
+    assert.equal(of(PLAIN), `${START}Authorization: b\r\nBaggage: c=d\r\n`)
+    assert.equal(of(PLAIN, { ...injection, traceparent: '\n' }), undefined)
+  })
+
+  it('are refused every time when one of them must not be written', () => {
+    const odd: SharedHead = { onward: undefined }
+    const headers = { raw: ['X', 'a\nb'], shared: odd, host: HOST, rules: PLAIN, plain: false }
+    for (let i = 0; i < 2; i += 1) {
+      assert.equal(headerLines({ ...headers, injection: undefined }, names), undefined)
+    }
+    assert.equal(odd.onward, undefined)
   })
 })
 

@@ -5,7 +5,7 @@ import type { ReplyState } from '../connections.ts'
 import type { Peer } from '../arrival.ts'
 import type { Route } from '../route.ts'
 import type { Front } from './front.ts'
-import { mayBeOrdinary, readOrdinaryHead, type OrdinaryHead } from './ordinary-head.ts'
+import { mayBeOrdinary, type OrdinaryHead } from './ordinary-head.ts'
 import { ReplyLines } from './reply-lines.ts'
 import { SocketClient, type ReplyLine } from './socket-client.ts'
 
@@ -29,9 +29,7 @@ export class FastConnection implements ReplyState, ReplyLine {
   readonly socket: Socket
   readonly lines = new ReplyLines()
   readonly #front: Front
-  readonly #peer: Peer
-  /** The head of the request that came last. Clients say the same again. */
-  #head: OrdinaryHead | undefined
+  readonly peer: Peer
   /** What has come of a request of which more is to come; at least its first line. */
   #awaiting: Buffer | undefined
   /** Its head, when that is whole. */
@@ -49,7 +47,7 @@ export class FastConnection implements ReplyState, ReplyLine {
     this.#front = front
     this.socket = socket
     this.#since = front.ticks
-    this.#peer = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort }
+    this.peer = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort }
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('drain', this.#onDrain)
@@ -157,12 +155,7 @@ export class FastConnection implements ReplyState, ReplyLine {
 
   #headOf(chunk: Buffer, end: number): OrdinaryHead | undefined {
     if (end > this.#front.options.headerBytesMax - HEAD_END.length) return undefined
-    const text = chunk.toString('latin1', 0, end + 2)
-    const known = this.#head
-    if (known?.text === text) return known
-    const head = readOrdinaryHead(text, this.#peer)
-    this.#head = head
-    return head
+    return this.#front.heads.read(chunk.toString('latin1', 0, end + 2))
   }
 
   #routeOf(head: OrdinaryHead): Route | undefined {
@@ -227,12 +220,11 @@ export class FastConnection implements ReplyState, ReplyLine {
     this.#awaitingHead = undefined
     if (head === undefined) return
     const route = this.#routeOf(head)
-    if (route !== undefined) this.#front.options.app().abandoned(head, route)
+    if (route !== undefined) this.#front.options.app().abandoned(head, this.peer, route)
   }
 
   #forget(): void {
     this.#mine = false
-    this.#head = undefined
     this.#front.left(this)
   }
 

@@ -10,9 +10,11 @@
 import type { Socket } from 'node:net'
 import type { LimitName } from '../../core/limits.ts'
 import { answerClientError } from '../client-error.ts'
+import type { Peer } from '../arrival.ts'
 import type { Connections } from '../connections.ts'
 import type { Route } from '../route.ts'
 import { FastConnection } from './fast-connection.ts'
+import { KnownHeads } from './known-heads.ts'
 import type { OrdinaryHead } from './ordinary-head.ts'
 import type { SocketClient } from './socket-client.ts'
 
@@ -23,7 +25,7 @@ export interface FastApp {
   /** Takes a whole request. */
   receiveWhole(head: OrdinaryHead, body: Buffer, route: Route, client: SocketClient): void
   /** The client of a request with this head left before anything of its body came. */
-  abandoned(head: OrdinaryHead, route: Route): void
+  abandoned(head: OrdinaryHead, peer: Peer, route: Route): void
 }
 
 export interface FrontOptions {
@@ -43,6 +45,7 @@ export interface FrontOptions {
 
 export class Front {
   readonly options: FrontOptions
+  readonly heads = new KnownHeads()
   readonly #connections = new Set<FastConnection>()
   readonly #idleTicks: number
   readonly #silentTicks: number

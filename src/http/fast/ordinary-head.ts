@@ -4,18 +4,18 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Incoming, Peer } from '../arrival.ts'
+import type { Incoming } from '../arrival.ts'
 import { BEGINNING_OF_POST, ODD_IN_VALUE, TARGET, TOKEN } from '../http-text.ts'
+import type { SharedHead } from '../../core/exchange.ts'
 import type { Route } from '../route.ts'
 
-/** The head of a request, read. Requests that come with the same head share it. */
+/** The head of a request, read. Requests that come with the same head share it, on whichever connection. */
 export interface OrdinaryHead extends Incoming {
-  /** As it came, with the end of its last line, as Latin-1. */
-  readonly text: string
   readonly bodyBytes: number
   /** Where it leads, as far as that was asked, and who was asked: it holds for that one only. */
   routedBy: unknown
   route: Route | undefined
+  shared: SharedHead | undefined
 }
 
 /** More headers than this are not ordinary. */
@@ -53,7 +53,7 @@ export function mayBeOrdinary(bytes: Buffer): boolean {
  * ordinary request: a POST of HTTP/1.1 with one Host and one Content-Length, each header once, each line
  * as RFC 9112 would have it written, and nothing in it that concerns the connection.
  */
-export function readOrdinaryHead(text: string, socket: Peer): OrdinaryHead | undefined {
+export function readOrdinaryHead(text: string): OrdinaryHead | undefined {
   const lineEnd = text.indexOf('\r\n')
   if (!text.startsWith(START) || !text.startsWith(END_OF_FIRST_LINE, lineEnd - 9)) return undefined
   const url = text.slice(START.length, lineEnd - 9)
@@ -71,11 +71,10 @@ export function readOrdinaryHead(text: string, socket: Peer): OrdinaryHead | und
     httpVersion: '1.1',
     rawHeaders,
     headers,
-    socket,
-    text,
     bodyBytes: Number(length),
     routedBy: undefined,
     route: undefined,
+    shared: undefined,
   }
 }
 

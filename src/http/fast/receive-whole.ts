@@ -29,7 +29,7 @@ class WholeArrival extends Arrival {
     client: SocketClient,
     options: DataAppOptions,
   ) {
-    super(head, client, route, options)
+    super(head, client.peer, client, route, options)
     this.#body = body
   }
 

@@ -6,12 +6,14 @@
 import type { Socket } from 'node:net'
 import { STATUS_CODES } from 'node:http'
 import type { Answer, Client } from '../../core/reply.ts'
+import type { Peer } from '../arrival.ts'
 import { KEEP_ALIVE_MS, ONE_WRITE_BYTES_MAX, printable } from '../http-text.ts'
 import { UNKNOWN, type ReplyLines } from './reply-lines.ts'
 
 /** The connection that a reply is written to. */
 export interface ReplyLine {
   readonly socket: Socket
+  readonly peer: Peer
   /** The lines of the reply that came last. */
   readonly lines: ReplyLines
   /** True when the reply is to be the connection's last. */
@@ -48,12 +50,17 @@ export class SocketClient implements Client {
     this.#socket = line.socket
   }
 
+  /** Whose it is. */
+  get peer(): Peer {
+    return this.#line.peer
+  }
+
   /** True when a part of the reply was sent, or is about to be. */
   get begun(): boolean {
     return this.#begun
   }
 
-  head(status: number, statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, statusMessage: string, rawHeaders: readonly string[]): void {
     if (this.#isCut) return
     // The upstream's Date goes through, so none is made here.
     this.#begin(status, printable(statusMessage), rawHeaders, '')

@@ -71,7 +71,7 @@ class ProbeSink implements ReplySink {
     if (!this.#told) this.#tell({ kind: 'failed', reason: 'timeout' })
   }
 
-  head(status: number, _statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, _statusMessage: string, rawHeaders: readonly string[]): void {
     this.#status = status
     this.#sessionId = findHeader(rawHeaders, 'mcp-session-id')
     if (this.#message === undefined) return

@@ -58,7 +58,7 @@ class EndpointSink implements ReplySink {
     this.#done(verdict)
   }
 
-  head(status: number, _statusMessage: string, rawHeaders: string[]): void {
+  head(status: number, _statusMessage: string, rawHeaders: readonly string[]): void {
     if (status === 401 || status === 403) return this.tell(UP)
     if (status !== 200) return this.tell(down(String(status)))
     if (!isEventStream(findHeader(rawHeaders, 'content-type'))) this.tell(down('bad_message'))

@@ -36,8 +36,8 @@ const MARKED_LENGTHS: Uint8Array = Uint8Array.from({ length: 32 }, (_, length) =
 export class ReplyHead {
   status = 0
   statusMessage = ''
-  /** Names and values in turn, as they are spelled, without those of the connection. */
-  rawHeaders: string[] = []
+  /** Names and values in turn, as they are spelled, without those of the connection. Heads that are alike share it. */
+  rawHeaders: readonly string[] = []
   /** The empty line has been read. */
   complete = false
   fault: HttpFault | undefined = undefined
@@ -49,22 +49,19 @@ export class ReplyHead {
   #chunked = false
   #listed: ReadonlySet<string> | undefined = undefined
   #isOld = false
+  /** The head before this one, if it came in one piece and nothing was wrong with it, and its status. */
+  #lastText = ''
+  #lastStatus = 0
+  /** What `rawHeaders` is made of. */
+  #headers: string[] = []
   #keepAlive = ''
   #keepAliveMs = Infinity
 
-  /** Forgets the last one. */
+  /** Another one follows. */
   begin(): void {
     this.status = 0
-    this.statusMessage = ''
-    this.rawHeaders = []
     this.complete = false
     this.fault = undefined
-    this.keepsOpen = true
-    this.keepsOpenMs = Infinity
-    this.#length = NOT_SAID
-    this.#chunked = false
-    this.#listed = undefined
-    this.#isOld = false
   }
 
   /**
@@ -72,13 +69,43 @@ export class ReplyHead {
    * read; says in `fault` what is wrong.
    */
   read(text: string): number {
-    let at = this.status === 0 ? this.#readStatus(text) : 0
+    const begins = this.status === 0
+    if (begins && text === this.#lastText) return this.#repeat(text.length)
+    if (begins) this.#forget()
+    let at = begins ? this.#readStatus(text) : 0
     while (at < text.length && this.fault === undefined) {
       if (text.charCodeAt(at) !== CR) at = this.#readField(text, at)
-      else if (text.charCodeAt(at + 1) === LF) return this.#end(at + 2)
-      else this.fault = 'HTTP_HEADER'
+      else if (text.charCodeAt(at + 1) === LF) {
+        this.#end()
+        if (begins && this.fault === undefined) this.#remember(text)
+        return at + 2
+      } else this.fault = 'HTTP_HEADER'
     }
     return at
+  }
+
+  /** Servers say the same again, but for what differs between their replies. */
+  #repeat(length: number): number {
+    this.status = this.#lastStatus
+    this.complete = true
+    return length
+  }
+
+  #remember(text: string): void {
+    this.#lastText = text
+    this.#lastStatus = this.status
+  }
+
+  #forget(): void {
+    this.#lastText = ''
+    this.statusMessage = ''
+    this.#headers = []
+    this.keepsOpen = true
+    this.keepsOpenMs = Infinity
+    this.#length = NOT_SAID
+    this.#chunked = false
+    this.#listed = undefined
+    this.#isOld = false
   }
 
   /** How many bytes the body has, or `CHUNKED` or `UNTIL_CLOSE` (RFC 9112 §6.3). */
@@ -135,8 +162,8 @@ export class ReplyHead {
 
   #take(name: string, value: string): void {
     if (MARKED_LENGTHS[name.length] === 1 && this.#isOfConnection(name.toLowerCase(), value)) return
-    if (this.rawHeaders.length >= 2 * HEADERS_MAX) this.fault = 'HTTP_HEAD_TOO_LARGE'
-    else this.rawHeaders.push(name, value)
+    if (this.#headers.length >= 2 * HEADERS_MAX) this.fault = 'HTTP_HEAD_TOO_LARGE'
+    else this.#headers.push(name, value)
   }
 
   /** Notes what the header says of the connection; false when it goes further. */
@@ -175,14 +202,14 @@ export class ReplyHead {
     this.#listed = optionsOf(value, this.#listed)
   }
 
-  #end(at: number): number {
+  #end(): void {
     // Both are how one server's reply is made to be read as two (RFC 9112 §6.3).
     const both = this.#chunked && this.#length !== NOT_SAID
     const early = this.#chunked && this.#isOld
     if (both || early) this.fault = 'HTTP_TRANSFER_ENCODING'
-    if (this.#listed !== undefined) this.rawHeaders = withoutListed(this.rawHeaders, this.#listed)
+    const listed = this.#listed
+    this.rawHeaders = listed === undefined ? this.#headers : withoutListed(this.#headers, listed)
     this.complete = true
-    return at
   }
 
   #fail(fault: HttpFault): number {

@@ -74,7 +74,7 @@ async function startWay(isFast: boolean): Promise<Way> {
       fast += 1
       app.receiveWhole(head, body, route, client)
     },
-    abandoned: (head, route) => app.abandoned(head, route),
+    abandoned: (head, peer, route) => app.abandoned(head, peer, route),
   }
   const listener = await listen(app.serve, {
     host: '127.0.0.1',

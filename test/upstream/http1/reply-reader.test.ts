@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ReplyReader, type ReplyTaker } from '../../../src/upstream/http1/reply-reader.ts'
-import type { ReplyHead } from '../../../src/upstream/http1/reply-head.ts'
+import { ReplyHead } from '../../../src/upstream/http1/reply-head.ts'
 
 const HEAD_MAX = 1_000
 
@@ -104,6 +104,50 @@ describe('A reply', () => {
       }
     })
   }
+
+  it('is read in the same way whatever came before it on the connection', () => {
+    const texts = [
+      'HTTP/1.1 200 OK\r\nX: 1\r\nKeep-Alive: timeout=9\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: 1\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 500 Oh\r\nContent-Length: 2\r\nConnection: close, Y\r\nY: 2\r\n\r\nno',
+      'HTTP/1.0 200\r\nContent-Length: 0\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ]
+    const heads: unknown[] = []
+    const taker: ReplyTaker = {
+      replyHead: (head) => {
+        const { status, statusMessage, rawHeaders, keepsOpen, keepsOpenMs } = head
+        heads.push([status, statusMessage, rawHeaders, keepsOpen, keepsOpenMs])
+        return true
+      },
+      replyData: () => true,
+      replyEnd: (extra) => assert.equal(extra, 0),
+    }
+    const read = (reader: ReplyReader, pieces: readonly string[]): unknown => {
+      reader.expect(false)
+      for (const piece of pieces) assert.equal(reader.read(bytesOf(piece)), undefined)
+      return heads.pop()
+    }
+    const one = new ReplyReader(taker, HEAD_MAX)
+    for (const before of texts) {
+      for (const text of texts) {
+        const alone = read(new ReplyReader(taker, HEAD_MAX), [text])
+        read(one, [before])
+        for (let i = 0; i < 2; i += 1) assert.deepEqual(read(one, [text]), alone)
+        assert.deepEqual(read(one, [text.slice(0, 30), text.slice(30)]), alone)
+        assert.deepEqual(read(one, [text]), alone)
+      }
+    }
+  })
+
+  it('is refused again when its head comes again in which something was wrong', () => {
+    const head = new ReplyHead()
+    for (let i = 0; i < 2; i += 1) {
+      head.begin()
+      head.read('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n')
+      assert.equal(head.fault, 'HTTP_CONTENT_LENGTH')
+    }
+  })
 
   it('may end with its connection, and is whole then alone', () => {
     const taken = new Taken()

@@ -26,7 +26,7 @@ export class FakeSink implements ReplySink {
   /** False: the reader cannot keep up. */
   keepsUp = true
 
-  head(status: number, _message: string, rawHeaders: string[]): void {
+  head(status: number, _message: string, rawHeaders: readonly string[]): void {
     assert.equal(this.status, undefined, 'one head')
     assert.ok(!this.over, 'no head after the end')
     this.status = status
