@@ -119,6 +119,15 @@ describe('the package', () => {
     }
   })
 
+  it('is ASCII, so that each character takes one byte of memory', () => {
+    for (const file of globSync(`${path.dirname(main)}/*.js`)) {
+      assert.ok(
+        readFileSync(file).every((byte) => byte < 128),
+        file,
+      )
+    }
+  })
+
   it('answers by the name of its command', () => {
     const bin = path.join(folder, 'node_modules/.bin/sidelight')
     const { stdout } = spawnSync(process.execPath, [bin, '--version'], { encoding: 'utf8' })
