@@ -1,7 +1,7 @@
 /**
  * What the audit log takes: `node bench/audit.ts [--rate N] [--seconds N] [--write FILE]`.
  *
- * In batch mode calls come at a rate, with two records each, as the sidecar is told of them; measured are
+ * In batch mode calls come at a rate, with one record each, as the sidecar is told of them; measured are
  * the delay of the event loop, CPU per entry and what was left out. In strict mode some callers wait for
  * each entry.
  */
@@ -80,7 +80,7 @@ async function batch(log: OpenLog): Promise<object> {
     const due = ((performance.now() - startedMs) / 1_000) * rate
     while (added < due) {
       call(added)
-      added += 2
+      added += 1
     }
     backlog = Math.max(backlog, writer.view.backlog)
     await pause(TICK_MS)

@@ -33,7 +33,8 @@ export interface CapacityFigures {
     readonly bytes: number
     readonly gzippedBytes: number
   }
-  readonly audit: { readonly attemptedBytes: number; readonly endedBytes: number }
+  /** Of a call that ends before its record is written, as nearly all do. */
+  readonly audit: { readonly callBytes: number }
   /** JSON lines: of any call at level debug, and of a call that the upstream failed at level info. */
   readonly log: { readonly callBytes: number; readonly failureBytes: number }
 }
@@ -159,7 +160,7 @@ export function loadOf(
   const callsPerSecond = fleet.pods * fleet.calls
   const spansPerSecond = callsPerSecond * fleet.sampling * figures.spans.perCall
   const spanBytesPerSecond = spansPerSecond * figures.spans.bytes
-  const auditBytes = figures.audit.attemptedBytes + figures.audit.endedBytes
+  const auditBytes = figures.audit.callBytes
   const auditBytesPerPodDay = fleet.calls * DAY_SECONDS * auditBytes
   const gateways = gatewaysFor(spansPerSecond, callsPerSecond * fleet.sampling)
   const prometheusBytes = series * prometheus.residentBytesPerSeries * RULES.prometheusHeadroom

@@ -177,10 +177,7 @@ export function unitsTable(): string {
         ],
         ['spans of a call that is traced', String(spans.perCall)],
         ['a span by OTLP, and gzipped', `${bytes(spans.bytes)}, ${bytes(spans.gzippedBytes)}`],
-        [
-          'audit records of a call: attempted, ended',
-          `${bytes(audit.attemptedBytes)} + ${bytes(audit.endedBytes)}`,
-        ],
+        ['audit record of a call', bytes(audit.callBytes)],
         [
           'log at level info: a call that works, one that the upstream fails',
           `0, ${bytes(log.failureBytes)}`,

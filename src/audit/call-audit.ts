@@ -17,6 +17,7 @@ import { Callers } from './callers.ts'
 import { Decisions } from './decisions.ts'
 import { endOf, exchangeOf, type AddressRule } from './describe-call.ts'
 import { HmacKey } from './digests.ts'
+import { Drafts } from './draft.ts'
 import { membersText } from './json-text.ts'
 import type { AuditRule } from './levels.ts'
 import { Operations } from './operations.ts'
@@ -47,6 +48,7 @@ export class CallAudit implements CallObserver {
     const key = new HmacKey(hashesKey)
     this.#parts = {
       ...rest,
+      drafts: new Drafts(),
       hashesKey: key,
       callers: new Callers(key, addresses),
       operations: new Operations(ruleOf),
@@ -92,7 +94,7 @@ export class CallAudit implements CallObserver {
     let leave: (() => void) | undefined
     return {
       start: (done) => {
-        const drafts = strict.map((record) => record.attemptDraft())
+        const drafts = strict.map((record) => record.attemptNow())
         leave = this.#parts.trail.addDurably(drafts, (isDurable) => {
           if (isDurable) for (const record of strict) record.attempted = true
           done(isDurable)
@@ -115,16 +117,14 @@ export class CallAudit implements CallObserver {
   }
 
   #add(type: AuditType, exchange: Exchange, body: Parameters<typeof membersText>[0]): void {
-    const { trail, clock, callers } = this.#parts
-    trail.add({
-      type,
-      atWallMs: clock.wallMs(),
-      person: callers.personOf(exchange),
-      from: callers.fromOf(exchange),
-      argumentsHash: undefined,
-      members: membersText(body),
-      textBytes: 0,
-    })
+    const { trail, clock, callers, drafts } = this.#parts
+    const sender = callers.senderOf(exchange)
+    drafts.begin()
+    callers.writeFrom(exchange, sender, drafts.text)
+    drafts.text.text(membersText(body))
+    const { person } = sender
+    const atWallMs = clock.wallMs()
+    trail.add(drafts.end({ type, atWallMs, person, argumentsHash: undefined, textBytes: 0 }))
   }
 }
 

@@ -7,20 +7,24 @@ import type { Answered, CallFollower, Injection } from '../core/observer.ts'
 import type { Outcome, Rejection } from '../core/outcome.ts'
 import { redactJson, type RedactionRules } from '../core/redact.ts'
 import type { RejectReason } from '../core/reject-reasons.ts'
-import type { Callers } from './callers.ts'
+import type { Callers, Sender } from './callers.ts'
 import type { Decisions } from './decisions.ts'
 import { endText } from './describe-call.ts'
 import type { HmacKey } from './digests.ts'
-import type { Draft, Recordable } from './draft.ts'
-import { hashArguments } from './hash-arguments.ts'
+import type { Draft, Drafts, Recordable } from './draft.ts'
+import { hashArguments, type HashedArguments } from './hash-arguments.ts'
+import type { Pending } from './held.ts'
 import { quote } from './json-text.ts'
 import type { Operation, Operations } from './operations.ts'
-import type { Person } from './person.ts'
 
 export interface DurableTrail {
   add(entry: Recordable): void
   /** `done` is told once whether they are on the disk, unless what is returned is called before. */
   addDurably(entries: readonly Recordable[], done: (isDurable: boolean) => void): () => void
+  /** Records it as soon as it has waited for as long as entries may wait, unless it is taken back. */
+  hold(pending: Pending): void
+  /** True when it was held, and will not be recorded. */
+  takeBack(pending: Pending): boolean
 }
 
 /** What the records of all calls are made with. */
@@ -32,6 +36,7 @@ export interface RecordParts {
   readonly callers: Callers
   readonly operations: Operations
   readonly decisions: Decisions
+  readonly drafts: Drafts
   readonly newId: () => string
 }
 
@@ -50,17 +55,18 @@ export function elapsed({ receivedAtMs }: Exchange, nowMs: number): number {
   return Math.round((nowMs - receivedAtMs) * 1_000) / 1_000
 }
 
-export class CallRecord implements CallFollower {
-  /** A record says that it goes out. */
+export class CallRecord implements CallFollower, Pending {
+  /** It goes out, and a record says so or will. */
   attempted = false
+  sinceMs = 0
+  place = -1
   readonly #call: Call
   readonly #parts: RecordParts
   readonly #operation: Operation
-  /** What all records of the call begin with; empty until the first. */
-  #start = ''
-  #person: Person | undefined
-  #from = ''
-  #trace = ''
+  /** Joins its records; empty until the first. */
+  #id = ''
+  #arguments: HashedArguments | undefined
+  #argumentsShown: string | undefined
   #attempts = 0
   #answered: Answered | undefined
 
@@ -81,24 +87,44 @@ export class CallRecord implements CallFollower {
     return mode === 'strict' && level !== 'none'
   }
 
+  /** The call goes out. The record of its end says so too, if that comes soon enough. */
   attempt(): void {
     if (this.#operation.rule.level === 'none') return
     this.attempted = true
-    this.#parts.trail.add(this.attemptDraft())
+    this.#attempt()
+    this.#parts.trail.hold(this)
   }
 
-  attemptDraft(): Draft {
+  /** The record that the call goes out now. */
+  attemptNow(): Draft {
+    this.#attempt()
+    return this.draft()
+  }
+
+  /** Arguments are read at once: later they may not be there any more. */
+  #attempt(): void {
+    this.sinceMs = this.#parts.clock.monotonicMs()
     const { exchange, message } = this.#call
     const { args } = message
-    const { decisions, hashesKey } = this.#parts
-    const start = this.#startText()
-    const rest = `${decisions.textOf(this.#call)}${this.#traceText()}`
-    if (args === undefined) return this.#draft('call.attempted', `${start}${rest}`, undefined, 0)
+    if (args === undefined) return
+    const { hashesKey, redaction } = this.#parts
     const text = exchange.body.subarray(args.start, args.end)
-    const { hash, form } = hashArguments(hashesKey, text)
-    const shown = this.#wants('request') ? redactJson(text, this.#parts.redaction) : undefined
-    const said = `${start},"arguments":{"bytes":${text.length},"form":"${form}"${shownText(shown)}}`
-    return this.#draft('call.attempted', `${said}${rest}`, hash, shown?.length ?? 0)
+    this.#arguments = hashArguments(hashesKey, text)
+    if (this.#wants('request')) this.#argumentsShown = redactJson(text, redaction)
+  }
+
+  /** The record that it goes out, dated to when that was. */
+  draft(): Draft {
+    const { clock, drafts } = this.#parts
+    const atWallMs = clock.wallMs() - (clock.monotonicMs() - this.sinceMs)
+    const sender = this.#begin()
+    this.#writeArguments()
+    drafts.text.copy(this.#parts.decisions.textOf(this.#call))
+    this.#writeTrace()
+    const argumentsHash = this.#arguments?.hash
+    const textBytes = this.#argumentsShown?.length ?? 0
+    const { person } = sender
+    return drafts.end({ type: 'call.attempted', atWallMs, person, argumentsHash, textBytes })
   }
 
   attemptStarted(_target: unknown, attempt: number): Injection | undefined {
@@ -116,20 +142,28 @@ export class CallRecord implements CallFollower {
     const type = this.#typeOf(outcome)
     const { level } = this.#operation.rule
     if (level === 'none' && type !== 'authz.denied' && type !== 'auth.failed') return
-    const { decisions, redaction, trail } = this.#parts
-    const start = this.#startText()
-    const decision = type === 'authz.denied' ? decisions.textOf(this.#call) : ''
-    const took = elapsed(this.#call.exchange, atMs)
-    const facts = `${endText(outcome)}${decision},"durationMs":${took},"attempts":${this.#attempts}`
-    const answer = this.#answered
-    const shown =
-      answer?.result !== undefined && this.#wants('request_response')
-        ? redactJson(answer.result, redaction)
-        : undefined
-    const result =
-      answer === undefined ? '' : `,"result":{"bytes":${answer.resultBytes}${shownText(shown)}}`
-    const members = `${start}${facts}${result}${this.#traceText()}`
-    trail.add(this.#draft(type, members, undefined, shown?.length ?? 0))
+    const { clock, decisions, drafts, trail } = this.#parts
+    const tellsAttempt = trail.takeBack(this)
+    if (!tellsAttempt) this.#forgetArguments()
+    const { text } = drafts
+    const { person } = this.#begin()
+    this.#writeArguments()
+    text.copy(endText(outcome))
+    if (tellsAttempt || type === 'authz.denied') text.copy(decisions.textOf(this.#call))
+    text.ascii(',"durationMs":')
+    text.thousandths(atMs - this.#call.exchange.receivedAtMs)
+    text.ascii(',"attempts":')
+    text.whole(this.#attempts)
+    const textBytes = this.#writeResult() + (this.#argumentsShown?.length ?? 0)
+    this.#writeTrace()
+    const argumentsHash = this.#arguments?.hash
+    trail.add(drafts.end({ type, atWallMs: clock.wallMs(), person, argumentsHash, textBytes }))
+  }
+
+  /** Another record has told of them. */
+  #forgetArguments(): void {
+    this.#arguments = undefined
+    this.#argumentsShown = undefined
   }
 
   #typeOf(outcome: Outcome): AuditType {
@@ -144,43 +178,66 @@ export class CallRecord implements CallFollower {
     return own === 'request_response' || own === level
   }
 
-  #startText(): string {
-    if (this.#start === '') {
-      const { callers, newId } = this.#parts
-      const { exchange } = this.#call
-      this.#start = `,"call":${quote(newId())}${this.#operation.members}`
-      this.#person = callers.personOf(exchange)
-      this.#from = callers.fromOf(exchange)
-    }
-    return this.#start
+  /** Begins a record: who, from where, which call, and what was called. */
+  #begin(): Sender {
+    const { callers, drafts, newId } = this.#parts
+    const { text } = drafts
+    const { exchange } = this.#call
+    if (this.#id === '') this.#id = newId()
+    const sender = callers.senderOf(exchange)
+    drafts.begin()
+    callers.writeFrom(exchange, sender, text)
+    text.ascii(',"call":"')
+    text.ascii(this.#id)
+    text.ascii('"')
+    text.copy(this.#operation.members)
+    return sender
   }
 
-  #traceText(): string {
+  #writeArguments(): void {
+    const { args } = this.#call.message
+    if (args === undefined || this.#arguments === undefined) return
+    const { text } = this.#parts.drafts
+    text.ascii(',"arguments":{"bytes":')
+    text.whole(args.end - args.start)
+    text.ascii(',"form":"')
+    text.ascii(this.#arguments.form)
+    text.ascii('"')
+    this.#writeShown(this.#argumentsShown)
+    text.ascii('}')
+  }
+
+  /** Returns how much of the result itself is shown. */
+  #writeResult(): number {
+    const answer = this.#answered
+    if (answer === undefined) return 0
+    const { drafts, redaction } = this.#parts
+    const shown =
+      answer.result !== undefined && this.#wants('request_response')
+        ? redactJson(answer.result, redaction)
+        : undefined
+    drafts.text.ascii(',"result":{"bytes":')
+    drafts.text.whole(answer.resultBytes)
+    this.#writeShown(shown)
+    drafts.text.ascii('}')
+    return shown?.length ?? 0
+  }
+
+  #writeShown(shown: string | undefined): void {
+    if (shown === undefined) return
+    const { text } = this.#parts.drafts
+    text.ascii(',"shown":')
+    text.text(quote(shown))
+  }
+
+  #writeTrace(): void {
     const { trace } = this.#call
-    if (this.#trace === '' && trace !== undefined) {
-      this.#trace = `,"trace":{"traceId":${quote(trace.traceId)},"spanId":${quote(trace.spanId)}}`
-    }
-    return this.#trace
+    if (trace === undefined) return
+    const { text } = this.#parts.drafts
+    text.ascii(',"trace":{"traceId":"')
+    text.ascii(trace.traceId)
+    text.ascii('","spanId":"')
+    text.ascii(trace.spanId)
+    text.ascii('"}')
   }
-
-  #draft(
-    type: AuditType,
-    members: string,
-    argumentsHash: string | undefined,
-    textBytes: number,
-  ): Draft {
-    return {
-      type,
-      atWallMs: this.#parts.clock.wallMs(),
-      person: this.#person,
-      from: this.#from,
-      argumentsHash,
-      members,
-      textBytes,
-    }
-  }
-}
-
-function shownText(shown: string | undefined): string {
-  return shown === undefined ? '' : `,"shown":${quote(shown)}`
 }

@@ -2,6 +2,7 @@
 
 import type { Exchange } from '../core/exchange.ts'
 import type { Principal } from '../core/principal.ts'
+import type { ByteText } from './byte-text.ts'
 import { showAddress, type AddressRule } from './describe-call.ts'
 import type { HmacKey } from './digests.ts'
 import { hashSession } from './hash-arguments.ts'
@@ -11,26 +12,32 @@ import { Person } from './person.ts'
 /** Names of each kind that are remembered; all of them come from clients. */
 const REMEMBERED_MAX = 4_096
 
-/** An authenticated sender. */
-interface Sender {
+/** Somebody who sends, and the session that the token names as a member of `who`. */
+export interface Sender {
   readonly person: Person
-  readonly tokenSession: string
+  readonly tokenSession: Buffer
 }
 
-const NOBODY_KNOWN = new Person({
-  verified: false,
-  party: undefined,
-  organization: undefined,
-  actors: [],
-})
+const NOTHING: Buffer = Buffer.alloc(0)
+
+const NOBODY_KNOWN: Sender = {
+  person: new Person({
+    verified: false,
+    party: undefined,
+    organization: undefined,
+    actors: [],
+  }),
+  tokenSession: NOTHING,
+}
 
 export class Callers {
   readonly #hashesKey: HmacKey
   readonly #addressRule: AddressRule
   readonly #senders = new WeakMap<Principal, Sender>()
-  readonly #claimed = new Map<string, Person>()
-  readonly #sessions = new Map<string, string>()
-  readonly #addresses = new Map<string, string>()
+  readonly #claimed = new Map<string, Sender>()
+  // As JSON members, each with a comma before it.
+  readonly #sessions = new Map<string, Buffer>()
+  readonly #addresses = new Map<string, Buffer>()
 
   constructor(hashesKey: HmacKey, addressRule: AddressRule) {
     this.#hashesKey = hashesKey
@@ -42,32 +49,42 @@ export class Callers {
     return this.#senders.has(principal)
   }
 
-  personOf({ principal, ownerKey }: Exchange): Person {
-    if (principal !== undefined) return this.#senderOf(principal).person
+  senderOf({ principal, ownerKey }: Exchange): Sender {
+    if (principal !== undefined) return this.#verified(principal)
     if (ownerKey === undefined) return NOBODY_KNOWN
     return remembered(this.#claimed, ownerKey, claimedBy)
   }
 
-  /** From where they call, as the end of the member `who`. */
-  fromOf(exchange: Exchange): string {
-    const { principal, sessionId, clientAddress } = exchange
+  /** Writes from where they call, as the end of the member `who`. */
+  writeFrom(
+    { sessionId, clientAddress }: Exchange,
+    { person, tokenSession }: Sender,
+    to: ByteText,
+  ): void {
     const session =
-      sessionId === undefined ? '' : remembered(this.#sessions, sessionId, this.#sessionMember)
-    const tokenSession = principal === undefined ? '' : this.#senderOf(principal).tokenSession
+      sessionId === undefined ? NOTHING : remembered(this.#sessions, sessionId, this.#sessionMember)
     const address =
       clientAddress === undefined
-        ? ''
+        ? NOTHING
         : remembered(this.#addresses, clientAddress, this.#addressMember)
-    return this.personOf(exchange).end(`${session}${tokenSession}${address}`)
+    // The first member has no comma before it.
+    let skip = person.isNobody ? 1 : 0
+    for (let i = 0; i < 3; i += 1) {
+      const one = i === 0 ? session : i === 1 ? tokenSession : address
+      if (one.length === 0) continue
+      to.copy(one, skip)
+      skip = 0
+    }
+    to.ascii('}')
   }
 
-  readonly #sessionMember = (id: string): string =>
-    member('session', hashSession(this.#hashesKey, 'mcp', id))
+  readonly #sessionMember = (id: string): Buffer =>
+    Buffer.from(member('session', hashSession(this.#hashesKey, 'mcp', id)))
 
-  readonly #addressMember = (address: string): string =>
-    member('address', showAddress(address, this.#addressRule))
+  readonly #addressMember = (address: string): Buffer =>
+    Buffer.from(member('address', showAddress(address, this.#addressRule)))
 
-  #senderOf(principal: Principal): Sender {
+  #verified(principal: Principal): Sender {
     const found = this.#senders.get(principal)
     if (found !== undefined) return found
     const { issuer, subject, organization, actors, sessionId } = principal
@@ -75,17 +92,18 @@ export class Callers {
       person: new Person({ verified: true, party: { issuer, subject }, organization, actors }),
       tokenSession:
         sessionId === undefined
-          ? ''
-          : member('tokenSession', hashSession(this.#hashesKey, 'token', sessionId)),
+          ? NOTHING
+          : Buffer.from(member('tokenSession', hashSession(this.#hashesKey, 'token', sessionId))),
     }
     this.#senders.set(principal, sender)
     return sender
   }
 }
 
-function claimedBy(subject: string): Person {
+function claimedBy(subject: string): Sender {
   const party = { issuer: undefined, subject }
-  return new Person({ verified: false, party, organization: undefined, actors: [] })
+  const person = new Person({ verified: false, party, organization: undefined, actors: [] })
+  return { person, tokenSession: NOTHING }
 }
 
 function remembered<T>(known: Map<string, T>, key: string, make: (key: string) => T): T {

@@ -4,6 +4,7 @@
  */
 
 import { timingSafeEqual } from 'node:crypto'
+import { ByteText } from './byte-text.ts'
 import { digestOf, HMAC_LEAD, hmacSha256, type HmacKey } from './digests.ts'
 import {
   appendLeaf,
@@ -44,10 +45,12 @@ const FIRST_BYTES = 64 * 1024
 
 /** Writes records one behind the other into one buffer, each chained to the one before. */
 export class ChainWriter {
+  /** What is written to it between `begin` and `close` is a record's JSON without the brace that closes it. */
+  readonly text = new ByteText(FIRST_BYTES)
   readonly #key: HmacKey
   readonly #tree = new GrowingTree()
-  #bytes: Buffer = Buffer.alloc(0)
-  #end = 0
+  /** Where the record begins. */
+  #begin = 0
 
   constructor(key: HmacKey) {
     this.#key = key
@@ -61,57 +64,48 @@ export class ChainWriter {
   /** What was written before is no longer held. */
   begin({ mac, tree }: ChainState): void {
     this.#tree.begin(tree)
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.alloc(0)
-    this.#end = LINES_AT
-    this.#reserve(FIRST_BYTES)
-    this.#key.lead(this.#bytes, LEAD_AT)
-    mac.copy(this.#bytes, MAC_AT)
+    this.text.clear(KEPT_BYTES)
+    this.text.skip(LINES_AT)
+    this.#begin = LINES_AT
+    this.#key.lead(this.text.bytes, LEAD_AT)
+    mac.copy(this.text.bytes, MAC_AT)
   }
 
-  /** A record's JSON without the brace that closes it, in pieces. */
-  add(pieces: readonly string[]): void {
-    const begin = this.#end
-    let chars = 0
-    for (const piece of pieces) chars += piece.length
-    // No character takes more than three bytes in UTF-8.
-    this.#reserve(begin + chars * 3 + MAC_BYTES + 1)
-    const bytes = this.#bytes
-    let textEnd = begin
-    for (const piece of pieces) textEnd += bytes.write(piece, textEnd)
-    const mac = this.#macOf(begin, textEnd)
+  /** The record is whole. */
+  close(): void {
+    const begin = this.#begin
+    const { text } = this
+    const textEnd = text.end
+    text.copy(LINE_TAIL)
+    const { bytes } = text
+    const mac = this.#macOf(bytes, textEnd)
     bytes.write(mac, MAC_AT, 'base64url')
-    this.#end = textEnd + LINE_TAIL.copy(bytes, textEnd)
     bytes.write(mac, textEnd + MAC_MEMBER.length, 'latin1')
     const lent = bytes[begin - 1] ?? 0
     bytes[begin - 1] = LEAF_BYTE
-    this.#tree.add(digestOf(bytes.subarray(begin - 1, this.#end - 1)))
+    this.#tree.add(digestOf(bytes.subarray(begin - 1, text.end - 1)))
     bytes[begin - 1] = lent
+    this.#begin = text.end
   }
 
   /** The lines, which the next `begin` overwrites, and what comes after them. */
   end(): { readonly lines: Buffer; readonly state: ChainState } {
-    const mac = Buffer.from(this.#bytes.subarray(MAC_AT, MAC_AT + 32))
+    const { bytes, end } = this.text
+    const mac = Buffer.from(bytes.subarray(MAC_AT, MAC_AT + 32))
     return {
-      lines: this.#bytes.subarray(LINES_AT, this.#end),
+      lines: bytes.subarray(LINES_AT, end),
       state: { mac, tree: this.#tree.edge() },
     }
   }
 
   /** The lead takes the place of what stands before the record for as long as it is hashed. */
-  #macOf(begin: number, end: number): string {
-    const bytes = this.#bytes
+  #macOf(bytes: Buffer, end: number): string {
+    const begin = this.#begin
     bytes.copyWithin(LENT_AT, begin - LEAD, begin)
     bytes.copyWithin(begin - LEAD, LEAD_AT, LEAD_AT + LEAD)
     const hashed = digestOf(bytes.subarray(begin - LEAD, end))
     bytes.copyWithin(begin - LEAD, LENT_AT, LENT_AT + LEAD)
     return this.#key.finish(hashed, 'base64url')
-  }
-
-  #reserve(length: number): void {
-    if (length <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#bytes.length * 2))
-    this.#bytes.copy(larger)
-    this.#bytes = larger
   }
 }
 

@@ -66,16 +66,16 @@ export function endOf(outcome: Outcome): Body {
   }
 }
 
-const SAID_BY_KIND: ReadonlyMap<Outcome['kind'], string> = new Map(
+const SAID_BY_KIND: ReadonlyMap<Outcome['kind'], Buffer> = new Map(
   (['ok', 'input_required', 'task', 'tool_error', 'cancelled', 'internal'] as const).map((kind) => [
     kind,
-    membersText(endOf({ kind })),
+    Buffer.from(membersText(endOf({ kind }))),
   ]),
 )
 
 /** The same as JSON members, each with a comma before it. */
-export function endText(outcome: Outcome): string {
-  return SAID_BY_KIND.get(outcome.kind) ?? membersText(endOf(outcome))
+export function endText(outcome: Outcome): Buffer {
+  return SAID_BY_KIND.get(outcome.kind) ?? Buffer.from(membersText(endOf(outcome)))
 }
 
 function cut(text: string): string

@@ -15,27 +15,30 @@ export class Person {
   readonly #who: Pick<AuditWho, 'verified' | 'party' | 'organization' | 'actors'>
   /** With whose keys the text was made. */
   #subjects: readonly Subject[] = []
-  #text: string | undefined
-  readonly #isNobody: boolean
+  #text: Buffer | undefined
+  /** Nothing stands before the other members of `who`. */
+  readonly isNobody: boolean
 
   constructor(who: Pick<AuditWho, 'verified' | 'party' | 'organization' | 'actors'>) {
     this.#who = who
     const { verified, party, organization, actors } = who
-    this.#isNobody = party === undefined && organization === undefined && actors.length === 0
+    this.isNobody = party === undefined && organization === undefined && actors.length === 0
     const parties = party === undefined ? actors : [party, ...actors]
     this.identities = parties.map((one) => identityOf(one, verified))
     this.hashedBy = (party === undefined ? undefined : this.identities[0]) ?? NOBODY
   }
 
   /** The beginning of the member `who`, with a comma before it. Made anew when somebody has another key. */
-  text(subjects: ReadonlyMap<string, Subject>): string {
-    if (this.#text === undefined || !this.#isMadeWith(subjects)) this.#text = this.#make(subjects)
+  text(subjects: ReadonlyMap<string, Subject>): Buffer {
+    if (this.#text === undefined || !this.#isMadeWith(subjects)) {
+      this.#text = Buffer.from(this.#make(subjects))
+    }
     return this.#text
   }
 
   /** The end of that member; `rest` are its other members, each with a comma before it. */
   end(rest: string): string {
-    return `${this.#isNobody ? rest.slice(1) : rest}}`
+    return `${this.isNobody ? rest.slice(1) : rest}}`
   }
 
   #isMadeWith(subjects: ReadonlyMap<string, Subject>): boolean {

@@ -1,55 +1,67 @@
 /** How records are written: the JSON text of one, in the order in which its members stand. */
 
 import type { AuditType } from '../core/audit.ts'
+import type { ByteText } from './byte-text.ts'
 import type { HmacKey } from './digests.ts'
 import type { Draft } from './draft.ts'
 import { known, NOBODY } from './person.ts'
 import { LINE_BYTES_MAX, RECORD_VERSION } from './record.ts'
 import type { Subject } from './subject-keys.ts'
 
-/** No entry is so long; one that were would be recorded without what it says. */
-const TEXT_CHARS_MAX = LINE_BYTES_MAX / 4
+/** No entry is so long, with room for its keyed hash; one that were would be recorded without what it says. */
+const TEXT_BYTES_MAX = LINE_BYTES_MAX - 128
 
 type Subjects = ReadonlyMap<string, Subject>
 
-export class RecordText {
-  // Many records are of the same second, and some of the same millisecond.
-  #second = NaN
-  #secondText = ''
-  #atWallMs = NaN
-  #time = ''
+const BEGIN = `{"v":${RECORD_VERSION},"seq":`
+const HASH_MEMBER = ',"argumentsHash":"'
+/** 32 bytes in base64url, and a quotation mark. */
+const HASH_BYTES = 43 + 1
 
-  /** A record without the brace that closes it, in pieces, as the chain takes it. */
-  open(draft: Draft, seq: number, subjects: Subjects): readonly string[] {
-    const time = this.#timeOf(draft.atWallMs)
-    const head = `{"v":${RECORD_VERSION},"seq":${seq},"time":"${time}","type":"${draft.type}"`
-    const { person, from, members } = draft
-    const who = person === undefined ? '' : person.text(subjects)
-    const hash = hashMember(draft, subjects)
+const NO_BYTES: Buffer = Buffer.alloc(0)
+
+export class RecordText {
+  // Many records are of the same second.
+  #second = NaN
+  #secondText = NO_BYTES
+
+  /** Writes a record without the brace that closes it. */
+  open(draft: Draft, seq: number, subjects: Subjects, to: ByteText): void {
+    const { type, atWallMs, person, argumentsHash } = draft
+    const started = to.end
+    to.ascii(BEGIN)
+    to.whole(seq)
+    this.#time(atWallMs, to)
+    to.ascii(type)
+    to.ascii('"')
+    const who = person === undefined ? NO_BYTES : person.text(subjects)
+    const hashBytes = argumentsHash === undefined ? 0 : HASH_MEMBER.length + HASH_BYTES
+    const said = who.length + draft.length + hashBytes
     // With the brace.
-    const chars = head.length + who.length + from.length + members.length + hash.length + 1
-    if (chars > TEXT_CHARS_MAX) return [head, `,"omittedChars":${chars}`]
-    return [head, who, from, members, hash]
+    const length = to.end - started + said + 1
+    if (length > TEXT_BYTES_MAX) return to.ascii(`,"omittedBytes":${length}`)
+    to.copy(who)
+    draft.writeTo(to)
+    if (argumentsHash === undefined) return
+    to.ascii(HASH_MEMBER)
+    const { hmac } = known(subjects, person?.hashedBy ?? NOBODY)
+    to.ascii(hashForSubject(hmac, argumentsHash))
+    to.ascii('"')
   }
 
-  #timeOf(atWallMs: number): string {
-    if (atWallMs === this.#atWallMs) return this.#time
+  /** When, up to the text of the type. */
+  #time(atWallMs: number, to: ByteText): void {
     const wholeMs = Math.trunc(atWallMs)
     const second = Math.floor(wholeMs / 1_000)
     if (second !== this.#second) {
-      this.#secondText = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length)
+      const text = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length)
+      this.#secondText = Buffer.from(`,"time":"${text}`)
       this.#second = second
     }
-    this.#time = `${this.#secondText}${String(wholeMs - second * 1_000).padStart(3, '0')}Z`
-    this.#atWallMs = atWallMs
-    return this.#time
+    to.copy(this.#secondText)
+    to.whole(wholeMs - second * 1_000, 3)
+    to.ascii('Z","type":"')
   }
-}
-
-function hashMember({ person, argumentsHash }: Draft, subjects: Subjects): string {
-  if (argumentsHash === undefined) return ''
-  const { hmac } = known(subjects, person?.hashedBy ?? NOBODY)
-  return `,"argumentsHash":"${hashForSubject(hmac, argumentsHash)}"`
 }
 
 /** The hash of arguments as it is shown: without the caller's key nobody can test a guess. */

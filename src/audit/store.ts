@@ -14,7 +14,7 @@ import { appendLine, codeOf, writeWhole, type AuditFile, type AuditFs } from './
 import { ChainWriter, type ChainState } from './chain.ts'
 import { checkpointLine } from './checkpoints.ts'
 import { HmacKey } from './digests.ts'
-import { draftOf, type Draft, type Recordable } from './draft.ts'
+import { Draft, Drafts, type Recordable } from './draft.ts'
 import { loadKeys, type AuditKeys } from './keys.ts'
 import { takeLock, type Lock } from './lock.ts'
 import { rootOf } from './merkle.ts'
@@ -69,7 +69,7 @@ interface Segment {
 /** Records are made in slices of so many, between which other work gets its turn. */
 const SLICE = 128
 
-/** How often the free space is asked for, and whether the file is still there. */
+/** How often free space is asked for, and whether the file is there. */
 const CHECK_MS = 5_000
 
 export class AuditStore {
@@ -78,6 +78,7 @@ export class AuditStore {
   readonly recovered: Recovered
   readonly #lock: Lock
   readonly #subjects: SubjectKeys
+  readonly #drafts = new Drafts()
   readonly #text = new RecordText()
   readonly #chain: ChainWriter
   #state: ChainState
@@ -148,10 +149,11 @@ export class AuditStore {
   async write(entries: readonly Recordable[]): Promise<void> {
     await this.#guardSpace()
     const segment = await this.#currentSegment()
-    const drafts = entries.map((entry) => draftOf(entry))
+    const drafts = entries.map((entry) => this.#drafts.of(entry))
     const { lines, state } = await this.#render(drafts)
     await this.#append(segment, lines, state)
     for (const [type, count] of countsOf(drafts)) this.#options.onRecorded(type, count)
+    for (const [index, draft] of drafts.entries()) if (draft !== entries[index]) draft.letGo()
   }
 
   /** Signs what is on the disk; does nothing when no record came since. */
@@ -200,12 +202,11 @@ export class AuditStore {
     const subjects = await this.#subjects.resolve(identitiesOf(drafts), nowMs)
     const chain = this.#chain
     chain.begin(this.#state)
-    for (let at = 0; at < drafts.length; at += SLICE) {
+    for (const [index, draft] of drafts.entries()) {
       // oxlint-disable-next-line no-await-in-loop
-      if (at > 0) await nextTurn()
-      for (const draft of drafts.slice(at, at + SLICE)) {
-        chain.add(this.#text.open(draft, chain.size + 1, subjects))
-      }
+      if (index > 0 && index % SLICE === 0) await nextTurn()
+      this.#text.open(draft, chain.size + 1, subjects, chain.text)
+      chain.close()
     }
     return chain.end()
   }
@@ -230,14 +231,11 @@ export class AuditStore {
   async #leave(segment: Segment, end: PreviousSegment['end']): Promise<void> {
     this.#segment = undefined
     await segment.file.close().catch(() => {})
-    // One in which not even the first record counts never was.
-    if (segment.bytes === 0) await this.#discard(segment.number)
-    else this.#previous = { segment: segment.number, bytes: segment.bytes, end }
-  }
-
-  async #discard(number: number): Promise<void> {
+    const { number, bytes } = segment
     const { fs, directory } = this.#options
-    await fs.remove(segmentPath(directory, number)).catch(() => {})
+    // One in which not even the first record counts never was.
+    if (bytes === 0) await fs.remove(segmentPath(directory, number)).catch(() => {})
+    else this.#previous = { segment: number, bytes, end }
   }
 
   async #currentSegment(): Promise<Segment> {
@@ -274,8 +272,8 @@ export class AuditStore {
     })
     const hashesKey = createHash('sha256').update(this.keys.hashes).digest('hex').slice(0, 16)
     const body = { ...head, hashesKey }
-    const first = draftOf({ type: 'segment.opened', atWallMs: clock.wallMs(), body })
-    const { lines, state } = await this.#render([first])
+    const first = { type: 'segment.opened', atWallMs: clock.wallMs(), body } as const
+    const { lines, state } = await this.#render([this.#drafts.of(first)])
     await this.#append(segment, lines, state)
     try {
       await fs.syncDirectory(directory)

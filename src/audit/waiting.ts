@@ -1,3 +1,5 @@
+import { Draft, type Recordable } from './draft.ts'
+
 /** Somebody who waits for entries to be on the disk. Told once, or not at all when it leaves before. */
 export class Waiting {
   readonly #done: (isDurable: boolean) => void
@@ -28,4 +30,30 @@ export class Waiting {
     this.#over = true
     clearTimeout(this.#timer)
   }
+}
+
+/** An entry that somebody waits for. */
+export class Awaited {
+  readonly entry: Recordable
+  readonly waiting: Waiting
+  /** Told with the last of its entries. */
+  readonly isLast: boolean
+
+  constructor(entry: Recordable, waiting: Waiting, isLast: boolean) {
+    this.entry = entry
+    this.waiting = waiting
+    this.isLast = isLast
+  }
+}
+
+/** What waits to be written. */
+export type Item = Recordable | Awaited
+
+export function entryOf(item: Item): Recordable {
+  return item instanceof Awaited ? item.entry : item
+}
+
+/** It is written, or never will be. */
+export function letGo(entry: Recordable): void {
+  if (entry instanceof Draft) entry.letGo()
 }

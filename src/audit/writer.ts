@@ -9,8 +9,9 @@ import { codeOf, type AuditFs } from './audit-fs.ts'
 import type { Recordable } from './draft.ts'
 import { findExpired, removeSegments } from './expire.ts'
 import { Gap } from './gap.ts'
+import { Held, type Pending } from './held.ts'
 import type { AuditStore } from './store.ts'
-import { Waiting } from './waiting.ts'
+import { Awaited, entryOf, letGo, Waiting, type Item } from './waiting.ts'
 
 export interface WriterSettings {
   /** Most entries that wait, and most bytes of long texts in them. */
@@ -37,13 +38,6 @@ export interface WriterOptions extends WriterSettings {
   readonly onWorking: (dropped: number) => void
 }
 
-interface Item {
-  readonly entry: Recordable
-  readonly waiting: Waiting | undefined
-  /** Told with the last of its entries. */
-  readonly isLast: boolean
-}
-
 /** So many are written at once rather than wait for others. */
 const GROUP_FULL = 512
 
@@ -58,6 +52,7 @@ const EXPIRY_MS = 3_600_000
 export class AuditWriter implements AuditTrail {
   readonly #options: WriterOptions
   #queue: Item[] = []
+  readonly #held = new Held()
   #queuedBytes = 0
   readonly #gap = new Gap()
   #timer: NodeJS.Timeout | undefined
@@ -87,9 +82,20 @@ export class AuditWriter implements AuditTrail {
   }
 
   add(entry: Recordable): void {
-    if (!this.#hasRoom(1)) return this.#drop(entry)
-    this.#push({ entry, waiting: undefined, isLast: false })
+    if (this.#closed || !this.#hasRoom(1)) return this.#drop(entry)
+    this.#push(entry, entry)
     this.#schedule()
+  }
+
+  /** As many as calls are under way. */
+  hold(pending: Pending): void {
+    if (this.#closed) return
+    this.#held.add(pending)
+    this.#schedule()
+  }
+
+  takeBack(pending: Pending): boolean {
+    return this.#held.takeBack(pending)
   }
 
   /**
@@ -104,7 +110,7 @@ export class AuditWriter implements AuditTrail {
     }
     waiting.start(this.#options.strictMs)
     for (const [index, entry] of entries.entries()) {
-      this.#push({ entry, waiting, isLast: index === entries.length - 1 })
+      this.#push(new Awaited(entry, waiting, index === entries.length - 1), entry)
     }
     this.#start()
     return () => waiting.leave()
@@ -128,13 +134,14 @@ export class AuditWriter implements AuditTrail {
     })
     await Promise.race([this.#finish().then(() => this.#options.store.close()), late])
     clearTimeout(timer)
-    for (const { waiting } of this.#queue) waiting?.settle(false)
+    this.#giveUpWaiting()
   }
 
   async #finish(): Promise<void> {
     await this.#running
     const { store, clock } = this.#options
     try {
+      this.#say(0)
       while (this.#queue.length > 0 || this.#gap.dropped > 0) {
         // oxlint-disable-next-line no-await-in-loop
         await this.#writeGroup()
@@ -148,27 +155,46 @@ export class AuditWriter implements AuditTrail {
 
   #hasRoom(count: number): boolean {
     const { queueMax, queueBytesMax } = this.#options
-    if (this.#closed) return false
     return this.#queue.length + count <= queueMax && this.#queuedBytes <= queueBytesMax
   }
 
-  #push(item: Item): void {
+  #push(item: Item, { textBytes }: Recordable): void {
     this.#queue.push(item)
-    this.#queuedBytes += item.entry.textBytes ?? 0
+    this.#queuedBytes += textBytes ?? 0
   }
 
-  #drop({ atWallMs }: Recordable): void {
+  /** What has been held for so long is recorded now. */
+  #say(heldMs: number): void {
+    for (const draft of this.#held.take(this.#options.clock.monotonicMs() - heldMs)) {
+      if (this.#hasRoom(1)) this.#push(draft, draft)
+      else this.#drop(draft)
+    }
+  }
+
+  #giveUpWaiting(): void {
+    for (const item of this.#queue) if (item instanceof Awaited) item.waiting.settle(false)
+  }
+
+  #drop(entry: Recordable): void {
     const { meter } = this.#options
+    letGo(entry)
     this.#lost += 1
     meter.dropped(1)
     meter.limitHit('audit_queue')
-    this.#gap.add(atWallMs)
+    this.#gap.add(entry.atWallMs)
   }
 
   #schedule(): void {
     if (this.#running !== undefined || this.#failing) return
-    if (this.#queue.length >= GROUP_FULL) this.#start()
-    else this.#timer ??= setTimeout(() => this.#start(), this.#options.flushMs)
+    if (this.#queue.length >= GROUP_FULL) return this.#start()
+    this.#timer ??= setTimeout(() => this.#start(), this.#delayMs())
+  }
+
+  /** Nothing waits longer than `flushMs`, what has been held since before included. */
+  #delayMs(): number {
+    const { clock, flushMs } = this.#options
+    const heldMs = clock.monotonicMs() - this.#held.sinceMs
+    return Math.max(0, Math.min(flushMs, flushMs - heldMs))
   }
 
   #start(): void {
@@ -177,7 +203,8 @@ export class AuditWriter implements AuditTrail {
     this.#timer = undefined
     this.#running = this.#run().finally(() => {
       this.#running = undefined
-      if (this.#queue.length > 0 && !this.#closed) this.#schedule()
+      const isMore = this.#queue.length > 0 || this.#held.size > 0
+      if (isMore && !this.#closed) this.#schedule()
     })
   }
 
@@ -195,15 +222,18 @@ export class AuditWriter implements AuditTrail {
   }
 
   #mayNotWait(): boolean {
-    return (
-      this.#queue.length >= GROUP_FULL || this.#queue.some(({ waiting }) => waiting !== undefined)
-    )
+    return this.#queue.length >= GROUP_FULL || this.#queue.some((item) => item instanceof Awaited)
   }
 
   async #writeGroup(): Promise<void> {
-    const { store, checkpointRecords, clock } = this.#options
+    const { store, checkpointRecords, clock, flushMs } = this.#options
+    // Younger ones can wait for the next group, and most will not have to be recorded.
+    this.#say(flushMs / 2)
     const taken = this.#queue.slice(0, GROUP_MAX)
-    const entries = taken.filter(({ waiting }) => waiting?.over !== true).map(({ entry }) => entry)
+    const entries: Recordable[] = []
+    for (const item of taken) {
+      if (!(item instanceof Awaited && item.waiting.over)) entries.push(entryOf(item))
+    }
     const { dropped } = this.#gap
     if (dropped > 0) entries.push(this.#gap.entry(clock.wallMs()))
     // While it fails, an empty group finds out whether it works again.
@@ -211,9 +241,11 @@ export class AuditWriter implements AuditTrail {
     // More may have been lost meanwhile.
     this.#gap.recorded(dropped)
     this.#queue.splice(0, taken.length)
-    for (const { entry, waiting, isLast } of taken) {
+    for (const item of taken) {
+      const entry = entryOf(item)
       this.#queuedBytes -= entry.textBytes ?? 0
-      if (isLast) waiting?.settle(true)
+      letGo(entry)
+      if (item instanceof Awaited && item.isLast) item.waiting.settle(true)
     }
     if (store.uncheckedRecords >= checkpointRecords) await this.#checkpoint()
   }
@@ -250,9 +282,10 @@ export class AuditWriter implements AuditTrail {
     if (!this.#failing) this.#options.onFailing(codeOf(error))
     this.#failing = true
     // Nobody waits for a disk that does not work; what was to be waited for has not happened.
-    for (const { waiting } of this.#queue) waiting?.settle(false)
-    this.#queue = this.#queue.filter(({ waiting }) => waiting === undefined)
-    this.#queuedBytes = this.#queue.reduce((sum, { entry }) => sum + (entry.textBytes ?? 0), 0)
+    this.#giveUpWaiting()
+    for (const item of this.#queue) if (item instanceof Awaited) letGo(item.entry)
+    this.#queue = this.#queue.filter((item) => !(item instanceof Awaited))
+    this.#queuedBytes = this.#queue.reduce((sum, item) => sum + (entryOf(item).textBytes ?? 0), 0)
     if (this.#closed) return
     this.#timer = setTimeout(() => this.#start(), this.#backoffMs)
     this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS)

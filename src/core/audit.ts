@@ -8,9 +8,9 @@ export type AuditType =
   | 'auth.failed'
   /** The policy denies a call; with `dryRun` it went on all the same. */
   | 'authz.denied'
-  /** A call is about to be sent to its upstream. */
+  /** A call is about to be sent to its upstream, or has been sent and has not ended yet. */
   | 'call.attempted'
-  /** A call that was attempted has ended. */
+  /** A call that was attempted has ended; says what the attempt was when no record of that came before. */
   | 'call.ended'
   /** A call was refused here; its upstream never saw it. */
   | 'call.refused'

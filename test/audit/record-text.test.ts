@@ -5,10 +5,14 @@ import { createHash, createHmac } from 'node:crypto'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { CallAudit } from '../../src/audit/call-audit.ts'
+import { ByteText } from '../../src/audit/byte-text.ts'
 import { CHAIN_START, ChainWriter, follow, type ChainState } from '../../src/audit/chain.ts'
 import { HmacKey } from '../../src/audit/digests.ts'
-import { draftOf, type Draft, type Recordable } from '../../src/audit/draft.ts'
+import { Drafts, type Draft, type Recordable } from '../../src/audit/draft.ts'
+import type { DurableTrail } from '../../src/audit/call-record.ts'
+import { Held, type Pending } from '../../src/audit/held.ts'
 import { rootOf } from '../../src/audit/merkle.ts'
+import { Pages, type Page } from '../../src/audit/pages.ts'
 import { Person } from '../../src/audit/person.ts'
 import { identitiesOf, RecordText } from '../../src/audit/record-text.ts'
 import type { Subject } from '../../src/audit/subject-keys.ts'
@@ -86,10 +90,89 @@ function reference({ type, atWallMs, who, argumentsHash, body }: AuditEntry, seq
   })
 }
 
-function written(entry: Recordable, seq: number): string {
-  const draft = draftOf(entry)
-  return `${new RecordText().open(draft, seq, subjectsFor([draft])).join('')}}`
+const drafts = new Drafts()
+const recordText = new RecordText()
+
+/** What stands in the log, but for the keyed hash. */
+function textOf(draft: Draft, seq: number): string {
+  // So little room that it is never enough.
+  const text = new ByteText(1)
+  recordText.open(draft, seq, subjectsFor([draft]), text)
+  return `${text.bytes.toString('utf8', 0, text.end)}}`
 }
+
+const written = (entry: Recordable, seq: number): string => textOf(drafts.of(entry), seq)
+
+describe('Text that is put together in bytes', () => {
+  it('has numbers as JSON has them', () => {
+    const text = new ByteText(8)
+    const whole = (value: number): void => text.whole(value)
+    const thousandths = (value: number): void => text.thousandths(value)
+    const said = (write: (value: number) => void, value: number): string => {
+      text.clear(Infinity)
+      write(value)
+      return text.bytes.toString('latin1', 0, text.end)
+    }
+    for (const value of [0, 1, 9, 10, 99, 100, 4_294_967_296, 999_999_999_999_999, 1e15, -1, NaN]) {
+      assert.equal(said(whole, value), String(value))
+    }
+    for (const value of [0, 0.001, 0.01, 0.5, 1.05, 12.34567, 99.9996, 1e9 + 0.25, -1.5]) {
+      assert.equal(said(thousandths, value), String(Math.round(value * 1_000) / 1_000))
+    }
+    const numbers = fc.double({ min: 0, max: 1e10, noNaN: true })
+    const agrees = (value: number): void =>
+      assert.equal(said(thousandths, value), String(Math.round(value * 1_000) / 1_000))
+    fc.assert(fc.property(numbers, agrees), { numRuns: 500 })
+  })
+
+  it('is whole however often it became too long for its place', () => {
+    const text = new ByteText(1)
+    for (let part = 0; part < 200; part += 1) {
+      text.text('ä')
+      text.copy(Buffer.from('[bc]'), 1, 3)
+    }
+    assert.equal(text.bytes.toString('utf8', 0, text.end), 'äbc'.repeat(200))
+  })
+})
+
+describe('The texts of records that wait', () => {
+  it('stay what they are while others are written and their places are used again', () => {
+    const waiting: { readonly draft: Draft; readonly said: string }[] = []
+    const some = fc.sample(fc.integer({ min: 0, max: 9_000 }), { numRuns: 3_000, seed: 1 })
+    for (const [n, length] of some.entries()) {
+      const long = n % 500 === 0 ? 100_000 : 0
+      const said = `${n} ${'x'.repeat(length + long)}`
+      const draft = drafts.of({ type: 'call.ended', atWallMs: TIME, body: { said } })
+      waiting.push({ draft, said })
+      // As many are let go as come, in any order.
+      const [gone] = waiting.length > 300 ? waiting.splice(length % 300, 1) : []
+      if (gone === undefined) continue
+      assert.ok(textOf(gone.draft, 1).endsWith(`"said":"${gone.said}"}`))
+      gone.draft.letGo()
+      gone.draft.letGo()
+      assert.throws(() => textOf(gone.draft, 1), /let go/)
+    }
+    for (const { draft, said } of waiting) {
+      assert.ok(textOf(draft, 1).endsWith(`"said":"${said}"}`))
+    }
+  })
+
+  it('take no more room than what waits, however many there were', () => {
+    const pages = new Pages()
+    const used = new Set<Page>()
+    const waiting: Page[] = []
+    for (let n = 0; n < 100_000; n += 1) {
+      const page = pages.take(600)
+      page.used += 600
+      used.add(page)
+      waiting.push(page)
+      const gone = waiting.length > 1_000 ? waiting.shift() : undefined
+      if (gone !== undefined) pages.letGo(gone)
+    }
+    // 109 stand in a page.
+    assert.equal(used.size, 11)
+  })
+})
 
 describe('The text of a record', () => {
   it('is what JSON.stringify makes of it, whatever the texts in it hold', () => {
@@ -141,7 +224,6 @@ describe('The text of a record', () => {
   })
 
   it('says when, as a Date would, whatever came before it', () => {
-    const text = new RecordText()
     const times = [
       TIME,
       TIME,
@@ -156,9 +238,8 @@ describe('The text of a record', () => {
       -62_198_755_200_001,
     ]
     for (const atWallMs of times) {
-      const draft = draftOf({ type: 'call.ended', atWallMs, body: {} })
-      const expected = `{"v":1,"seq":1,"time":"${new Date(atWallMs).toISOString()}","type":"call.ended"`
-      assert.equal(text.open(draft, 1, new Map()).join(''), expected)
+      const expected = `{"v":1,"seq":1,"time":"${new Date(atWallMs).toISOString()}","type":"call.ended"}`
+      assert.equal(written({ type: 'call.ended', atWallMs, body: {} }, 1), expected)
     }
   })
 
@@ -169,9 +250,9 @@ describe('The text of a record', () => {
     const subjects = (pseudonym: string): ReadonlyMap<string, Subject> =>
       new Map([['["verified",null,"bot"]', { hmac: new HmacKey(Buffer.alloc(32)), pseudonym }]])
     const first = subjects('p_1')
-    assert.equal(person.text(first), ',"who":{"actors":[{"subject":"p_1"}]')
-    assert.equal(person.text(subjects('p_2')), ',"who":{"actors":[{"subject":"p_2"}]')
-    assert.equal(person.text(first), ',"who":{"actors":[{"subject":"p_1"}]')
+    assert.equal(String(person.text(first)), ',"who":{"actors":[{"subject":"p_1"}]')
+    assert.equal(String(person.text(subjects('p_2'))), ',"who":{"actors":[{"subject":"p_2"}]')
+    assert.equal(String(person.text(first)), ',"who":{"actors":[{"subject":"p_1"}]')
     assert.throws(() => person.text(new Map()), /the key of a subject is missing/)
   })
 
@@ -179,12 +260,12 @@ describe('The text of a record', () => {
     const entry: AuditEntry = {
       type: 'call.ended',
       atWallMs: TIME,
-      body: { x: 'x'.repeat(262_144) },
+      body: { x: 'ä'.repeat(524_288) },
     }
-    assert.equal(reference(entry, 1).length, 262_220)
+    assert.equal(Buffer.byteLength(reference(entry, 1)), 1_048_652)
     assert.equal(
       written(entry, 1),
-      '{"v":1,"seq":1,"time":"2026-11-30T12:34:56.789Z","type":"call.ended","omittedChars":262220}',
+      '{"v":1,"seq":1,"time":"2026-11-30T12:34:56.789Z","type":"call.ended","omittedBytes":1048652}',
     )
   })
 })
@@ -210,19 +291,46 @@ const PRINCIPAL: NonNullable<Exchange['principal']> = {
   claims: {},
 }
 
-/** The records of one call, the verification of its token left out. */
+/** Holds until `sayHeld`; what is said then comes before what follows. */
+class Trail implements DurableTrail {
+  readonly #held = new Held()
+  readonly drafts: Draft[] = []
+
+  add(entry: Recordable): void {
+    this.drafts.push(drafts.of(entry))
+  }
+
+  addDurably(): () => void {
+    return assert.fail('nobody waits')
+  }
+
+  hold(pending: Pending): void {
+    this.#held.add(pending)
+  }
+
+  takeBack(pending: Pending): boolean {
+    return this.#held.takeBack(pending)
+  }
+
+  sayHeld(): void {
+    this.drafts.push(...this.#held.take(Infinity))
+  }
+}
+
+/**
+ * The records of one call, the verification of its token left out: that it goes out is recorded before
+ * it ends, or with its end when that comes soon.
+ */
 function recordsOf(
   { exchange: changes, decision, params = '{}', method = 'tools/call', level = 'metadata' }: Scene,
   outcome: Outcome,
+  end: 'later' | 'soon' = 'later',
 ): readonly string[] {
   const clock = new FakeClock()
   clock.nowMs = TIME
-  const drafts: Draft[] = []
+  const trail = new Trail()
   const audit = new CallAudit({
-    trail: {
-      add: (entry) => void drafts.push(draftOf(entry)),
-      addDurably: () => assert.fail('nobody waits'),
-    },
+    trail,
     clock,
     ruleOf: () => ({ level, mode: 'batch' }),
     hashesKey: Buffer.alloc(32, 1),
@@ -234,15 +342,18 @@ function recordsOf(
   const call = callOf(body, changes, decision)
   const follower = audit.begin(call)
   audit.attempt(call.exchange)
+  if (end === 'later') {
+    clock.advance(100)
+    trail.sayHeld()
+    clock.advance(-100)
+  }
   follower.attemptStarted({ upstreamName: '', carrier: 'tcp', address: '', port: 1 }, 1, 0)
   const result = Buffer.from('{"a":"ä\u2028"}')
   if (outcome.kind === 'ok') follower.answered?.({ bytes: 40, resultBytes: result.length, result })
   follower.ended(outcome, 12.3456)
-  const text = new RecordText()
-  const subjects = subjectsFor(drafts)
-  return drafts
+  return trail.drafts
     .filter(({ type }) => type !== 'auth.succeeded')
-    .map((draft, index) => `${text.open(draft, index + 1, subjects).join('')}}`)
+    .map((draft, index) => textOf(draft, index + 1))
 }
 
 function callOf(body: Buffer, changes: Scene['exchange'], decision: Decision | undefined): Call {
@@ -347,6 +458,28 @@ describe('The records of a call', () => {
         argumentsHash: hashOf('{"limit":10,"q":"x"}', alice),
       }),
       printed({ ...END, who, ...JOINED, tool: 'search', ...HOW }),
+    ])
+  })
+
+  it('are one when it ends soon, which says everything', () => {
+    const decision = { kind: 'allow', role: 'reader', rule: 'main:*', policy: '0123' } as const
+    const params = '{"name":"search","arguments":{"q":"x"}}'
+    assert.deepEqual(recordsOf({ decision, params, level: 'request' }, OK, 'soon'), [
+      printed({
+        ...END,
+        seq: 1,
+        who: { address: '192.0.2.0/24' },
+        ...JOINED,
+        tool: 'search',
+        arguments: { bytes: 9, form: 'canonical', shown: '{"q":"x"}' },
+        outcome: 'ok',
+        decision: { effect: 'allow', role: 'reader', rule: 'main:*', policy: '0123' },
+        durationMs: 12.346,
+        attempts: 1,
+        result: { bytes: 13 },
+        trace: TRACE,
+        argumentsHash: hashOf('{"q":"x"}', ['claimed', null, '']),
+      }),
     ])
   })
 
@@ -485,7 +618,9 @@ describe('The lines of a log', () => {
         assert.ok(next !== undefined)
         expected = next
         lines.push(line, Buffer.from('\n'))
-        chain.add([open.slice(0, 5), open.slice(5), ''])
+        chain.text.text(open.slice(0, 5))
+        chain.text.text(open.slice(5))
+        chain.close()
         assert.equal(chain.size, expected.tree.size)
       }
       const end = chain.end()

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { readdir, stat } from 'node:fs/promises'
 import { describe, it } from 'node:test'
+import { Drafts } from '../../src/audit/draft.ts'
+import type { Pending } from '../../src/audit/held.ts'
 import { segmentPath } from '../../src/audit/segment.ts'
 import type { AuditWriter } from '../../src/audit/writer.ts'
+import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { signal, SOON, waitFor } from '../support/wait-for.ts'
 import {
@@ -21,6 +24,15 @@ const IN_TIME = { within: SOON, what: 'the audit writer' }
 function durably(writer: AuditWriter, count = 1): Promise<boolean> {
   return new Promise((resolve) => {
     writer.addDurably(entries(count), resolve)
+  })
+}
+
+/** What is to be held, since now or since later. */
+function holder(drafts: Drafts, clock: Clock): (n: string, laterMs?: number) => Pending {
+  return (n, laterMs = 0) => ({
+    sinceMs: clock.monotonicMs() + laterMs,
+    place: -1,
+    draft: () => drafts.of(entry({ n }, 'call.attempted')),
   })
 }
 
@@ -63,6 +75,41 @@ describe('The audit writer', () => {
     assert.equal(await first, true)
     await writer.close(5_000)
     assert.ok((await recordsOf(directory)).every((record) => record['left'] === undefined))
+  })
+
+  it('records what is held as soon as it was held for as long as entries wait', async () => {
+    const clock = new FakeClock()
+    const { writer, directory } = await openWriter({ clock, flushMs: 100 })
+    const held = holder(new Drafts(), clock)
+    const [old, young, back] = [held('old'), held('young', 60), held('back', 60)]
+    writer.hold(old)
+    writer.hold(young)
+    writer.hold(back)
+    clock.advance(100)
+    assert.equal(await durably(writer), true)
+    const said = async (): Promise<readonly unknown[]> =>
+      (await recordsOf(directory)).flatMap(({ n }) => (typeof n === 'string' ? [n] : []))
+    assert.deepEqual(await said(), ['old'])
+    assert.deepEqual([writer.takeBack(old), writer.takeBack(back)], [false, true])
+    clock.advance(60)
+    await waitFor(async () => (await said()).length === 2, IN_TIME)
+    assert.deepEqual(await said(), ['old', 'young'])
+  })
+
+  it('records what is held when it ends, and nothing that was taken back', async () => {
+    const { writer, directory } = await openWriter({ flushMs: 60_000 })
+    const held = holder(new Drafts(), systemClock)
+    const [kept, back] = [held('kept'), held('back')]
+    writer.hold(kept)
+    writer.hold(back)
+    assert.equal(writer.takeBack(back), true)
+    await writer.close(5_000)
+    assert.deepEqual(
+      (await recordsOf(directory)).flatMap(({ n }) => n ?? []),
+      ['kept'],
+    )
+    writer.hold(held('late'))
+    assert.equal(writer.view.backlog, 0)
   })
 
   it('takes no more than its queue holds, and records how much was lost', async () => {

@@ -44,7 +44,7 @@ const FIGURES: CapacityFigures = {
     gzippedBytes: 13,
   },
   spans: { perCall: 2, bytes: 600, gzippedBytes: 50 },
-  audit: { attemptedBytes: 600, endedBytes: 400 },
+  audit: { callBytes: 1000 },
   log: { callBytes: 400, failureBytes: 500 },
 }
 

@@ -77,8 +77,8 @@ function whoOf(record: AuditRecord): NonNullable<AuditRecord['who']> {
 const typed = (records: readonly AuditRecord[], type: string): AuditRecord[] =>
   records.filter((record) => record.type === type)
 
-test('a call leaves an attempt and its end, joined, with keyed hashes in place of what it said', async () => {
-  const { directory, sidecar } = await scene()
+test('a call leaves a record, with keyed hashes in place of what it said', async () => {
+  const { directory, sidecar } = await scene({ flushInterval: '60s' })
   await (await callTool(sidecar, 'weather', { 'Mcp-Session-Id': 'hidden-session' })).text()
   await (
     await callTool(sidecar, 'weather', {}, '{ "password": "canary-argument", "city":"Paris"}')
@@ -86,8 +86,8 @@ test('a call leaves an attempt and its end, joined, with keyed hashes in place o
   await (await callTool(sidecar, 'fails')).text()
   await sidecar.close()
   const records = await recordsIn(directory)
-  const [first, second] = [one(records, 'call.attempted'), one(records, 'call.attempted', 1)]
-  const [end, failed] = [one(records, 'call.ended'), one(records, 'call.ended', 2)]
+  const [first, second] = [one(records, 'call.ended'), one(records, 'call.ended', 1)]
+  const failed = one(records, 'call.ended', 2)
   assert.deepEqual(
     [first.upstream, first.method, first.tool, whoOf(first).address],
     ['main', 'tools/call', 'weather', '127.0.0.0/24'],
@@ -98,8 +98,9 @@ test('a call leaves an attempt and its end, joined, with keyed hashes in place o
   // RFC 8785: the same arguments however they are spelled.
   assert.equal(first.argumentsHash, second.argumentsHash)
   assert.deepEqual(first.arguments, { bytes: 45, form: 'canonical' })
-  assert.deepEqual([end.call, end.outcome, end.attempts], [first.call, 'ok', 1])
-  assert.ok(Number(end.durationMs) > 0)
+  assert.deepEqual([first.outcome, first.attempts], ['ok', 1])
+  assert.ok(Number(first.durationMs) > 0)
+  assert.deepEqual(typed(records, 'call.attempted'), [])
   assert.deepEqual(
     [failed.outcome, failed['code'], failed.errorType],
     ['rpc_error', -32000, '-32000'],
@@ -108,8 +109,35 @@ test('a call leaves an attempt and its end, joined, with keyed hashes in place o
   assert.deepEqual((await verify(directory)).faults, [])
 })
 
+test('a call that is under way when records are written leaves its attempt and its end, joined', async () => {
+  const directory = await makeDirectory()
+  const attempted = async (): Promise<AuditRecord[]> =>
+    typed(await recordsIn(directory), 'call.attempted')
+  const upstream = await startRawUpstream((request, reply) => {
+    const onDisk = waitFor(async () => (await attempted()).length === 1, {
+      within: SOON,
+      what: 'the record of the attempt',
+    })
+    void onDisk.finally(() => answer(request, reply))
+  })
+  const sidecar = await startTestSidecar({
+    upstreams: { main: { url: upstream.url, health: { method: 'off' } } },
+    config: { audit: { dir: directory, freeSpace: '0B', flushInterval: '5ms', level: 'request' } },
+  })
+  await (await callTool(sidecar, 'weather')).text()
+  await sidecar.close()
+  const records = await recordsIn(directory)
+  const [attempt, end] = [one(records, 'call.attempted'), one(records, 'call.ended')]
+  assert.equal(attempt.arguments?.shown, '{"city":"Paris","password":"[redacted]"}')
+  assert.match(String(attempt.argumentsHash), /^[\w-]{43}$/)
+  assert.deepEqual([end.call, end.outcome, end.trace], [attempt.call, 'ok', attempt.trace])
+  assert.deepEqual([end.arguments, end.argumentsHash], [undefined, undefined])
+  assert.ok(attempt.time <= end.time)
+  assert.deepEqual((await verify(directory)).faults, [])
+})
+
 test('no secret of a call is in any file of the log, nor in the log events', async () => {
-  const { directory, sidecar } = await scene({ level: 'request_response' })
+  const { directory, sidecar } = await scene({ level: 'request_response', flushInterval: '60s' })
   await (
     await callTool(sidecar, 'weather', {
       'Mcp-Session-Id': 'hidden-session',
@@ -121,7 +149,7 @@ test('no secret of a call is in any file of the log, nor in the log events', asy
   await sidecar.close()
   const records = await recordsIn(directory)
   assert.equal(
-    typed(records, 'call.attempted')[0]?.arguments?.shown,
+    typed(records, 'call.ended')[0]?.arguments?.shown,
     '{"city":"Paris","password":"[redacted]"}',
   )
   assert.match(typed(records, 'call.ended')[0]?.result?.shown ?? '', /\[redacted\]/)
@@ -138,6 +166,7 @@ test('no secret of a call is in any file of the log, nor in the log events', asy
 
 test('levels are chosen by upstream and tool', async () => {
   const { directory, sidecar } = await scene({
+    flushInterval: '60s',
     rules: [
       { tool: 'quiet*', level: 'none' },
       { tool: 'loud', level: 'request' },
@@ -145,9 +174,9 @@ test('levels are chosen by upstream and tool', async () => {
   })
   for (const tool of ['quiet_one', 'loud', 'other']) await (await callTool(sidecar, tool)).text()
   await sidecar.close()
-  const attempts = typed(await recordsIn(directory), 'call.attempted')
+  const ends = typed(await recordsIn(directory), 'call.ended')
   assert.deepEqual(
-    attempts.map(({ tool, arguments: args }) => [tool, args?.shown !== undefined]),
+    ends.map(({ tool, arguments: args }) => [tool, args?.shown !== undefined]),
     [
       ['loud', true],
       ['other', false],
@@ -158,7 +187,7 @@ test('levels are chosen by upstream and tool', async () => {
 test('people are pseudonyms, the same for the same person, and denials name the rule', async () => {
   const issuer = await startTokenIssuer()
   const { directory, sidecar, received } = await scene(
-    {},
+    { flushInterval: '60s' },
     {
       auth: { mode: 'required', issuers: [{ issuer: issuer.url, audience: 'sidelight-test' }] },
       policy: { roles: { reader: { allow: ['main:weather'], deny: ['main:secret_tool'] } } },
@@ -174,7 +203,7 @@ test('people are pseudonyms, the same for the same person, and denials name the 
   await sidecar.close()
   const records = await recordsIn(directory)
   assert.equal(typed(records, 'auth.succeeded').length, 1)
-  const [first, second] = [one(records, 'call.attempted'), one(records, 'call.attempted', 1)]
+  const [first, second] = [one(records, 'call.ended'), one(records, 'call.ended', 1)]
   const who = whoOf(first)
   assert.match(String(who.subject), /^p_[\w-]{22}$/)
   assert.equal(who.subject, whoOf(second).subject)
@@ -190,7 +219,7 @@ test('people are pseudonyms, the same for the same person, and denials name the 
 
   const flags = ['--dir', directory, '--issuer', issuer.url, '--subject', 'canary-alice']
   const found = await runSidelight(['audit', 'query', ...flags, '--tool', 'weather'])
-  assert.equal(found.stdout.trim().split('\n').length, 4)
+  assert.equal(found.stdout.trim().split('\n').length, 2)
   const erased = await runSidelight(['audit', 'erase', ...flags])
   assert.match(erased.stdout, /^The key is destroyed/)
   const after = await runSidelight(['audit', 'query', ...flags])
@@ -234,7 +263,7 @@ test('a strict call is refused with 503, and never sent, while nothing can be wr
   })
   assert.equal((await callTool(sidecar, 'weather')).status, 200)
   await sidecar.close()
-  const tools = typed(await recordsIn(directory), 'call.attempted').map(({ tool }) => tool)
+  const tools = typed(await recordsIn(directory), 'call.ended').map(({ tool }) => tool)
   assert.deepEqual(tools, ['batched', 'weather'])
   assert.deepEqual((await verify(directory)).faults, [])
   assert.deepEqual(

@@ -30,7 +30,7 @@ export const AUDIT: Row = {
     timeseries({
       title: 'Records on the disk',
       description:
-        'Records that were written per second, by type. As many calls end as are attempted.',
+        'Records that were written per second, by type. A call that ends soon has one record, call.ended.',
       unit: 'ops',
       width: 9,
       stacked: true,
