@@ -1,6 +1,7 @@
 /** Finds the one credential of a request, in the one place where it may stand. */
 
 import type { AuthRefusal, RequestFacts } from '../core/authentication.ts'
+import { countOf } from '../core/raw-headers.ts'
 
 export interface Credential {
   readonly kind: 'credential'
@@ -33,15 +34,6 @@ export function readCredential(
   if (token === '' || (scheme !== 'bearer' && scheme !== 'dpop')) return none('scheme')
   if (token.length > bytesMax) return none('too_large')
   return { kind: 'credential', scheme, token }
-}
-
-export function countOf(rawHeaders: readonly string[], name: string): number {
-  let count = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const key = rawHeaders[i] ?? ''
-    if (key.length === name.length && key.toLowerCase() === name) count += 1
-  }
-  return count
 }
 
 function none(why: NoCredential['why']): NoCredential {

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto'
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWK } from 'jose'
 import type { RequestFacts } from '../core/authentication.ts'
+import { countOf } from '../core/raw-headers.ts'
 import type { Clock } from '../core/clock.ts'
-import { countOf } from './credential.ts'
 
 /** Algorithms of proofs. */
 export const PROOF_ALGORITHMS: string[] = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']

@@ -109,6 +109,17 @@ export interface Call {
   outcome: Outcome | undefined
 }
 
+export function newCall(exchange: Exchange, message: Message): Call {
+  return {
+    exchange,
+    message,
+    trace: undefined,
+    decision: undefined,
+    record: undefined,
+    outcome: undefined,
+  }
+}
+
 /** A single value of a header that may be sent once only; repeated values are joined as HTTP says. */
 export function headerOf(headers: HeaderRecord, name: string): string | undefined {
   const value = headers[name]

@@ -9,6 +9,7 @@
 import { isIP } from 'node:net'
 import { headerOf, type HeaderRecord } from '../core/exchange.ts'
 import { reject, type Rejection } from '../core/outcome.ts'
+import { countOf } from '../core/raw-headers.ts'
 
 export interface PeerRules {
   /** True when the listener is bound to a loopback address. */
@@ -31,7 +32,7 @@ export function checkPeer(
 ): Rejection | undefined {
   const host = headerOf(headers, 'host')
   // Node keeps the first of several; the next server may keep another.
-  if (host === undefined || isRepeated(rawHeaders, 'host') || !hostAllowed(host, rules)) {
+  if (host === undefined || countOf(rawHeaders, 'host') > 1 || !hostAllowed(host, rules)) {
     return reject('forbidden_host', 'this Host is not allowed; add it to listen.allowedHosts')
   }
   const origin = headerOf(headers, 'origin')
@@ -39,22 +40,34 @@ export function checkPeer(
   return reject('forbidden_origin', 'this Origin is not allowed; add it to listen.allowedOrigins')
 }
 
-/** True when a header stands there more than once. */
-export function isRepeated(rawHeaders: readonly string[], name: string): boolean {
-  let count = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const key = rawHeaders[i] ?? ''
-    if (key.length === name.length && key.toLowerCase() === name) count += 1
-  }
-  return count > 1
-}
-
 function hostAllowed(host: string, rules: PeerRules): boolean {
+  if (isUsualLoopback(host)) return true
   const name = hostName(host)
   if (name === undefined) return false
   if (isLoopbackName(name) || rules.hosts.has(name)) return true
   // An address literal cannot be rebound: it is no name that anybody could point elsewhere.
   return !rules.loopback && isIP(name) !== 0
+}
+
+/** What clients beside us send, found without an expression: `127.0.0.1:8420`, `localhost`. */
+function isUsualLoopback(host: string): boolean {
+  for (const name of USUAL_LOOPBACK) {
+    if (host.startsWith(name)) return host.length === name.length || endsInPort(host, name.length)
+  }
+  return false
+}
+
+const USUAL_LOOPBACK = ['127.0.0.1', 'localhost'] as const
+
+/** A colon and one to five digits. */
+function endsInPort(host: string, colon: number): boolean {
+  const digits = host.length - colon - 1
+  if (host[colon] !== ':' || digits < 1 || digits > 5) return false
+  for (let i = colon + 1; i < host.length; i += 1) {
+    const code = host.charCodeAt(i)
+    if (code < 0x30 || code > 0x39) return false
+  }
+  return true
 }
 
 function originAllowed(origin: string, rules: PeerRules): boolean {

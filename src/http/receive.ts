@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
+import { countOf } from '../core/raw-headers.ts'
 import {
   Arrival,
   KINDS,
@@ -11,7 +12,6 @@ import {
   type ReceiveOptions,
 } from './arrival.ts'
 import { authenticate } from './authenticate.ts'
-import { isRepeated } from './guard.ts'
 import { answerPreflight } from './preflight.ts'
 import { discardBody, readBody, type BodyEnd } from './read-body.ts'
 import { Reading } from './reading.ts'
@@ -30,7 +30,7 @@ export function checkMethod(incoming: Incoming): Rejection | undefined {
 
 /** Of several ids the upstream may take another one than we do, and so the session of somebody else. */
 export function checkSession({ rawHeaders }: Incoming): Rejection | undefined {
-  return isRepeated(rawHeaders, 'mcp-session-id')
+  return countOf(rawHeaders, 'mcp-session-id') > 1
     ? reject('invalid_request', 'send Mcp-Session-Id once')
     : undefined
 }

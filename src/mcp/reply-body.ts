@@ -1,8 +1,9 @@
 /** Reads the body of a reply, JSON or a stream of events, and tells what messages pass in it. */
 
+import { isEventStream, isJson } from '../core/content-type.ts'
 import type { Slot } from './json-shape.ts'
 import type { NoAnswer } from './reply-outcome.ts'
-import { ReplyScanners, type ReplyScanner } from './reply-scanners.ts'
+import { ReplyScanners, type MessageSink, type ReplyScanner } from './reply-scanners.ts'
 import { SseScanner } from './sse-scanner.ts'
 import type { TextCapture } from './text-capture.ts'
 
@@ -20,7 +21,7 @@ export interface ReplyWatch {
 }
 
 /** What a reader of a body tells of what it finds. */
-export interface Answers {
+export interface Answers extends MessageSink {
   /** A message of the upstream has passed; the JSON text that holds it may still prove broken. */
   message(slots: readonly Slot[], text: TextCapture | undefined): void
   /** The JSON text has ended: what was found in it holds, or is forgotten. */
@@ -51,14 +52,6 @@ export function watchBody(
   }
 }
 
-export function isEventStream(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType)
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)
-}
-
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 class JsonWatch implements ReplyWatch {
@@ -76,7 +69,7 @@ class JsonWatch implements ReplyWatch {
     this.#open = open
     this.#capture = capture
     this.#scanners = scanners
-    this.#scanner = scanners.take((slots) => open.message(slots, capture))
+    this.#scanner = scanners.take(open, capture)
   }
 
   write(chunk: Buffer): void {
@@ -94,7 +87,7 @@ class JsonWatch implements ReplyWatch {
     let at = 0
     while (this.#markBytes < BYTE_ORDER_MARK.length && at < chunk.length) {
       if (chunk[at] !== BYTE_ORDER_MARK[this.#markBytes]) {
-        this.#take(BYTE_ORDER_MARK, 0, this.#markBytes)
+        if (this.#markBytes > 0) this.#take(BYTE_ORDER_MARK, 0, this.#markBytes)
         this.#markBytes = BYTE_ORDER_MARK.length
         return at
       }
@@ -132,7 +125,7 @@ class SseWatch implements ReplyWatch {
     this.#open = open
     this.#capture = capture
     this.#scanners = scanners
-    this.#scanner = scanners.take((slots) => open.message(slots, capture))
+    this.#scanner = scanners.take(open, capture)
     this.#sse = new SseScanner({
       data: (chunk, from, to) => this.#take(chunk, from, to),
       dataLine: () => this.#take(NEW_LINE, 0, NEW_LINE.length),
@@ -189,7 +182,7 @@ class LinesWatch implements ReplyWatch {
   constructor(answers: Answers, capture: TextCapture | undefined, scanners: ReplyScanners) {
     this.#answers = answers
     this.#capture = capture
-    this.#scanner = scanners.take((slots) => answers.message(slots, capture))
+    this.#scanner = scanners.take(answers, capture)
   }
 
   write(line: Buffer): void {

@@ -113,9 +113,7 @@ export class Delivery implements ReplySink, Stoppable, CopyOwner {
   }
 
   data(chunk: Buffer): boolean {
-    this.#times.comes()
-    const { attempt } = this.#times
-    if (attempt !== undefined) attempt.responseBytes += chunk.length
+    this.#times.bytes(chunk.length)
     if (!this.#parts.client.write(chunk)) this.#clientBehind = true
     this.#copy.write(chunk)
     this.#giveBack()
@@ -126,7 +124,7 @@ export class Delivery implements ReplySink, Stoppable, CopyOwner {
   end(): void {
     this.#times.comes()
     this.#parts.client.end()
-    this.#copy.end(() => this.#finish(outcomeOfStatus(this.#status)))
+    this.#copy.end()
     this.#times.handedOn()
   }
 
@@ -211,6 +209,10 @@ export class Delivery implements ReplySink, Stoppable, CopyOwner {
     const { attempt } = this.#times
     const fresh = this.#times.passed(this.#copy.events)
     if (attempt !== undefined && fresh > 0) this.#parts.ledger.eventsPassed(attempt, fresh)
+  }
+
+  copyEnded(): void {
+    this.#finish(outcomeOfStatus(this.#status))
   }
 
   /** True while it waits to be tried again. */

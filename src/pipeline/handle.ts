@@ -6,7 +6,8 @@
  * see deliver.ts.
  */
 
-import { sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
+import { newCall, sessionKeyOf, type Call, type Exchange } from '../core/exchange.ts'
+import type { Message } from '../core/message.ts'
 import { reject, type Outcome, type Rejection } from '../core/outcome.ts'
 import type { Answer, Client } from '../core/reply.ts'
 import type { Permit } from '../resilience/permit.ts'
@@ -24,14 +25,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   if (exchange.kind === 'message') {
     const envelope = stages.readEnvelope(exchange.headers, exchange.body)
     if (envelope.kind === 'rejected') return refuse(way, envelope)
-    exchange.calls = envelope.messages.map((message): Call => ({
-      exchange,
-      message,
-      trace: undefined,
-      decision: undefined,
-      record: undefined,
-      outcome: undefined,
-    }))
+    exchange.calls = callsOf(exchange, envelope.messages)
     exchange.batch = envelope.batch
     ledger.begin()
     if (envelope.fault !== undefined) return refuse(way, envelope.fault)
@@ -59,6 +53,12 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   if (permit.kind === 'permit') return record(way, upstream, permit)
   const next = (admitted: Permit): void => record(way, upstream, admitted)
   new Turn({ ...turnOf(way), queued: permit, deliver: next, isPlace: true }).wait()
+}
+
+function callsOf(exchange: Exchange, messages: readonly Message[]): readonly Call[] {
+  const calls: Call[] = []
+  for (const message of messages) calls.push(newCall(exchange, message))
+  return calls
 }
 
 /** What goes through the stages: one exchange. */

@@ -10,6 +10,8 @@ export interface CopyOwner {
   copyWatched(): void
   /** The copy has caught up with the original. */
   copyDrained(): void
+  /** The body is over, and everything in it has been seen. */
+  copyEnded(): void
 }
 
 export class ReplyCopy {
@@ -45,14 +47,21 @@ export class ReplyCopy {
   /** From now on the body is watched, unless it cannot be decoded. */
   begin(watch: ReplyWatch, contentEncoding: string | undefined, isStream: boolean): void {
     this.#plain = isStream && contentEncoding === undefined
-    const tee = this.#stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
+    const tee = contentEncoding === undefined ? undefined : this.#decodes(contentEncoding)
     if (tee === 'unreadable') return
     this.#watch = watch
     this.#tee = tee
-    tee?.onDrain(() => {
-      this.behind = false
-      this.#owner.copyDrained()
-    })
+  }
+
+  #decodes(contentEncoding: string): DecodeTee | undefined | 'unreadable' {
+    const tee = this.#stages.decodeTee(contentEncoding, (chunk) => this.#observe(chunk))
+    if (typeof tee === 'object') {
+      tee.onDrain(() => {
+        this.behind = false
+        this.#owner.copyDrained()
+      })
+    }
+    return tee
   }
 
   write(chunk: Buffer): void {
@@ -70,17 +79,15 @@ export class ReplyCopy {
     return spent
   }
 
-  /** The body is over; `done` is called when everything in it has been seen. */
-  end(done: () => void): void {
-    if (this.#tee === undefined) {
-      this.#observeEnd()
-      done()
-      return
-    }
-    this.#tee.end((readable) => {
-      if (readable) this.#observeEnd()
-      done()
-    })
+  /** The body is over. */
+  end(): void {
+    if (this.#tee !== undefined) return this.#tee.end((readable) => this.#ended(readable))
+    this.#ended(true)
+  }
+
+  #ended(readable: boolean): void {
+    if (readable) this.#observeEnd()
+    this.#owner.copyEnded()
   }
 
   /** Nothing more is wanted of it. */

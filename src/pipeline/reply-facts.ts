@@ -1,5 +1,6 @@
 /** What the head and the end of a reply say by themselves. */
 
+import { isEventStream } from '../core/content-type.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { StreamKind } from '../core/observer.ts'
 import type { Outcome } from '../core/outcome.ts'
@@ -12,8 +13,10 @@ export function afterStream(outcome: Outcome): Outcome {
 /** What the status says of an exchange without calls, or whose body could not be read. */
 export function outcomeOfStatus(status: number): Outcome {
   if (status >= 500) return { kind: 'upstream_failed', reason: 'http_5xx', sent: true, status }
-  return status >= 300 ? { kind: 'upstream_status', status } : { kind: 'ok' }
+  return status >= 300 ? { kind: 'upstream_status', status } : OK
 }
+
+const OK: Outcome = { kind: 'ok' }
 
 /** What the reply is for, when it is an event stream or, on pipes, the lines of a program. */
 export function streamKindOf(
@@ -25,9 +28,7 @@ export function streamKindOf(
   if (status >= 300 || exchange.kind === 'other') return undefined
   if (exchange.endpoint === 'sse_stream') return 'sse'
   if (exchange.kind === 'stream') return 'session'
-  if (contentType === undefined || !/^\s*text\/event-stream\s*(;|$)/i.test(contentType)) {
-    return undefined
-  }
+  if (!isEventStream(contentType)) return undefined
   return longLived ? 'subscription' : 'reply'
 }
 

@@ -44,6 +44,12 @@ export class ReplyTimes {
     this.#heardMs = this.#sinceMs
   }
 
+  /** So many bytes of its body have come. */
+  bytes(count: number): void {
+    this.comes()
+    if (this.attempt !== undefined) this.attempt.responseBytes += count
+  }
+
   /** It has been handed on. */
   handedOn(): void {
     if (this.#sinceMs > 0) this.#handedOnAt(this.#clock.monotonicMs())

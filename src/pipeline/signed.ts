@@ -12,6 +12,7 @@ const SIGNATURE_HEADERS: readonly string[] = [
 ]
 
 export function isSigned(exchange: Exchange): boolean {
-  if (SIGNATURE_HEADERS.some((name) => exchange.headers[name] !== undefined)) return true
-  return headerOf(exchange.headers, 'authorization')?.startsWith('AWS4-') === true
+  const { headers } = exchange
+  for (const name of SIGNATURE_HEADERS) if (headers[name] !== undefined) return true
+  return headerOf(headers, 'authorization')?.startsWith('AWS4-') === true
 }

@@ -9,7 +9,7 @@
 import { findHeader } from '../core/raw-headers.ts'
 import type { Answer, Client } from '../core/reply.ts'
 import { member, parseJson } from '../mcp/json-member.ts'
-import { isEventStream } from '../mcp/reply-body.ts'
+import { isEventStream } from '../core/content-type.ts'
 import { SseScanner } from '../mcp/sse-scanner.ts'
 import { toLine } from '../mcp/to-line.ts'
 import { WireReader, type Token, type WireMessage } from '../mcp/wire-message.ts'

@@ -8,6 +8,7 @@
 import type { SharedHead } from '../core/exchange.ts'
 import type { Injection } from '../core/observer.ts'
 import { ownText } from '../core/own-text.ts'
+import { countOf, isHeader } from '../core/raw-headers.ts'
 import { consistsOf, IN_TOKEN, IN_VALUE } from './http1/characters.ts'
 
 /** What there is to know of a header by its name; a header may be several of these. */
@@ -146,8 +147,7 @@ function theirLines(headers: RequestHeaders, names: HeaderNames): string | undef
 function hostLine({ raw, host, rules }: RequestHeaders): string | undefined {
   const own = `host: ${host}\r\n`
   if (!rules.preserveHost) return own
-  let hosts = 0
-  for (let i = 0; i < raw.length; i += 2) if (raw[i]?.toLowerCase() === 'host') hosts += 1
+  const hosts = countOf(raw, 'host')
   if (hosts > 1) return undefined
   return hosts === 1 ? '' : own
 }
@@ -219,8 +219,7 @@ function withInjection(before: string, injection: Injection): string | undefined
 function connectionOptions(raw: readonly string[]): ReadonlySet<string> | undefined {
   let listed: ReadonlySet<string> | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] ?? ''
-    if (name.length !== CONNECTION.length || name.toLowerCase() !== CONNECTION) continue
+    if (!isHeader(raw[i] ?? '', CONNECTION)) continue
     listed = optionsOf(raw[i + 1] ?? '', listed)
   }
   return listed

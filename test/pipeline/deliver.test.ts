@@ -730,7 +730,7 @@ describe('A defect', () => {
       })
       const client = world.send(post(CALL))
       const { sink } = world.flight()
-      sink.head(200, 'OK', JSON_REPLY)
+      sink.head(200, 'OK', [...JSON_REPLY, 'Content-Encoding', 'gzip'])
       sink.data(Buffer.from('a'))
       sink.end()
       assert.deepEqual(client.sent, ['head 200 OK', 'write a', 'end'], stage)

@@ -3,7 +3,7 @@
  * the session, so closing it leaves nothing behind.
  */
 
-import { isEventStream } from '../../mcp/reply-body.ts'
+import { isEventStream } from '../../core/content-type.ts'
 import { findHeader } from '../../core/raw-headers.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import { down, UP, type Verdict } from './health-check.ts'
