@@ -15,7 +15,7 @@ import { Delivery } from './deliver.ts'
 import { FilteredClient } from './filtered-client.ts'
 import { Ledger } from './ledger.ts'
 import { answerInternal, answerNoEndpoint, answerRefusal } from './refuse.ts'
-import { Turn } from './turn.ts'
+import { Turn, type AfterTurn, type Way } from './turn.ts'
 import type { ReplyFilter, Stages, Upstream } from './stages.ts'
 
 export function handle(exchange: Exchange, client: Client, stages: Stages): void {
@@ -51,8 +51,7 @@ export function handle(exchange: Exchange, client: Client, stages: Stages): void
   takeBack(exchange, stages)
   answerBack(exchange, stages)
   if (permit.kind === 'permit') return record(way, upstream, permit)
-  const next = (admitted: Permit): void => record(way, upstream, admitted)
-  new Turn({ ...turnOf(way), queued: permit, deliver: next, isPlace: true }).wait()
+  new Turn(way, upstream, permit, PLACE).wait()
 }
 
 function callsOf(exchange: Exchange, messages: readonly Message[]): readonly Call[] {
@@ -61,31 +60,22 @@ function callsOf(exchange: Exchange, messages: readonly Message[]): readonly Cal
   return calls
 }
 
-/** What goes through the stages: one exchange. */
-interface Way {
-  readonly exchange: Exchange
-  readonly client: Client
-  readonly stages: Stages
-  readonly ledger: Ledger
-}
-
 function refuse({ exchange, client, stages, ledger }: Way, why: Rejection, answer?: Answer): void {
   if (why.limit !== undefined) stages.observer.limitHit(why.limit)
   client.answer(answer ?? answerRefusal(exchange, why, stages.rejections))
   ledger.endAll(why)
 }
 
-function turnOf(way: Way): Way & { readonly refuse: (why: Rejection) => void } {
-  return { ...way, refuse: (why) => refuse(way, why) }
-}
-
 function record(way: Way, upstream: Upstream, admitted: Permit): void {
   const recorded = way.stages.recordAttempt(way.exchange, admitted)
   if (recorded.kind === 'rejected') return refuse(way, recorded)
   if (recorded.kind === 'permit') return deliver(way, upstream, recorded)
-  const next = (permit: Permit): void => deliver(way, upstream, permit)
-  new Turn({ ...turnOf(way), queued: recorded, deliver: next }).wait()
+  new Turn(way, upstream, recorded, RECORD).wait()
 }
+
+/** What follows when a call has its place at its upstream, and when its record is written. */
+const PLACE: AfterTurn = { goOn: record, refuse, isPlace: true }
+const RECORD: AfterTurn = { goOn: deliver, refuse, isPlace: false }
 
 function deliver(way: Way, upstream: Upstream, permit: Permit): void {
   const { exchange, client, stages, ledger } = way

@@ -11,18 +11,22 @@ import type { Permit, Queued } from '../resilience/permit.ts'
 import type { Stoppable } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import { answerInternal } from './refuse.ts'
-import type { Stages } from './stages.ts'
+import type { Stages, Upstream } from './stages.ts'
 
-export interface TurnParts {
+/** What goes through the stages: one exchange. */
+export interface Way {
   readonly exchange: Exchange
   readonly client: Client
   readonly stages: Stages
-  readonly queued: Queued
   readonly ledger: Ledger
-  readonly refuse: (rejection: Rejection) => void
-  readonly deliver: (permit: Permit) => void
+}
+
+/** What it waits for, and what comes of that. */
+export interface AfterTurn {
+  readonly goOn: (way: Way, upstream: Upstream, permit: Permit) => void
+  readonly refuse: (way: Way, why: Rejection) => void
   /** True when it waits for a place at its upstream, which is told of as `turnMs`. */
-  readonly isPlace?: boolean
+  readonly isPlace: boolean
 }
 
 const CANCELLED: Outcome = { kind: 'cancelled' }
@@ -31,43 +35,49 @@ export class Turn implements Stoppable {
   inFlightIndex = -1
   readonly longLived = false
   readonly waits = true
-  readonly #parts: TurnParts
+  readonly #way: Way
+  readonly #upstream: Upstream
+  readonly #queued: Queued
+  readonly #after: AfterTurn
   #startedMs = 0
   #over = false
 
-  constructor(parts: TurnParts) {
-    this.#parts = parts
+  constructor(way: Way, upstream: Upstream, queued: Queued, after: AfterTurn) {
+    this.#way = way
+    this.#upstream = upstream
+    this.#queued = queued
+    this.#after = after
   }
 
   get upstreamName(): string {
-    return this.#parts.exchange.upstreamName
+    return this.#way.exchange.upstreamName
   }
 
   wait(): void {
-    const { client, stages, queued } = this.#parts
+    const { client, stages } = this.#way
     this.#startedMs = stages.clock.monotonicMs()
     stages.inFlight.add(this)
     client.onGone(() => {
-      if (this.#leave()) this.#parts.ledger.endAll(CANCELLED)
+      if (this.#leave()) this.#way.ledger.endAll(CANCELLED)
     })
-    queued.start((result) => this.#came(result))
+    this.#queued.start((result) => this.#came(result))
   }
 
   stop(): void {
-    if (this.#leave()) this.#parts.refuse(DRAINING)
+    if (this.#leave()) this.#after.refuse(this.#way, DRAINING)
   }
 
   abort(): void {
     if (!this.#leave()) return
-    this.#parts.client.abort()
-    this.#parts.ledger.endAll({ kind: 'internal' })
+    this.#way.client.abort()
+    this.#way.ledger.endAll({ kind: 'internal' })
   }
 
   /** Whoever keeps the queue knows how long one may wait. */
   tick(): void {}
 
   cancelCall(sessionKey: string, idKey: string): void {
-    const { exchange, ledger, client } = this.#parts
+    const { exchange, ledger, client } = this.#way
     if (this.#over || sessionKeyOf(exchange) !== sessionKey) return
     const index = exchange.calls.findIndex(
       ({ message }) => message.kind === 'request' && message.id?.key === idKey,
@@ -81,17 +91,18 @@ export class Turn implements Stoppable {
   }
 
   #came(result: Permit | Rejection): void {
-    const { exchange, stages, refuse, deliver, client, ledger, isPlace } = this.#parts
+    const { exchange, stages, client, ledger } = this.#way
+    const { refuse, goOn, isPlace } = this.#after
     if (this.#over) {
       // It was taken back in the same moment.
       if (result.kind === 'permit') result.settle(CANCELLED)
       return
     }
     this.#over = true
-    if (isPlace === true) exchange.turnMs = stages.clock.monotonicMs() - this.#startedMs
+    if (isPlace) exchange.turnMs = stages.clock.monotonicMs() - this.#startedMs
     try {
-      if (result.kind === 'rejected') refuse(result)
-      else deliver(result)
+      if (result.kind === 'rejected') refuse(this.#way, result)
+      else goOn(this.#way, this.#upstream, result)
     } catch (error) {
       logDefect(stages.log, 'A call that had waited could not be sent on', error)
       client.answer(answerInternal())
@@ -106,8 +117,8 @@ export class Turn implements Stoppable {
   #leave(): boolean {
     if (this.#over) return false
     this.#over = true
-    this.#parts.stages.inFlight.remove(this)
-    this.#parts.queued.leave()
+    this.#way.stages.inFlight.remove(this)
+    this.#queued.leave()
     return true
   }
 }

@@ -11,7 +11,6 @@ export interface Waiter {
   /** Whose turn it takes. */
   readonly key: string
   readonly cost: number
-  readonly sinceMs: number
   /** Monotonic. */
   readonly deadlineMs: number
   /** Told once, unless it left by itself. When it entered, `CallGate.leave` has to follow. */

@@ -3,7 +3,7 @@
  * of its tools, and the number of calls it is given at a time.
  */
 
-import type { ResilienceView, Transition } from '../core/breaker.ts'
+import type { QueueEnd, ResilienceView, Transition } from '../core/breaker.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Rejection } from '../core/outcome.ts'
 import { findHeader } from '../core/raw-headers.ts'
@@ -14,7 +14,7 @@ import { GradientLimit } from './gradient.ts'
 import { andThen, type GuardParts, type GuardQueued, type GuardSettings } from './guard-parts.ts'
 import { GuardPass } from './guard-pass.ts'
 import { HangWatch } from './hang-watch.ts'
-import { standInLine, type WaitEnd } from './line.ts'
+import { PlaceInLine, type LineKeeper, type WaitEnd } from './line.ts'
 import { OpenTime } from './open-time.ts'
 import { Refusals } from './refusals.ts'
 import { QUEUE_FULL, queueTimeout } from './rejections.ts'
@@ -22,7 +22,7 @@ import { Retries } from './retries.ts'
 import { parseRetryAfter, ThrottleGate } from './throttle.ts'
 import { Alarm } from './timers.ts'
 import { ToolBreakers } from './tool-breakers.ts'
-import { clientOf, toolOf, trafficOf } from './traffic.ts'
+import { toolOf, trafficOf } from './traffic.ts'
 
 /** How often calls that wait are looked at for their deadlines. */
 const SWEEP_MS = 100
@@ -30,7 +30,7 @@ const SWEEP_MS = 100
 /** Below so many calls at a time an adaptive limit does not go. */
 const ADAPTIVE_MIN = 8
 
-export class UpstreamGuard {
+export class UpstreamGuard implements LineKeeper {
   readonly upstream: string
   readonly settings: GuardSettings
   readonly retries: Retries
@@ -100,6 +100,21 @@ export class UpstreamGuard {
     return this.#gate.tryEnter(this.#wantsTrial(nowMs) ? Infinity : this.#limit(nowMs))
       ? this.#enter(exchange, nowMs)
       : this.#queue(exchange, nowMs)
+  }
+
+  waitEnded(how: QueueEnd, sinceMs: number): void {
+    this.#parts.observer.queueLeft(this.upstream, how, this.nowMs - sinceMs)
+  }
+
+  afterWait(exchange: Exchange, how: WaitEnd): GuardPass | Rejection {
+    const nowMs = this.nowMs
+    if (how === 'evicted') return QUEUE_FULL
+    if (how === 'timeout') return queueTimeout(this.settings.queueMs)
+    const refused = this.#refusals.why(exchange, nowMs)
+    if (how === 'refused') return refused ?? QUEUE_FULL
+    if (refused === undefined) return this.#enter(exchange, nowMs)
+    this.left(nowMs)
+    return refused
   }
 
   /** The head of a reply: what it says about how busy the upstream is. True when it asks for time. */
@@ -243,32 +258,10 @@ export class UpstreamGuard {
   #queue(exchange: Exchange, nowMs: number): GuardQueued | Rejection {
     const { queueMs, queueMax } = this.settings
     if (queueMax === 0) return QUEUE_FULL
-    const { observer } = this.#parts
-    const queued = standInLine(
-      this.#gate,
-      {
-        key: clientOf(exchange),
-        cost: Math.max(1, exchange.calls.length),
-        sinceMs: nowMs,
-        deadlineMs: nowMs + queueMs,
-      },
-      (how) => observer.queueLeft(this.upstream, how, this.nowMs - nowMs),
-      (how) => this.#afterWait(exchange, how),
-    )
-    if (queued === undefined) return QUEUE_FULL
+    const place = new PlaceInLine(this, exchange, nowMs, queueMs)
+    if (!place.take(this.#gate)) return QUEUE_FULL
     this.arm()
-    return queued
-  }
-
-  #afterWait(exchange: Exchange, how: WaitEnd): GuardPass | Rejection {
-    const nowMs = this.nowMs
-    if (how === 'evicted') return QUEUE_FULL
-    if (how === 'timeout') return queueTimeout(this.settings.queueMs)
-    const refused = this.#refusals.why(exchange, nowMs)
-    if (how === 'refused') return refused ?? QUEUE_FULL
-    if (refused === undefined) return this.#enter(exchange, nowMs)
-    this.left(nowMs)
-    return refused
+    return place
   }
 
   #breakerParts(settings: BreakerSettings): Omit<BreakerParts, 'random'> {

@@ -37,17 +37,7 @@ export class AdmittedExchange implements Permit {
 
   /** The same once its turn has come. */
   queue(queued: GuardQueued): Queued {
-    return {
-      kind: 'queued',
-      start: (done) =>
-        queued.start((result) =>
-          done(result.kind === 'pass' ? this.permit(result) : this.refuse(result)),
-        ),
-      leave: () => {
-        queued.leave()
-        this.settle(LEFT)
-      },
-    }
+    return new AdmittedLater(this, queued)
   }
 
   head(status: number, rawHeaders: readonly string[]): void {
@@ -81,6 +71,29 @@ export class AdmittedExchange implements Permit {
     this.#counted.active -= 1
     this.#visit?.leave()
     this.#pass?.settle(outcome)
+  }
+}
+
+class AdmittedLater implements Queued {
+  readonly kind = 'queued'
+  readonly #admitted: AdmittedExchange
+  readonly #queued: GuardQueued
+
+  constructor(admitted: AdmittedExchange, queued: GuardQueued) {
+    this.#admitted = admitted
+    this.#queued = queued
+  }
+
+  start(done: (result: Permit | Rejection) => void): void {
+    const admitted = this.#admitted
+    this.#queued.start((result) =>
+      done(result.kind === 'pass' ? admitted.permit(result) : admitted.refuse(result)),
+    )
+  }
+
+  leave(): void {
+    this.#queued.leave()
+    this.#admitted.settle(LEFT)
   }
 }
 
