@@ -6,6 +6,7 @@ const POINT = 0x2e
 /** What stands in a number that is written digit by digit. */
 const DIGITS_MAX = 15
 const WHOLE_MAX = 10 ** DIGITS_MAX
+const POWERS = [1, 10, 100, 1_000]
 
 export class ByteText {
   readonly #firstBytes: number
@@ -51,12 +52,12 @@ export class ByteText {
     this.#end += source.copy(this.#bytes, this.#end, from, to)
   }
 
-  /** A whole number as JSON has it; with `digits` at least as many, zeros first. */
+  /** A whole number as JSON has it; with `digits`, three at most, at least as many, zeros first. */
   whole(value: number, digits = 1): void {
     if (!(value >= 0 && value < WHOLE_MAX)) return this.ascii(String(value))
     this.reserve(DIGITS_MAX)
     let count = digits
-    for (let more = 10 ** digits; value >= more; more *= 10) count += 1
+    for (let more = POWERS[digits] ?? 0; value >= more; more *= 10) count += 1
     const bytes = this.#bytes
     let rest = value
     for (let at = this.#end + count - 1; at >= this.#end; at -= 1) {

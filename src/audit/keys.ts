@@ -9,7 +9,7 @@ import {
 } from 'node:crypto'
 import { join } from 'node:path'
 import { codeOf, writeNew, type AuditFs } from './audit-fs.ts'
-import { formatVerifier, originOf, type NoteSigner } from './signed-note.ts'
+import { formatVerifier, originOf, signerOf, type NoteSigner } from './signed-note.ts'
 
 export interface AuditKeys {
   /** Of the chain of records. */
@@ -64,7 +64,7 @@ export async function loadKeys(
     await writeNew(fs, publicFile, publicText)
   }
   await fs.syncDirectory(directory)
-  return { chain, hashes, signer: { name, privateKey }, subjects }
+  return { chain, hashes, signer: signerOf(name, privateKey), subjects }
 }
 
 /** The key in a file as hexadecimal digits; a new one when there is none and it may be made. */

@@ -26,6 +26,8 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 export interface NoteSigner {
   readonly name: string
   readonly privateKey: KeyObject
+  /** Stands before each signature. */
+  readonly id: Buffer
 }
 
 export interface NoteVerifier {
@@ -51,11 +53,16 @@ export function originOf(publicKey: KeyObject): string {
   return `sidelight-audit-${createHash('sha256').update(rawKey(publicKey)).digest('hex').slice(0, 16)}`
 }
 
+/** Signs under a name. */
+export function signerOf(name: string, privateKey: KeyObject): NoteSigner {
+  return { name, privateKey, id: keyId(name, createPublicKey(privateKey)) }
+}
+
 export function signCheckpoint({ origin, size, root }: Checkpoint, signer: NoteSigner): string {
   const text = `${origin}\n${size}\n${root.toString('base64')}\n`
-  const id = keyId(signer.name, createPublicKey(signer.privateKey))
   const signature = sign(null, Buffer.from(text), signer.privateKey)
-  return `${text}\n— ${signer.name} ${Buffer.concat([id, signature]).toString('base64')}\n`
+  const signed = Buffer.concat([signer.id, signature])
+  return `${text}\n— ${signer.name} ${signed.toString('base64')}\n`
 }
 
 /** The checkpoint, if one of its signatures is by `verifier`; what else it says may be anything. */
