@@ -5,10 +5,10 @@
  * keys and signatures. Every way out that is no principal is a refusal, and nothing of a token that
  * failed is used.
  *
- * A digest takes longer than the rest of a look-up, so those of the tokens that were used last are found by the
- * tokens' text. That decides nothing: whether a token still holds is asked at every request, of what is known by
- * its digest. A text is forgotten with its turn, or when it does not hold any more; the heads of requests that
- * connections keep hold the same texts. Nobody learns one by timing: the table compares texts whose seeded
+ * A digest takes longer than the rest of a look-up, so that of a token stands with the head of a request that comes
+ * again, and those of the tokens that were used last are found by the tokens' text. That decides nothing: whether a
+ * token still holds is asked at every request, of what is known by its digest. A text is forgotten with its turn, or
+ * when it does not hold any more; the heads of requests that are kept hold the same texts. Nobody learns one by timing: the table compares texts whose seeded
  * hashes are equal, and no others.
  */
 
@@ -23,10 +23,11 @@ import type {
 } from '../core/authentication.ts'
 import { BoundedMap } from '../core/bounded-map.ts'
 import type { Clock } from '../core/clock.ts'
+import type { KnownCredential } from '../core/exchange.ts'
 import { ownText } from '../core/own-text.ts'
 import type { Rejection } from '../core/outcome.ts'
 import type { Challenger } from './challenge.ts'
-import { readCredential, type Credential } from './credential.ts'
+import { readCredential, type Credential, type NoCredential } from './credential.ts'
 import type { ProofChecker } from './proof.ts'
 import type { Refused, TokenVerifier, Verified } from './token-verifier.ts'
 
@@ -77,14 +78,11 @@ export class TokenAuthenticator implements Authenticator {
   }
 
   authenticate(request: RequestFacts): Authenticated | Rejection | PendingAuthentication {
-    const credential = readCredential(request, this.#options.tokenBytesMax)
+    const credential = this.#read(request)
     if (credential.kind === 'none') return this.#refuse(request, credential.why)
-    const { token } = credential
-    const recent = this.#recent.get(token)
-    const digest = recent ?? hash('sha256', token, 'base64')
+    const { digest } = credential
     const entry = this.#find(digest)
-    if (entry === undefined) this.#recent.delete(token)
-    else if (recent === undefined) this.#recent.set(ownText(token), digest)
+    if (entry === undefined) this.#recent.delete(credential.token)
     if (entry !== undefined && !needsProof(entry.verified, credential)) {
       this.#options.observer.authenticated(request, entry.result.principal, true)
       return entry.result
@@ -92,7 +90,26 @@ export class TokenAuthenticator implements Authenticator {
     if (entry === undefined && !this.#verifying.has(digest) && this.#isBusy()) {
       return this.#refuse(request, 'busy')
     }
-    return this.#pending(request, credential, digest, entry)
+    return this.#pending(request, credential, entry)
+  }
+
+  #read(request: RequestFacts): KnownCredential | NoCredential {
+    const { shared } = request
+    const known = shared?.credential
+    if (known?.reader === this) return known
+    const found = readCredential(request, this.#options.tokenBytesMax)
+    if (found.kind === 'none') return found
+    const credential = { ...found, reader: this, digest: this.#digestOf(found.token) }
+    if (shared !== undefined) shared.credential = credential
+    return credential
+  }
+
+  #digestOf(token: string): string {
+    const recent = this.#recent.get(token)
+    if (recent !== undefined) return recent
+    const digest = hash('sha256', token, 'base64')
+    if (this.#known.peek(digest) !== undefined) this.#recent.set(ownText(token), digest)
+    return digest
   }
 
   #isBusy(): boolean {
@@ -118,13 +135,12 @@ export class TokenAuthenticator implements Authenticator {
 
   #pending(
     request: RequestFacts,
-    credential: Credential,
-    digest: string,
+    credential: KnownCredential,
     entry: Entry | undefined,
   ): PendingAuthentication {
     let left = false
     const find = async (): Promise<Authenticated | Rejection> => {
-      const verified = entry ?? (await this.#verify(credential.token, digest))
+      const verified = entry ?? (await this.#verify(credential.token, credential.digest))
       if ('kind' in verified) return this.#refuse(request, verified.why, verified)
       return this.#prove(request, credential, verified, entry !== undefined)
     }

@@ -1,6 +1,6 @@
 /** How a request is found to be from somebody, and what is told of it. */
 
-import type { HeaderRecord } from './exchange.ts'
+import type { HeaderRecord, SharedHead } from './exchange.ts'
 import type { Rejection } from './outcome.ts'
 import type { Principal } from './principal.ts'
 
@@ -15,6 +15,8 @@ export interface RequestFacts {
   /** Names and values in turn, exactly as received. */
   readonly rawHeaders: readonly string[]
   readonly headers: HeaderRecord
+  /** What is known of the head because it has come before. */
+  readonly shared?: SharedHead | undefined
   readonly clientAddress: string | undefined
 }
 

@@ -40,6 +40,28 @@ export type HeaderRecord = Readonly<Record<string, string | readonly string[] | 
 export interface SharedHead {
   /** The lines of its headers as they were sent on last. */
   onward: OnwardLines | undefined
+  /** The credential in it, as it was read last. */
+  credential: KnownCredential | undefined
+  /** What stands for its session at the upstream that it led to last. */
+  session: KnownSession | undefined
+}
+
+export function newSharedHead(): SharedHead {
+  return { onward: undefined, credential: undefined, session: undefined }
+}
+
+/** It holds for whoever read it, under his rules. */
+export interface KnownCredential {
+  readonly kind: 'credential'
+  readonly reader: object
+  readonly scheme: 'bearer' | 'dpop'
+  readonly token: string
+  readonly digest: string
+}
+
+export interface KnownSession {
+  readonly upstream: string
+  readonly digest: string
 }
 
 /** Lines of headers that hold for whoever sends requests on by the same rules. */

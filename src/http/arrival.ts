@@ -127,6 +127,7 @@ export abstract class Arrival {
       query: queryOf(url),
       rawHeaders: incoming.rawHeaders,
       headers: incoming.headers,
+      shared: incoming.shared,
       clientAddress: peer.remoteAddress,
     }
   }

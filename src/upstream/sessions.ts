@@ -10,7 +10,7 @@
 import { hash } from 'node:crypto'
 import { BoundedMap } from '../core/bounded-map.ts'
 import type { Clock } from '../core/clock.ts'
-import { headerOf, revisionOf, type Exchange } from '../core/exchange.ts'
+import { headerOf, revisionOf, type Exchange, type KnownSession } from '../core/exchange.ts'
 import { reject, type Rejection } from '../core/outcome.ts'
 import type { SessionEnding, SessionFacts } from '../core/observer.ts'
 import { ownText } from '../core/own-text.ts'
@@ -64,18 +64,13 @@ class Session implements Visit {
 const RECENT_MAX = 1_024
 const RECENT_CHARS_MAX = 256
 
-interface Recent {
-  readonly upstream: string
-  readonly digest: string
-}
-
 export class SessionRegistry {
   readonly #limits: SessionLimits
   readonly #clock: Clock
   readonly #events: SessionEvents
   readonly #sessions: BoundedMap<Session>
   /** By id. */
-  readonly #recent = new BoundedMap<Recent>(RECENT_MAX)
+  readonly #recent = new BoundedMap<KnownSession>(RECENT_MAX)
   readonly #counts = new Map<string, number>()
 
   constructor(limits: SessionLimits, clock: Clock, events: SessionEvents) {
@@ -160,20 +155,27 @@ export class SessionRegistry {
   }
 
   #digestOf(exchange: Exchange): string | undefined {
-    const { sessionId, upstreamName } = exchange
-    if (sessionId === undefined) return undefined
-    exchange.sessionDigest ??= this.#rememberedKeyOf(upstreamName, sessionId)
-    return exchange.sessionDigest
+    const { sessionId, shared } = exchange
+    if (sessionId === undefined || exchange.sessionDigest !== undefined) {
+      return exchange.sessionDigest
+    }
+    const upstream = exchange.upstreamName
+    const known = shared?.session?.upstream === upstream ? shared.session : undefined
+    const session = known ?? this.#knownSession(upstream, sessionId)
+    if (shared !== undefined) shared.session = session
+    exchange.sessionDigest = session.digest
+    return session.digest
   }
 
-  #rememberedKeyOf(upstream: string, sessionId: string): string {
+  #knownSession(upstream: string, sessionId: string): KnownSession {
     const known = this.#recent.get(sessionId)
-    if (known?.upstream === upstream) return known.digest
-    const digest = keyOf(upstream, sessionId)
-    if (sessionId.length <= RECENT_CHARS_MAX && this.#sessions.peek(digest) !== undefined) {
-      this.#recent.set(ownText(sessionId), { upstream, digest })
+    if (known?.upstream === upstream) return known
+    const session = { upstream, digest: keyOf(upstream, sessionId) }
+    if (sessionId.length > RECENT_CHARS_MAX) return session
+    if (this.#sessions.peek(session.digest) !== undefined) {
+      this.#recent.set(ownText(sessionId), session)
     }
-    return digest
+    return session
   }
 
   /** One that falls out of a full table goes on, unseen. Those first seen in their middle are younger here. */

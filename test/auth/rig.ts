@@ -12,6 +12,7 @@ import { ProofChecker } from '../../src/auth/proof.ts'
 import { NOTHING_REVOKED, type Revocations } from '../../src/auth/revocations.ts'
 import { TokenVerifier } from '../../src/auth/token-verifier.ts'
 import type { Authenticated, AuthRefusal, RequestFacts } from '../../src/core/authentication.ts'
+import { newSharedHead, type SharedHead } from '../../src/core/exchange.ts'
 import type { Rejection } from '../../src/core/outcome.ts'
 import type { Principal } from '../../src/core/principal.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -52,6 +53,7 @@ export class Rig {
   principal: Principal | undefined
   revoked: Revocations = NOTHING_REVOKED
   revocationVersion = 0
+  readonly #heads = new Map<string, SharedHead>()
 
   constructor(signer: Signer, options: RigOptions) {
     this.clock.nowMs = NOW_MS
@@ -83,7 +85,8 @@ export class Rig {
   }
 
   async askWith(rawHeaders: readonly string[], asking: Asking = {}): Promise<string> {
-    const found = this.authenticator.authenticate(factsOf(rawHeaders, asking))
+    const shared = this.#sharedBy(rawHeaders, asking)
+    const found = this.authenticator.authenticate({ ...factsOf(rawHeaders, asking), shared })
     const result =
       found.kind === 'pending'
         ? await new Promise<Authenticated | Rejection>((resolve) => found.start(resolve))
@@ -93,6 +96,14 @@ export class Rig {
       return result.principal.subject
     }
     return this.refusals.at(-1) ?? 'nothing'
+  }
+
+  /** As the listener does: what has come before is known as a whole. */
+  #sharedBy(rawHeaders: readonly string[], asking: Asking): SharedHead | undefined {
+    const key = JSON.stringify([rawHeaders, asking])
+    const shared = this.#heads.get(key)
+    if (shared === undefined) this.#heads.set(key, newSharedHead())
+    return shared
   }
 
   #make(options: RigOptions): TokenAuthenticator {

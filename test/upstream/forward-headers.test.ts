@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { SharedHead } from '../../src/core/exchange.ts'
+import { newSharedHead } from '../../src/core/exchange.ts'
 import type { Injection } from '../../src/core/observer.ts'
 import {
   headerLines,
@@ -227,7 +227,7 @@ describe('The headers of a reply', () => {
 })
 
 describe('The lines of a head that more requests come with', () => {
-  const shared: SharedHead = { onward: undefined }
+  const shared = newSharedHead()
   const raw = [
     'X',
     '1',
@@ -262,7 +262,7 @@ describe('The lines of a head that more requests come with', () => {
   })
 
   it('are refused every time when one of them must not be written', () => {
-    const odd: SharedHead = { onward: undefined }
+    const odd = newSharedHead()
     const headers = { raw: ['X', 'a\nb'], shared: odd, host: HOST, rules: PLAIN, plain: false }
     for (let i = 0; i < 2; i += 1) {
       assert.equal(headerLines({ ...headers, injection: undefined }, names), undefined)

@@ -7,6 +7,7 @@
  */
 
 import { BoundedMap } from '../../core/bounded-map.ts'
+import { newSharedHead } from '../../core/exchange.ts'
 import { readOrdinaryHead, type OrdinaryHead } from './ordinary-head.ts'
 
 const HEADS_MAX = 512
@@ -20,7 +21,7 @@ export class KnownHeads {
   read(text: string): OrdinaryHead | undefined {
     const known = this.#heads.get(text)
     if (known === undefined) return this.#learn(text)
-    known.shared ??= { onward: undefined }
+    known.shared ??= newSharedHead()
     return known
   }
 

@@ -11,7 +11,7 @@ describe('Heads of requests', () => {
     const one = heads.read(head('X: 1\r\n'))
     assert.equal(one?.shared, undefined)
     assert.equal(heads.read(head('X: 1\r\n')), one)
-    assert.deepEqual(one?.shared, { onward: undefined })
+    assert.deepEqual(one?.shared, { onward: undefined, credential: undefined, session: undefined })
     const other = heads.read(head('X: 2\r\n'))
     assert.equal(other?.headers['x'], '2')
     assert.equal(other.shared, undefined)
@@ -26,7 +26,11 @@ describe('Heads of requests', () => {
     assert.notEqual(heads.read(head('X: first\r\n')), first)
     assert.notEqual(heads.read(head('X: second\r\n')), second)
     const again = heads.read(head('X: 510\r\n'))
-    assert.deepEqual(again?.shared, { onward: undefined })
+    assert.deepEqual(again?.shared, {
+      onward: undefined,
+      credential: undefined,
+      session: undefined,
+    })
   })
 
   it('of more than 4,096 characters are read every time', () => {
