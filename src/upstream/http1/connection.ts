@@ -9,7 +9,7 @@ import { brokenConnection, codeOf, connectFailure, type FailureCode } from '../d
 import type { Caller } from './caller.ts'
 import type { Connector } from './connect.ts'
 import type { ReplyHead } from './reply-head.ts'
-import { Receiver, RECEIVED_BYTES_MAX } from './receiver.ts'
+import { Receiver } from './receiver.ts'
 import { ReplyReader, type ReplyTaker } from './reply-reader.ts'
 
 /** Whoever keeps the connections. */
@@ -34,8 +34,8 @@ export interface ConnectionOptions {
 /** Smaller bodies are joined with the head, which is cheaper than two writes. */
 const JOINED_BYTES_MAX = 16_384
 
-/** So many full buffers are read in one turn of the event loop; then others have theirs. */
-const FULL_READS_MAX = 4
+/** So many bytes are read in one turn of the event loop; then others have theirs. */
+const TURN_BYTES_MAX = 262_144
 
 const KEPT = 'connection: keep-alive\r\n'
 const LAST = 'connection: close\r\n'
@@ -50,15 +50,15 @@ export class Connection implements ReplyTaker {
   readonly #keeper: Keeper
   readonly #socket: Socket
   readonly #reader: ReplyReader
-  readonly #receiver = new Receiver()
+  readonly #receiver: Receiver
   #caller: Caller | undefined
   #connecting: NodeJS.Timeout | undefined
   #gone = false
   /** No other call follows the one under way. */
   #last = false
   #pauses = false
-  /** Buffers that came full, one after the other. */
-  #fullReads = 0
+  /** Bytes that came in full buffers, one after the other. */
+  #turnBytes = 0
 
   /** Begins to connect; `caller` is whoever waits for it. */
   constructor(
@@ -72,6 +72,7 @@ export class Connection implements ReplyTaker {
     this.beganMs = keeper.clock.monotonicMs()
     this.#keeper = keeper
     this.#caller = caller
+    this.#receiver = new Receiver(connector.secure)
     this.#reader = new ReplyReader(this, headerBytesMax)
     this.#connecting = setTimeout(() => this.#notConnected('CONNECT_TIMEOUT'), connectTimeoutMs)
     this.#socket = connector.connect(servername, {
@@ -221,9 +222,9 @@ export class Connection implements ReplyTaker {
 
   /** Where more is to be had at once, the system is asked for more at once, whatever else waits. */
   #yields(count: number): boolean {
-    this.#fullReads = count === RECEIVED_BYTES_MAX ? this.#fullReads + 1 : 0
-    if (this.#fullReads < FULL_READS_MAX || !this.#reader.inBody) return false
-    this.#fullReads = 0
+    this.#turnBytes = this.#receiver.isFull(count) ? this.#turnBytes + count : 0
+    if (this.#turnBytes < TURN_BYTES_MAX || !this.#reader.inBody) return false
+    this.#turnBytes = 0
     setImmediate(() => {
       if (!this.#pauses && !this.#gone) this.#socket.resume()
     })
