@@ -9,7 +9,8 @@ const SPACE = 0x20
  * space, so that no value changes. Carriage returns too: some servers read them as line ends.
  */
 export function toLine(message: Buffer): Buffer {
-  const bare = message.at(-1) === LF ? message.subarray(0, -1) : message
+  const last = message.length - 1
+  const bare = message[last] === LF ? message.subarray(0, last) : message
   if (!bare.includes(LF) && !bare.includes(CR)) return bare
   const line = Buffer.from(bare)
   for (let i = 0; i < line.length; i += 1) {

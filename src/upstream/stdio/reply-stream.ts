@@ -45,6 +45,7 @@ export class ReplyStream {
   /** When something was last written, as far as the ticks tell. */
   #lastMs: number
   #wrote = false
+  #told = false
   /** Bytes written that the listener has not taken yet, since it said that it cannot keep up. */
   behindBytes = 0
   #behind = false
@@ -57,6 +58,11 @@ export class ReplyStream {
 
   get over(): boolean {
     return this.#state === 'over'
+  }
+
+  /** True when its client may have been told an id of one of its events. */
+  get named(): boolean {
+    return this.#told || this.#options.priming !== undefined
   }
 
   get streaming(): boolean {
@@ -75,6 +81,7 @@ export class ReplyStream {
   message(message: Buffer): boolean {
     if (this.#state === 'over' || !this.#options.acceptsStream) return false
     this.open()
+    this.#told = true
     this.#write(toEvent(message, this.#options.store?.(message)))
     return true
   }

@@ -29,13 +29,18 @@ export interface SessionStreamsOptions {
 
 /** The reply to one request, or to a batch. */
 export interface RequestStream {
-  readonly id: string
+  /** By which its session knows it; a text would cost much more to look up. */
+  readonly number: number
   readonly stream: ReplyStream
   /** How many answers it still waits for: more than one in a batch. */
   open: number
 }
 
 const GET_STREAM = 'g'
+
+/** What a reply's events are named by. */
+const nameOf = (number: number): string => `p${number.toString(36)}`
+const numberOf = (name: string): number => Number.parseInt(name.slice(1), 36)
 
 /** More than this waiting for a slow reader stops the server's output. */
 const BEHIND_BYTES_MAX = 1024 * 1024
@@ -46,7 +51,7 @@ const FIRST_PRIMED_REVISION = '2025-11-25'
 export class SessionStreams {
   readonly #options: SessionStreamsOptions
   readonly #store: EventStore
-  readonly #requests = new Map<string, ReplyStream>()
+  readonly #requests = new Map<number, ReplyStream>()
   readonly #headers: readonly string[]
   #get: ReplyStream | undefined
   /** The newest event of the GET stream that has been written to somebody. */
@@ -69,17 +74,21 @@ export class SessionStreams {
   /** A reply to `requests` requests. */
   open(exchange: Exchange, requests: number, sink: ReplySink): RequestStream {
     this.#counter += 1
-    const id = `p${this.#counter.toString(36)}`
+    const number = this.#counter
     const primed = isPrimed(exchange)
     // Others learn its name from their first event.
-    if (primed) this.#store.open(id)
-    const priming = primed ? formatEventId({ stream: id, sequence: 0 }) : undefined
-    const stream = this.#create(sink, priming, acceptsStream(exchange), id)
-    this.#requests.set(id, stream)
+    if (primed) this.#store.open(nameOf(number))
+    const priming = primed ? formatEventId({ stream: nameOf(number), sequence: 0 }) : undefined
+    const store = (message: Buffer): string => {
+      const name = nameOf(number)
+      return formatEventId({ stream: name, sequence: this.#store.add(name, message) })
+    }
+    const stream = this.#create(sink, priming, acceptsStream(exchange), store)
+    this.#requests.set(number, stream)
     // Several answers come one by one. A client that can come back to a stream is given one at
     // once: with it, a lost connection costs no answer.
     if (requests > 1 || primed) stream.open()
-    return { id, stream, open: requests }
+    return { number, stream, open: requests }
   }
 
   /** The stream on which the server speaks first, or one that a client comes back to. */
@@ -91,7 +100,10 @@ export class SessionStreams {
     const from = place?.sequence ?? this.#getWritten
     const missed = this.#store.left({ stream: GET_STREAM, sequence: from })
     if (this.#store.lostAfter(GET_STREAM, from) > 0) this.#options.onReplayLost()
-    const stream = this.#create(sink, undefined, true, GET_STREAM)
+    const stream = this.#create(sink, undefined, true, (message) => {
+      this.#getWritten = this.#store.add(GET_STREAM, message)
+      return formatEventId({ stream: GET_STREAM, sequence: this.#getWritten })
+    })
     this.#get = stream
     stream.attach(sink, this.#headers, missed.map(toReplay))
     this.#getWritten = Math.max(this.#getWritten, missed.at(-1)?.sequence ?? 0)
@@ -117,17 +129,17 @@ export class SessionStreams {
   }
 
   /** A reply has ended; its events stay for a while. */
-  close({ id, stream }: RequestStream): void {
-    this.#store.finish(id)
+  close({ number, stream }: RequestStream): void {
+    if (stream.named) this.#store.finish(nameOf(number))
     // A reply whose reader has not taken all of it still holds the server back.
-    if (stream.over && !stream.attached) this.#requests.delete(id)
+    if (stream.over && !stream.attached) this.#requests.delete(number)
     if (this.#held || stream.behindBytes > 0) this.holdBack()
   }
 
   /** The reader of a stream has taken all of it, or has gone. */
   relieved(): void {
-    for (const [id, stream] of this.#requests) {
-      if (stream.over && !stream.attached) this.#requests.delete(id)
+    for (const [number, stream] of this.#requests) {
+      if (stream.over && !stream.attached) this.#requests.delete(number)
     }
     this.holdBack()
   }
@@ -159,7 +171,7 @@ export class SessionStreams {
 
   #resume(place: EventPlace, sink: ReplySink): Flight {
     const replay = this.#store.left(place).map(toReplay)
-    const stream = this.#requests.get(place.stream)
+    const stream = this.#requests.get(numberOf(place.stream))
     if (stream === undefined || stream.over) {
       // Its answer has come: what was missed is all there is.
       sink.head(200, 'OK', [...STREAM_HEADERS, ...this.#headers])
@@ -172,16 +184,17 @@ export class SessionStreams {
     return this.flight(stream, sink)
   }
 
-  #create(sink: ReplySink, priming: string | undefined, accepts: boolean, id: string): ReplyStream {
+  #create(
+    sink: ReplySink,
+    priming: string | undefined,
+    accepts: boolean,
+    store: (message: Buffer) => string,
+  ): ReplyStream {
     return new ReplyStream({
       sink,
       acceptsStream: accepts,
       headers: this.#headers,
-      store: (message) => {
-        const sequence = this.#store.add(id, message)
-        if (id === GET_STREAM) this.#getWritten = sequence
-        return formatEventId({ stream: id, sequence })
-      },
+      store,
       priming,
       nowMs: this.#options.nowMs(),
     })

@@ -9,9 +9,10 @@ import type { Token, WireMessage } from '../../mcp/wire-message.ts'
 import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import { toLine } from '../../mcp/to-line.ts'
 import { statusOfAnswer } from './endpoint-rules.ts'
+import { idKeyOf, type IdKey } from './id-key.ts'
 import { noDiscover } from './message-bytes.ts'
 import { ReplyStream } from './reply-stream.ts'
-import { keyOf, replaceTokens, restoreTokens } from './shared-tokens.ts'
+import { namedBy, replaceTokens, restoreTokens } from './shared-tokens.ts'
 import type { SessionProcess } from './stdio-session.ts'
 
 export interface SharedProcessOptions {
@@ -56,7 +57,8 @@ const BEHIND_BYTES_MAX = 16 * 1024 * 1024
 export class SharedProcess {
   readonly #options: SharedProcessOptions
   readonly #process: SessionProcess
-  readonly #entries = new Map<string, Entry>()
+  /** By the ids that the server was given, which are whole numbers. */
+  readonly #entries = new Map<IdKey, Entry>()
   /** Answers that have been given and not been taken. */
   readonly #untaken = new Set<ReplyStream>()
   #nextId = 1
@@ -122,7 +124,7 @@ export class SharedProcess {
       beganMs: nowMs,
     }
     if (message.method !== 'server/discover') this.asked = true
-    this.#entries.set(keyOf(ours), entry)
+    this.#entries.set(ours, entry)
     this.#process.write(toLine(replaceTokens(body, message, ours)))
     return this.#flight(ours, entry, sink)
   }
@@ -151,7 +153,8 @@ export class SharedProcess {
     this.#clear()
   }
 
-  failOne(key: string, failure: TransportFailure): void {
+  failOne(idKey: string, failure: TransportFailure): void {
+    const key = idKeyOf(idKey)
     const entry = this.#entries.get(key)
     if (entry === undefined) return this.#options.onUnroutable()
     this.#forget(key, entry)
@@ -177,7 +180,7 @@ export class SharedProcess {
     for (const [key, entry] of this.#entries) this.#forget(key, entry)
   }
 
-  #forget(key: string, entry: Entry): void {
+  #forget(key: IdKey, entry: Entry): void {
     if (!this.#entries.delete(key) || entry.checks) return
     this.#options.onDone(this.#options.nowMs() - entry.beganMs)
   }
@@ -199,11 +202,11 @@ export class SharedProcess {
   }
 
   /** JSON-RPC 2.0 §5.1: an error that could not be tied to an id has none. */
-  #keyOfAnswer({ id, errorCode }: WireMessage): string {
+  #keyOfAnswer({ id, errorCode }: WireMessage): IdKey {
     const nameless = (id === undefined || id.key === 'null') && errorCode !== undefined
     const only =
       nameless && this.#entries.size === 1 ? this.#entries.keys().next().value : undefined
-    return only ?? id?.key ?? ''
+    return only ?? idKeyOf(id?.key ?? '')
   }
 
   /** What nobody takes must not fill the memory, nor stop the server for others. */
@@ -237,14 +240,12 @@ export class SharedProcess {
     this.#abandon(key)
   }
 
-  #addressee(message: WireMessage): { key: string; entry: Entry } | undefined {
-    const named =
-      message.subscription ??
-      (message.method === 'notifications/progress' ? message.progressOf : undefined) ??
-      (message.method === 'notifications/cancelled' ? message.cancels : undefined)
+  #addressee(message: WireMessage): { key: IdKey; entry: Entry } | undefined {
+    const named = namedBy(message)
     if (named !== undefined) {
-      const entry = this.#entries.get(named.key)
-      return entry === undefined ? undefined : { key: named.key, entry }
+      const key = idKeyOf(named.key)
+      const entry = this.#entries.get(key)
+      return entry === undefined ? undefined : { key, entry }
     }
     if (message.method !== 'notifications/message') return undefined
     // Nothing in a log message says whose it is: it is passed on only when there is no doubt.
@@ -268,7 +269,7 @@ export class SharedProcess {
         if (why === 'late' && this.#heardMs < entry.beganMs) this.hangs = true
         entry.stream.detach(sink)
         this.#untaken.delete(entry.stream)
-        this.#abandon(keyOf(ours))
+        this.#abandon(ours)
       },
       resume: () => {
         entry.stream.caughtUp(sink)
@@ -281,7 +282,7 @@ export class SharedProcess {
    * A client that hangs up has cancelled its request (2026-07-28 "Cancellation"). Servers do not answer
    * what was cancelled, so it is forgotten; a late answer goes to nobody.
    */
-  #abandon(key: string): void {
+  #abandon(key: IdKey): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     this.#forget(key, entry)
@@ -290,8 +291,8 @@ export class SharedProcess {
     this.#takeBack(key)
   }
 
-  #takeBack(key: string): void {
-    const params = `{"requestId":${key.slice(1)},"reason":"The client has gone."}`
+  #takeBack(key: IdKey): void {
+    const params = `{"requestId":${key},"reason":"The client has gone."}`
     this.#process.write(
       Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`),
     )

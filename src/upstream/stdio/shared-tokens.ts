@@ -9,9 +9,16 @@ export interface Originals {
   readonly progressToken: Token | undefined
 }
 
-/** The key of an id that we made, as `readId` makes keys of numbers. */
-export function keyOf(ours: number): string {
-  return `n${ours}`
+/** What a notification of the server says it belongs to. */
+export function namedBy({
+  method,
+  subscription,
+  progressOf,
+  cancels,
+}: WireMessage): Token | undefined {
+  if (subscription !== undefined) return subscription
+  if (method === 'notifications/progress') return progressOf
+  return method === 'notifications/cancelled' ? cancels : undefined
 }
 
 export function replaceTokens(body: Buffer, message: WireMessage, ours: number): Buffer {

@@ -13,6 +13,7 @@ import type { Flight, ReplySink, TransportFailure } from '../transport.ts'
 import type { EventStoreLimits } from './event-store.ts'
 import { EMPTY_BODY } from './framing.ts'
 import { bytesOf, loneRequest, replaced } from './message-bytes.ts'
+import { idKeyOf, type IdKey } from './id-key.ts'
 import { NOT_TAKEN } from './pool-replies.ts'
 import { SessionStreams, type RequestStream } from './session-streams.ts'
 
@@ -53,7 +54,7 @@ export class StdioSession {
   readonly #options: StdioSessionOptions
   readonly #process: SessionProcess
   readonly #streams: SessionStreams
-  readonly #pending = new Map<string, Pending>()
+  readonly #pending = new Map<IdKey, Pending>()
   #substitutes = 0
   lastUsedMs: number
 
@@ -97,8 +98,10 @@ export class StdioSession {
    * message has to be read again because something in it may have to be replaced.
    */
   ask(exchange: Exchange, body: Buffer, sink: ReplySink): Flight | undefined {
-    const key = loneRequest(exchange, body)?.key
-    if (key === undefined || this.#pending.has(key)) return undefined
+    const id = loneRequest(exchange, body)
+    if (id === undefined) return undefined
+    const key = idKeyOf(id.key)
+    if (this.#pending.has(key)) return undefined
     this.lastUsedMs = this.#options.nowMs()
     const reply = this.#streams.open(exchange, 1, sink)
     this.#pass(key, undefined, reply, body)
@@ -154,7 +157,8 @@ export class StdioSession {
   }
 
   /** The server has answered a request of which nothing more than this is known: its id. */
-  failOne(key: string, failure: TransportFailure): void {
+  failOne(idKey: string, failure: TransportFailure): void {
+    const key = idKeyOf(idKey)
     const pending = this.#pending.get(key)
     if (pending === undefined) return this.#options.onUnroutable()
     this.#pending.delete(key)
@@ -189,9 +193,11 @@ export class StdioSession {
   }
 
   /** Servers do not answer what was cancelled, so its reply ends here. */
-  #takeBack(key: string | undefined): void {
-    const pending = key === undefined ? undefined : this.#pending.get(key)
-    if (pending === undefined || key === undefined) return
+  #takeBack(idKey: string | undefined): void {
+    if (idKey === undefined) return
+    const key = idKeyOf(idKey)
+    const pending = this.#pending.get(key)
+    if (pending === undefined) return
     this.#pending.delete(key)
     const { reply } = pending
     reply.open -= 1
@@ -202,7 +208,7 @@ export class StdioSession {
 
   #request(body: Buffer, message: WireMessage, reply: RequestStream): void {
     const { id, progressToken } = message
-    const own = id?.key ?? ''
+    const own = idKeyOf(id?.key ?? '')
     const bytes = bytesOf(body, message)
     if (id === undefined || !this.#isTaken(own, progressToken?.key)) {
       return this.#pass(own, progressToken?.key, reply, bytes)
@@ -219,13 +225,13 @@ export class StdioSession {
     this.#process.write(toLine(replaced(bytes, message, [id, progressToken], `"${text}"`)))
   }
 
-  #pass(key: string, progressKey: string | undefined, reply: RequestStream, bytes: Buffer): void {
+  #pass(key: IdKey, progressKey: string | undefined, reply: RequestStream, bytes: Buffer): void {
     this.#pending.set(key, { reply, progressKey, restore: undefined, restoreToken: undefined })
     this.#process.write(toLine(bytes))
   }
 
   /** Whether another request has this id, or this token, now. */
-  #isTaken(key: string, progressKey: string | undefined): boolean {
+  #isTaken(key: IdKey, progressKey: string | undefined): boolean {
     if (this.#pending.has(key)) return true
     if (progressKey === undefined) return false
     for (const other of this.#pending.values()) if (other.progressKey === progressKey) return true
@@ -251,11 +257,11 @@ export class StdioSession {
   }
 
   /** JSON-RPC 2.0 §5.1: an error that could not be tied to an id has none. */
-  #keyOfAnswer({ id, errorCode }: WireMessage): string | undefined {
+  #keyOfAnswer({ id, errorCode }: WireMessage): IdKey | undefined {
     const nameless = (id === undefined || id.key === 'null') && errorCode !== undefined
     const lone =
       nameless && this.#pending.size === 1 ? this.#pending.keys().next().value : undefined
-    return lone ?? id?.key
+    return lone ?? (id === undefined ? undefined : idKeyOf(id.key))
   }
 
   #route(bytes: Buffer, message: WireMessage): void {
