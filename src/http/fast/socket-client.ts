@@ -81,9 +81,7 @@ export class SocketClient implements Client {
     }
     this.#closeChunk()
     this.#text += `${length.toString(16)}\r\n`
-    this.#writeLarge(chunk)
-    this.#text += '\r\n'
-    this.#flushLater()
+    this.#writeLarge(chunk, '\r\n')
     return this.#keepsUp()
   }
 
@@ -182,15 +180,16 @@ export class SocketClient implements Client {
     return true
   }
 
-  /** What is held leaves with it, in one write of the system. */
-  #writeLarge(chunk: Buffer): void {
-    if (this.#text === '') {
+  /** What is held leaves with it, and what stands behind it, in one write of the system. */
+  #writeLarge(chunk: Buffer, behind = ''): void {
+    if (this.#text === '' && behind === '') {
       this.#socket.write(chunk)
       return
     }
     this.#socket.cork()
     this.#flush()
     this.#socket.write(chunk)
+    if (behind !== '') this.#socket.write(behind, 'latin1')
     this.#socket.uncork()
   }
 
