@@ -15,6 +15,9 @@ const HEAD_END = '\r\n\r\n'
 /** Larger bodies are Node's; so bodies that are held here come in one piece, and connections bound them. */
 const BODY_BYTES_MAX = 64 * 1024
 
+/** A smaller body is copied out of what was received. */
+const COPIED_BYTES_MAX = 1_024
+
 /** A request that a network brings in parts is put together if it is small, and the parts are few. */
 const GATHERED_BYTES_MAX = 16 * 1024
 const PARTS_MAX = 8
@@ -122,7 +125,7 @@ export class FastConnection implements ReplyState, ReplyLine {
     if (head === undefined || route === undefined) return this.#handOver(bytes)
     const from = end + HEAD_END.length
     const here = bytes.length - from
-    if (here === head.bodyBytes) this.#take(head, bytes.subarray(from), route)
+    if (here === head.bodyBytes) this.#take(head, bodyIn(bytes, from), route)
     else if (here < head.bodyBytes) this.#await(bytes, head)
     else this.#handOver(bytes)
   }
@@ -255,4 +258,13 @@ export class FastConnection implements ReplyState, ReplyLine {
 /** Whether bytes end where a head does. */
 function endsHead(bytes: Buffer): boolean {
   return bytes.indexOf(HEAD_END) === bytes.length - HEAD_END.length
+}
+
+/** A small body is copied, because a part of what was received would keep all of it while the call is under way. */
+function bodyIn(bytes: Buffer, from: number): Buffer {
+  const length = bytes.length - from
+  if (length > COPIED_BYTES_MAX) return bytes.subarray(from)
+  const body = Buffer.allocUnsafe(length)
+  bytes.copy(body, 0, from)
+  return body
 }
