@@ -45,12 +45,10 @@ export class CallAudit implements CallObserver {
 
   constructor({ ruleOf, addresses, hashesKey, ...rest }: CallAuditOptions) {
     this.#ruleOf = ruleOf
-    const key = new HmacKey(hashesKey)
     this.#parts = {
       ...rest,
       drafts: new Drafts(),
-      hashesKey: key,
-      callers: new Callers(key, addresses),
+      callers: new Callers(new HmacKey(hashesKey), addresses),
       operations: new Operations(ruleOf),
       decisions: new Decisions(),
     }

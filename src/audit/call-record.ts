@@ -10,7 +10,6 @@ import type { RejectReason } from '../core/reject-reasons.ts'
 import type { Callers, Sender } from './callers.ts'
 import type { Decisions } from './decisions.ts'
 import { endText } from './describe-call.ts'
-import type { HmacKey } from './digests.ts'
 import type { Draft, Drafts, Recordable } from './draft.ts'
 import { hashArguments, type HashedArguments } from './hash-arguments.ts'
 import type { Pending } from './held.ts'
@@ -31,7 +30,6 @@ export interface DurableTrail {
 export interface RecordParts {
   readonly trail: DurableTrail
   readonly clock: Clock
-  readonly hashesKey: HmacKey
   readonly redaction: RedactionRules
   readonly callers: Callers
   readonly operations: Operations
@@ -107,10 +105,9 @@ export class CallRecord implements CallFollower, Pending {
     const { exchange, message } = this.#call
     const { args } = message
     if (args === undefined) return
-    const { hashesKey, redaction } = this.#parts
     const text = exchange.body.subarray(args.start, args.end)
-    this.#arguments = hashArguments(hashesKey, text)
-    if (this.#wants('request')) this.#argumentsShown = redactJson(text, redaction)
+    this.#arguments = hashArguments(text)
+    if (this.#wants('request')) this.#argumentsShown = redactJson(text, this.#parts.redaction)
   }
 
   /** The record that it goes out, dated to when that was. */

@@ -29,8 +29,8 @@ const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word))
 const NO_TEXT: Buffer = Buffer.alloc(0)
 
 export class CanonicalBytes {
-  readonly #out: Buffer
-  readonly #leadBytes: number
+  // A number may become longer, and a member is copied once more while it is moved.
+  readonly #out = Buffer.alloc(BYTES_MAX * 16)
   /** Where members begin, of all objects that are open. */
   readonly #begins = new Int32Array(MEMBERS_MAX * DEPTH_MAX)
   #open = 0
@@ -38,20 +38,12 @@ export class CanonicalBytes {
   #at = 0
   #end = 0
 
-  /** `lead` stands before what is made. */
-  constructor(lead: Buffer) {
-    this.#leadBytes = lead.length
-    // A number may become longer, and a member is copied once more while it is moved.
-    this.#out = Buffer.alloc(lead.length + BYTES_MAX * 16)
-    lead.copy(this.#out)
-  }
-
   /** Holds until it is called again. Undefined when it is not plain, or no JSON. */
   of(text: Buffer): Buffer | undefined {
     if (text.length > BYTES_MAX) return undefined
     this.#text = text
     this.#at = 0
-    this.#end = this.#leadBytes
+    this.#end = 0
     this.#open = 0
     const isWhole = this.#value(DEPTH_MAX) && this.#next() === undefined
     this.#text = NO_TEXT

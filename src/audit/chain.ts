@@ -28,13 +28,13 @@ const MAC_MEMBER = ',"mac":"'
 /** `,"mac":"` with 43 characters of base64url, `"}`. */
 const MAC_BYTES = MAC_MEMBER.length + 43 + 2
 
-/** In front of a record while its keyed hash is made: the key's block, and the hash of the one before. */
-const LEAD = HMAC_LEAD + 32
-/** Where what `LEAD` overwrites is kept, where the lead is, and where lines begin. */
-const LENT_AT = 0
-const LEAD_AT = LENT_AT + LEAD
-const MAC_AT = LEAD_AT + HMAC_LEAD
-const LINES_AT = LEAD_AT + LEAD + LEAD
+/** Before each record's text, for as long as it is hashed as a leaf. */
+const LEAF_BYTES = 1
+
+/** What a record's keyed hash is of: the key's block, the keyed hash before, and the hash of the text. */
+const BEFORE_AT = HMAC_LEAD
+const LEAF_AT = BEFORE_AT + 32
+const MAC_INPUT = LEAF_AT + 32
 
 /** What stands behind a record's text, with room for its keyed hash. */
 const LINE_TAIL = Buffer.from(`${MAC_MEMBER}${' '.repeat(43)}"}\n`)
@@ -49,11 +49,13 @@ export class ChainWriter {
   readonly text = new ByteText(FIRST_BYTES)
   readonly #key: HmacKey
   readonly #tree = new GrowingTree()
+  readonly #macInput = Buffer.alloc(MAC_INPUT)
   /** Where the record begins. */
   #begin = 0
 
   constructor(key: HmacKey) {
     this.#key = key
+    key.lead(this.#macInput, 0)
   }
 
   /** How many records there are. */
@@ -65,47 +67,49 @@ export class ChainWriter {
   begin({ mac, tree }: ChainState): void {
     this.#tree.begin(tree)
     this.text.clear(KEPT_BYTES)
-    this.text.skip(LINES_AT)
-    this.#begin = LINES_AT
-    this.#key.lead(this.text.bytes, LEAD_AT)
-    mac.copy(this.text.bytes, MAC_AT)
+    this.text.skip(LEAF_BYTES)
+    this.#begin = LEAF_BYTES
+    mac.copy(this.#macInput, BEFORE_AT)
   }
 
   /** The record is whole. */
   close(): void {
-    const begin = this.#begin
     const { text } = this
-    const textEnd = text.end
+    const leaf = this.#leafOf(text.bytes, text.end)
+    const mac = this.#macOf(leaf)
+    const macAt = text.end + MAC_MEMBER.length
     text.copy(LINE_TAIL)
-    const { bytes } = text
-    const mac = this.#macOf(bytes, textEnd)
-    bytes.write(mac, MAC_AT, 'base64url')
-    bytes.write(mac, textEnd + MAC_MEMBER.length, 'latin1')
-    const lent = bytes[begin - 1] ?? 0
-    bytes[begin - 1] = LEAF_BYTE
-    this.#tree.add(digestOf(bytes.subarray(begin - 1, text.end - 1)))
-    bytes[begin - 1] = lent
+    text.bytes.write(mac, macAt, 'latin1')
+    this.#tree.add(leaf)
     this.#begin = text.end
   }
 
   /** The lines, which the next `begin` overwrites, and what comes after them. */
   end(): { readonly lines: Buffer; readonly state: ChainState } {
     const { bytes, end } = this.text
-    const mac = Buffer.from(bytes.subarray(MAC_AT, MAC_AT + 32))
+    const mac = Buffer.from(this.#macInput.subarray(BEFORE_AT, LEAF_AT))
     return {
-      lines: bytes.subarray(LINES_AT, end),
+      lines: bytes.subarray(LEAF_BYTES, end),
       state: { mac, tree: this.#tree.edge() },
     }
   }
 
-  /** The lead takes the place of what stands before the record for as long as it is hashed. */
-  #macOf(bytes: Buffer, end: number): string {
-    const begin = this.#begin
-    bytes.copyWithin(LENT_AT, begin - LEAD, begin)
-    bytes.copyWithin(begin - LEAD, LEAD_AT, LEAD_AT + LEAD)
-    const hashed = digestOf(bytes.subarray(begin - LEAD, end))
-    bytes.copyWithin(begin - LEAD, LENT_AT, LENT_AT + LEAD)
-    return this.#key.finish(hashed, 'base64url')
+  /** The leaf's byte takes the place of what stands before the record for as long as it is hashed. */
+  #leafOf(bytes: Buffer, end: number): string {
+    const at = this.#begin - LEAF_BYTES
+    const lent = bytes[at] ?? 0
+    bytes[at] = LEAF_BYTE
+    const leaf = digestOf(bytes.subarray(at, end))
+    bytes[at] = lent
+    return leaf
+  }
+
+  #macOf(leaf: string): string {
+    const input = this.#macInput
+    input.write(leaf, LEAF_AT, 'latin1')
+    const mac = this.#key.finish(digestOf(input), 'base64url')
+    input.write(mac, BEFORE_AT, 'base64url')
+    return mac
   }
 }
 
@@ -123,13 +127,17 @@ export function macIn(line: Buffer): Buffer | undefined {
 /** What comes after a line, without looking at its keyed hash; undefined when it has none. */
 export function follow(before: ChainState, line: Buffer): ChainState | undefined {
   const mac = macIn(line)
-  return mac === undefined ? undefined : { mac, tree: appendLeaf(before.tree, leafHash(line)) }
+  return mac === undefined ? undefined : { mac, tree: appendLeaf(before.tree, leafOf(line)) }
 }
 
 /** True when the line is what the holder of the key wrote after `before`. */
 export function isChained(key: Buffer, before: ChainState, line: Buffer): boolean {
   const mac = macIn(line)
   if (mac === undefined) return false
-  const text = line.subarray(0, line.length - MAC_BYTES)
-  return timingSafeEqual(mac, hmacSha256(key, before.mac, text))
+  return timingSafeEqual(mac, hmacSha256(key, before.mac, leafOf(line)))
+}
+
+/** Of a line that carries a keyed hash: what stands before it. */
+function leafOf(line: Buffer): Buffer {
+  return leafHash(line.subarray(0, line.length - MAC_BYTES))
 }

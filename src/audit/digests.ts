@@ -53,7 +53,10 @@ export class HmacKey {
   /** The keyed hash of the parts one behind the other; as `latin1` a character stands for each byte. */
   digest(as: Encoding, ...parts: readonly Part[]): string {
     const end = gather(parts, BLOCK)
-    if (end !== undefined) return this.digestBehind(input.subarray(0, end), as)
+    if (end !== undefined) {
+      this.lead(input, 0)
+      return this.finish(digestOf(input.subarray(0, end)), as)
+    }
     const whole = createHash('sha256').update(this.#first.subarray(0, BLOCK))
     for (const part of parts) whole.update(part)
     return this.finish(whole.digest('latin1'), as)
@@ -63,12 +66,6 @@ export class HmacKey {
   digestOfHash(hashed: string, as: Encoding): string {
     this.#first.write(hashed, BLOCK, 'latin1')
     return this.finish(digestOf(this.#first), as)
-  }
-
-  /** Of what stands behind the first `HMAC_LEAD` bytes, which are overwritten. */
-  digestBehind(bytes: Buffer, as: Encoding): string {
-    this.lead(bytes, 0)
-    return this.finish(digestOf(bytes), as)
   }
 
   /** Writes what has to stand before a text for `finish` to be told the hash of both. */

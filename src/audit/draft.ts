@@ -13,7 +13,7 @@ export interface DraftFacts {
   readonly atWallMs: number
   /** Undefined when the record does not say who did it. */
   readonly person: Person | undefined
-  /** Keyed hash of a call's arguments, a character for each byte, to be keyed with the caller's own key. */
+  /** SHA-256 of a call's arguments, a character for each byte, to be hashed with the caller's own key. */
   readonly argumentsHash: string | undefined
   /** Bytes of texts in it that may be long. */
   readonly textBytes: number

@@ -1,11 +1,11 @@
-/** Keyed hashes of what must not stand in the log: arguments and session ids. */
+/** Hashes of what must not stand in the log: arguments and session ids. */
 
 import { canonicalJson } from '../core/canonical-json.ts'
 import { CanonicalBytes } from './canonical-bytes.ts'
-import { HMAC_LEAD, type HmacKey } from './digests.ts'
+import { digestOf, sha256, type HmacKey } from './digests.ts'
 
 export interface HashedArguments {
-  /** A character for each byte. */
+  /** SHA-256, a character for each byte. Not to be written before it is hashed with a key. */
   readonly hash: string
   readonly form: 'canonical' | 'raw'
 }
@@ -13,21 +13,16 @@ export interface HashedArguments {
 /** Larger ones would hold up other calls; their hash is that of the bytes. */
 const CANONICAL_BYTES_MAX = 64 * 1024
 
-/** What is hashed before the arguments, so that no other hash is one of arguments. */
-const WHAT = 'arguments '
-
 // Hashing is synchronous, so one serves all.
-const plain = new CanonicalBytes(Buffer.concat([Buffer.alloc(HMAC_LEAD), Buffer.from(WHAT)]))
+const plain = new CanonicalBytes()
 
 /** Equal for equal arguments however they are spelled (RFC 8785), as far as they are not large. */
-export function hashArguments(key: HmacKey, text: Buffer): HashedArguments {
+export function hashArguments(text: Buffer): HashedArguments {
   const known = plain.of(text)
-  if (known !== undefined) {
-    return { hash: key.digestBehind(known, 'latin1'), form: 'canonical' }
-  }
+  if (known !== undefined) return { hash: digestOf(known), form: 'canonical' }
   const canonical = canonicalOf(text)
   return {
-    hash: key.digest('latin1', WHAT, canonical ?? text),
+    hash: sha256(canonical ?? text).toString('latin1'),
     form: canonical === undefined ? 'raw' : 'canonical',
   }
 }

@@ -2,7 +2,6 @@
 
 import type { AuditType } from '../core/audit.ts'
 import type { ByteText } from './byte-text.ts'
-import type { HmacKey } from './digests.ts'
 import type { Draft } from './draft.ts'
 import { known, NOBODY } from './person.ts'
 import { LINE_BYTES_MAX, RECORD_VERSION } from './record.ts'
@@ -44,8 +43,8 @@ export class RecordText {
     draft.writeTo(to)
     if (argumentsHash === undefined) return
     to.ascii(HASH_MEMBER)
-    const { hmac } = known(subjects, person?.hashedBy ?? NOBODY)
-    to.ascii(hashForSubject(hmac, argumentsHash))
+    const { argumentsKey } = known(subjects, person?.hashedBy ?? NOBODY)
+    to.ascii(argumentsKey.digestOfHash(argumentsHash, 'base64url'))
     to.ascii('"')
   }
 
@@ -62,11 +61,6 @@ export class RecordText {
     to.whole(wholeMs - second * 1_000, 3)
     to.ascii('Z","type":"')
   }
-}
-
-/** The hash of arguments as it is shown: without the caller's key nobody can test a guess. */
-export function hashForSubject(subjectKey: HmacKey, argumentsHash: string): string {
-  return subjectKey.digestOfHash(argumentsHash, 'base64url')
 }
 
 export function countsOf(drafts: readonly Draft[]): ReadonlyMap<AuditType, number> {

@@ -66,9 +66,14 @@ export async function eraseSubject(
   return true
 }
 
+/** The key that arguments are hashed with: nobody can test a guess who lacks that of the log or the person's. */
+export function argumentsKey(key: Buffer, { hashes }: Pick<KeyPlace, 'hashes'>): HmacKey {
+  return new HmacKey(hmacSha256(key, 'arguments ', hashes))
+}
+
 /** What is known of one person. */
 export interface Subject {
-  readonly hmac: HmacKey
+  readonly argumentsKey: HmacKey
   readonly pseudonym: string
 }
 
@@ -108,7 +113,11 @@ export class SubjectKeys {
         const identity = some[index] ?? ''
         made ||= isNew
         const pseudonym = pseudonymOf(key, identity)
-        const subject = { hmac: new HmacKey(key), pseudonym, untilMs: nowMs + CACHED_MS }
+        const subject = {
+          argumentsKey: argumentsKey(key, this.#keys),
+          pseudonym,
+          untilMs: nowMs + CACHED_MS,
+        }
         found.set(identity, subject)
         this.#keep(identity, subject)
       }

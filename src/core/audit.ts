@@ -89,7 +89,7 @@ export interface AuditEntry {
   /** Milliseconds since the epoch. */
   readonly atWallMs: number
   readonly who?: AuditWho | undefined
-  /** Keyed hash of a call's arguments, a character for each byte; keyed once more when it is written. */
+  /** SHA-256 of a call's arguments, a character for each byte; hashed with a key when it is written. */
   readonly argumentsHash?: string | undefined
   /** What else the record says; members that are undefined are left out. */
   readonly body: Readonly<Record<string, AuditValue>>

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { CanonicalBytes } from '../../src/audit/canonical-bytes.ts'
 import { canonicalJson } from '../../src/core/canonical-json.ts'
 
-const canonical = new CanonicalBytes(Buffer.alloc(0))
+const canonical = new CanonicalBytes()
 
 function of(text: string | Buffer): string | undefined {
   return canonical.of(Buffer.from(text))?.toString()

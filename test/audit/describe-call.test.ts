@@ -4,7 +4,7 @@ import { showAddress } from '../../src/audit/describe-call.ts'
 import { HmacKey } from '../../src/audit/digests.ts'
 import { hashArguments, hashSession } from '../../src/audit/hash-arguments.ts'
 import { createAuditRules } from '../../src/audit/levels.ts'
-import { hashForSubject } from '../../src/audit/record-text.ts'
+import { argumentsKey } from '../../src/audit/subject-keys.ts'
 
 describe('An address in the audit log', () => {
   it('is the network alone unless it is asked for whole', () => {
@@ -22,13 +22,8 @@ describe('An address in the audit log', () => {
   })
 })
 
-function keyOf(byte: number): HmacKey {
-  return new HmacKey(Buffer.alloc(32, byte))
-}
-
 describe('The hash of arguments', () => {
-  const key = keyOf(1)
-  const hash = (text: string): string => hashArguments(key, Buffer.from(text)).hash
+  const hash = (text: string): string => hashArguments(Buffer.from(text)).hash
 
   it('is the same however they are spelled, and another for others', () => {
     assert.equal(hash('{"a":1,"b":"x"}'), hash('{ "b":"\\u0078", "a":1.0 }'))
@@ -37,21 +32,27 @@ describe('The hash of arguments', () => {
 
   it('is that of the bytes when they are large, or no JSON', () => {
     const large = Buffer.from(JSON.stringify({ a: 'x'.repeat(70_000) }))
-    assert.equal(hashArguments(key, large).form, 'raw')
-    assert.equal(hashArguments(key, Buffer.from('{')).form, 'raw')
-    assert.equal(hashArguments(key, Buffer.from('{}')).form, 'canonical')
+    assert.equal(hashArguments(large).form, 'raw')
+    assert.equal(hashArguments(Buffer.from('{')).form, 'raw')
+    assert.equal(hashArguments(Buffer.from('{}')).form, 'canonical')
   })
 
   it('needs the key of the log and that of the person', () => {
-    const inner = hashArguments(key, Buffer.from('{}')).hash
-    const other = hashArguments(keyOf(2), Buffer.from('{}')).hash
-    const person = keyOf(3)
-    assert.notEqual(hashForSubject(person, inner), hashForSubject(person, other))
-    assert.notEqual(hashForSubject(person, inner), hashForSubject(keyOf(4), inner))
+    const shown = (person: number, log: number): string =>
+      argumentsKey(Buffer.alloc(32, person), { hashes: Buffer.alloc(32, log) }).digestOfHash(
+        hash('{}'),
+        'base64url',
+      )
+    assert.equal(shown(1, 2), shown(1, 2))
+    assert.notEqual(shown(1, 2), shown(1, 3))
+    assert.notEqual(shown(1, 2), shown(3, 2))
   })
 
-  it('of a session is another than that of arguments or of another kind of session', () => {
-    assert.notEqual(hashSession(key, 'mcp', 'x'), hashSession(key, 'token', 'x'))
+  it('of a session is another for another kind of session, or with another key', () => {
+    const sessionHash = (byte: number, kind: 'mcp' | 'token'): string =>
+      hashSession(new HmacKey(Buffer.alloc(32, byte)), kind, 'x')
+    assert.notEqual(sessionHash(1, 'mcp'), sessionHash(1, 'token'))
+    assert.notEqual(sessionHash(1, 'mcp'), sessionHash(2, 'mcp'))
   })
 })
 

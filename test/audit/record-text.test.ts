@@ -43,7 +43,7 @@ function subjectsFor(drafts: readonly Draft[]): ReadonlyMap<string, Subject> {
   return new Map(
     [...identitiesOf(drafts)].map((who) => [
       who,
-      { hmac: new HmacKey(keyOf(who)), pseudonym: `p_${keyOf(who).toString('hex')}` },
+      { argumentsKey: new HmacKey(keyOf(who)), pseudonym: `p_${keyOf(who).toString('hex')}` },
     ]),
   )
 }
@@ -248,7 +248,9 @@ describe('The text of a record', () => {
     const who = { verified: true, party: undefined, organization: undefined, actors: [actor] }
     const person = new Person(who)
     const subjects = (pseudonym: string): ReadonlyMap<string, Subject> =>
-      new Map([['["verified",null,"bot"]', { hmac: new HmacKey(Buffer.alloc(32)), pseudonym }]])
+      new Map([
+        ['["verified",null,"bot"]', { argumentsKey: new HmacKey(Buffer.alloc(32)), pseudonym }],
+      ])
     const first = subjects('p_1')
     assert.equal(String(person.text(first)), ',"who":{"actors":[{"subject":"p_1"}]')
     assert.equal(String(person.text(subjects('p_2'))), ',"who":{"actors":[{"subject":"p_2"}]')
@@ -408,9 +410,8 @@ const HOW = { outcome: 'ok', durationMs: 12.346, attempts: 1, result: { bytes: 1
 
 /** Of arguments in canonical JSON, with the keys that these tests use. */
 function hashOf(canonical: string, who: readonly (string | null)[]): string {
-  const inner = createHmac('sha256', Buffer.alloc(32, 1)).update(`arguments ${canonical}`).digest()
   return createHmac('sha256', keyOf(JSON.stringify(who)))
-    .update(inner)
+    .update(createHash('sha256').update(canonical).digest())
     .digest('base64url')
 }
 
@@ -612,7 +613,8 @@ describe('The lines of a log', () => {
       const lines: Buffer[] = []
       for (const [index, length] of lengths.slice(0, lengths.length - group).entries()) {
         const open = `{"seq":${index},"x":"${'ä'.repeat(length)}€"`
-        const mac = createHmac('sha256', key).update(expected.mac).update(open).digest('base64url')
+        const leaf = createHash('sha256').update('\0').update(open).digest()
+        const mac = createHmac('sha256', key).update(expected.mac).update(leaf).digest('base64url')
         const line = Buffer.from(`${open},"mac":"${mac}"}`)
         const next = follow(expected, line)
         assert.ok(next !== undefined)
