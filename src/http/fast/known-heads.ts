@@ -14,20 +14,20 @@ const HEADS_MAX = 512
 /** Longer heads are read every time, so that all that are kept are 2 MiB of text at most. */
 const HEAD_CHARS_MAX = 4_096
 
+/** Stands for a head that has come once: those that hold a trace context never come again, and keeping them is dear. */
+const CAME = 'came'
+
 export class KnownHeads {
-  readonly #heads = new BoundedMap<OrdinaryHead>(HEADS_MAX)
+  readonly #heads = new BoundedMap<OrdinaryHead | typeof CAME>(HEADS_MAX)
 
   /** Reads a head as `readOrdinaryHead` does. */
   read(text: string): OrdinaryHead | undefined {
     const known = this.#heads.get(text)
-    if (known === undefined) return this.#learn(text)
-    known.shared ??= newSharedHead()
-    return known
-  }
-
-  #learn(text: string): OrdinaryHead | undefined {
+    if (known !== undefined && known !== CAME) return known
     const head = readOrdinaryHead(text)
-    if (head !== undefined && text.length <= HEAD_CHARS_MAX) this.#heads.set(text, head)
+    if (head === undefined || text.length > HEAD_CHARS_MAX) return head
+    if (known === CAME) head.shared = newSharedHead()
+    this.#heads.set(text, known === CAME ? head : CAME)
     return head
   }
 }
