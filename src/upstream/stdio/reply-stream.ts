@@ -38,7 +38,11 @@ const SILENCE_MS = 1_000
 const KEEP_ALIVE_MS = 15_000
 
 export class ReplyStream {
-  readonly #options: ReplyStreamOptions
+  // Not the options themselves: they name the sink, and with it all of a call, which ends before the stream.
+  readonly #acceptsStream: boolean
+  readonly #headers: readonly string[]
+  readonly #store: ((message: Buffer) => string) | undefined
+  readonly #priming: string | undefined
   #state: 'waiting' | 'streaming' | 'over' = 'waiting'
   /** Undefined while nobody listens: the client has gone and may come back. */
   #sink: ReplySink | undefined
@@ -51,7 +55,10 @@ export class ReplyStream {
   #behind = false
 
   constructor(options: ReplyStreamOptions) {
-    this.#options = options
+    this.#acceptsStream = options.acceptsStream
+    this.#headers = options.headers
+    this.#store = options.store
+    this.#priming = options.priming
     this.#sink = options.sink
     this.#lastMs = options.nowMs
   }
@@ -62,7 +69,7 @@ export class ReplyStream {
 
   /** True when its client may have been told an id of one of its events. */
   get named(): boolean {
-    return this.#told || this.#options.priming !== undefined
+    return this.#told || this.#priming !== undefined
   }
 
   get streaming(): boolean {
@@ -71,18 +78,18 @@ export class ReplyStream {
 
   /** Starts the event stream; nothing happens when it runs or the client takes none. */
   open(): void {
-    if (this.#state !== 'waiting' || !this.#options.acceptsStream) return
+    if (this.#state !== 'waiting' || !this.#acceptsStream) return
     this.#state = 'streaming'
-    this.#sink?.head(200, 'OK', [...STREAM_HEADERS, ...this.#options.headers])
-    if (this.#options.priming !== undefined) this.#write(primingEvent(this.#options.priming))
+    this.#sink?.head(200, 'OK', [...STREAM_HEADERS, ...this.#headers])
+    if (this.#priming !== undefined) this.#write(primingEvent(this.#priming))
   }
 
   /** A message before the answer. False when it cannot be said on this reply. */
   message(message: Buffer): boolean {
-    if (this.#state === 'over' || !this.#options.acceptsStream) return false
+    if (this.#state === 'over' || !this.#acceptsStream) return false
     this.open()
     this.#told = true
-    this.#write(toEvent(message, this.#options.store?.(message)))
+    this.#write(toEvent(message, this.#store?.(message)))
     return true
   }
 
@@ -97,7 +104,7 @@ export class ReplyStream {
     this.#state = 'over'
     const body = toLine(message)
     const headers = jsonHeaders(body.length)
-    for (const part of this.#options.headers) headers.push(part)
+    for (const part of this.#headers) headers.push(part)
     this.#sink?.head(status, STATUS_CODES[status] ?? '', headers)
     this.#write(body)
     this.#finish()
