@@ -136,6 +136,16 @@ describe('An audit log', () => {
     assert.ok(report.notes.some((note) => note.startsWith('the clock went back')))
   })
 
+  it('takes an attempt that was recorded after it had waited for no clock that went back', async () => {
+    const directory = await makeDirectory()
+    const { store } = await openStore(directory)
+    const atWallMs = Date.now() + 1_000
+    const before = { ...entry({}, 'call.attempted'), atWallMs: atWallMs - 90 }
+    await store.write([{ ...entry(), atWallMs }, before, { ...entry(), atWallMs: atWallMs + 1 }])
+    await store.close()
+    assert.deepEqual((await verify(directory)).notes, [])
+  })
+
   it('has one writer: a second one is refused, and the lock goes with its holder', async () => {
     const directory = await makeDirectory()
     const { store } = await openStore(directory)
