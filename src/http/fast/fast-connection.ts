@@ -157,8 +157,9 @@ export class FastConnection implements ReplyState, ReplyLine {
   }
 
   #headOf(chunk: Buffer, end: number): OrdinaryHead | undefined {
-    if (end > this.#front.options.headerBytesMax - HEAD_END.length) return undefined
-    return this.#front.heads.read(chunk.toString('latin1', 0, end + 2))
+    const { heads, options } = this.#front
+    if (end > options.headerBytesMax - HEAD_END.length) return undefined
+    return heads.read(chunk.toString('latin1', 0, end + 2), options.app())
   }
 
   #routeOf(head: OrdinaryHead): Route | undefined {

@@ -18,10 +18,15 @@ const HEAD_CHARS_MAX = 4_096
 const CAME = 'came'
 
 export class KnownHeads {
-  readonly #heads = new BoundedMap<OrdinaryHead | typeof CAME>(HEADS_MAX)
+  #heads = new BoundedMap<OrdinaryHead | typeof CAME>(HEADS_MAX)
+  #app: unknown
 
-  /** Reads a head as `readOrdinaryHead` does. */
-  read(text: string): OrdinaryHead | undefined {
+  /**
+   * Reads a head as `readOrdinaryHead` does. Heads hold the app that they led to, and who read their credentials
+   * there: when another app serves, they are forgotten, or they would keep what a reload has replaced.
+   */
+  read(text: string, app: unknown): OrdinaryHead | undefined {
+    if (app !== this.#app) this.#begin(app)
     const known = this.#heads.get(text)
     if (known !== undefined && known !== CAME) return known
     const head = readOrdinaryHead(text)
@@ -29,5 +34,10 @@ export class KnownHeads {
     if (known === CAME) head.shared = newSharedHead()
     this.#heads.set(text, known === CAME ? head : CAME)
     return head
+  }
+
+  #begin(app: unknown): void {
+    this.#app = app
+    this.#heads = new BoundedMap(HEADS_MAX)
   }
 }
