@@ -36,6 +36,7 @@ export class ByteText {
 
   /** Text of ASCII alone, or one whose characters stand for a byte each. */
   ascii(text: string): void {
+    if (text === '') return
     this.reserve(text.length)
     this.#end += this.#bytes.write(text, this.#end, 'latin1')
   }

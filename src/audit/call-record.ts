@@ -116,7 +116,7 @@ export class CallRecord implements CallFollower, Pending {
     const atWallMs = clock.wallMs() - (clock.monotonicMs() - this.sinceMs)
     const sender = this.#begin()
     this.#writeArguments()
-    drafts.text.copy(this.#parts.decisions.textOf(this.#call))
+    drafts.text.ascii(this.#parts.decisions.textOf(this.#call))
     this.#writeTrace()
     const argumentsHash = this.#arguments?.hash
     const textBytes = this.#argumentsShown?.length ?? 0
@@ -145,8 +145,8 @@ export class CallRecord implements CallFollower, Pending {
     const { text } = drafts
     const { person } = this.#begin()
     this.#writeArguments()
-    text.copy(endText(outcome))
-    if (tellsAttempt || type === 'authz.denied') text.copy(decisions.textOf(this.#call))
+    text.ascii(endText(outcome))
+    if (tellsAttempt || type === 'authz.denied') text.ascii(decisions.textOf(this.#call))
     text.ascii(',"durationMs":')
     text.thousandths(atMs - this.#call.exchange.receivedAtMs)
     text.ascii(',"attempts":')
@@ -187,7 +187,7 @@ export class CallRecord implements CallFollower, Pending {
     text.ascii(',"call":"')
     text.ascii(this.#id)
     text.ascii('"')
-    text.copy(this.#operation.members)
+    text.ascii(this.#operation.members)
     return sender
   }
 

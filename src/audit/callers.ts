@@ -6,7 +6,7 @@ import type { ByteText } from './byte-text.ts'
 import { showAddress, type AddressRule } from './describe-call.ts'
 import type { HmacKey } from './digests.ts'
 import { hashSession } from './hash-arguments.ts'
-import { member } from './json-text.ts'
+import { bytesText, member } from './json-text.ts'
 import { Person } from './person.ts'
 
 /** Names of each kind that are remembered; all of them come from clients. */
@@ -15,10 +15,8 @@ const REMEMBERED_MAX = 4_096
 /** Somebody who sends, and the session that the token names as a member of `who`. */
 export interface Sender {
   readonly person: Person
-  readonly tokenSession: Buffer
+  readonly tokenSession: string
 }
-
-const NOTHING: Buffer = Buffer.alloc(0)
 
 const NOBODY_KNOWN: Sender = {
   person: new Person({
@@ -27,7 +25,7 @@ const NOBODY_KNOWN: Sender = {
     organization: undefined,
     actors: [],
   }),
-  tokenSession: NOTHING,
+  tokenSession: '',
 }
 
 export class Callers {
@@ -35,9 +33,9 @@ export class Callers {
   readonly #addressRule: AddressRule
   readonly #senders = new WeakMap<Principal, Sender>()
   readonly #claimed = new Map<string, Sender>()
-  // As JSON members, each with a comma before it.
-  readonly #sessions = new Map<string, Buffer>()
-  readonly #addresses = new Map<string, Buffer>()
+  // As JSON members, each with a comma before it; a character for each byte.
+  readonly #sessions = new Map<string, string>()
+  readonly #addresses = new Map<string, string>()
 
   constructor(hashesKey: HmacKey, addressRule: AddressRule) {
     this.#hashesKey = hashesKey
@@ -62,27 +60,25 @@ export class Callers {
     to: ByteText,
   ): void {
     const session =
-      sessionId === undefined ? NOTHING : remembered(this.#sessions, sessionId, this.#sessionMember)
+      sessionId === undefined ? '' : remembered(this.#sessions, sessionId, this.#sessionMember)
     const address =
       clientAddress === undefined
-        ? NOTHING
+        ? ''
         : remembered(this.#addresses, clientAddress, this.#addressMember)
-    // The first member has no comma before it.
-    let skip = person.isNobody ? 1 : 0
-    for (let i = 0; i < 3; i += 1) {
-      const one = i === 0 ? session : i === 1 ? tokenSession : address
-      if (one.length === 0) continue
-      to.copy(one, skip)
-      skip = 0
+    // The first member of all has no comma before it.
+    to.ascii(person.isNobody ? `${session}${tokenSession}${address}`.slice(1) : session)
+    if (!person.isNobody) {
+      to.ascii(tokenSession)
+      to.ascii(address)
     }
     to.ascii('}')
   }
 
-  readonly #sessionMember = (id: string): Buffer =>
-    Buffer.from(member('session', hashSession(this.#hashesKey, 'mcp', id)))
+  readonly #sessionMember = (id: string): string =>
+    bytesText(member('session', hashSession(this.#hashesKey, 'mcp', id)))
 
-  readonly #addressMember = (address: string): Buffer =>
-    Buffer.from(member('address', showAddress(address, this.#addressRule)))
+  readonly #addressMember = (address: string): string =>
+    bytesText(member('address', showAddress(address, this.#addressRule)))
 
   #verified(principal: Principal): Sender {
     const found = this.#senders.get(principal)
@@ -92,8 +88,8 @@ export class Callers {
       person: new Person({ verified: true, party: { issuer, subject }, organization, actors }),
       tokenSession:
         sessionId === undefined
-          ? NOTHING
-          : Buffer.from(member('tokenSession', hashSession(this.#hashesKey, 'token', sessionId))),
+          ? ''
+          : bytesText(member('tokenSession', hashSession(this.#hashesKey, 'token', sessionId))),
     }
     this.#senders.set(principal, sender)
     return sender
@@ -103,7 +99,7 @@ export class Callers {
 function claimedBy(subject: string): Sender {
   const party = { issuer: undefined, subject }
   const person = new Person({ verified: false, party, organization: undefined, actors: [] })
-  return { person, tokenSession: NOTHING }
+  return { person, tokenSession: '' }
 }
 
 function remembered<T>(known: Map<string, T>, key: string, make: (key: string) => T): T {

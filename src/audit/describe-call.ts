@@ -4,7 +4,7 @@ import type { AuditValue } from '../core/audit.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { factsOf, reasonOf, type Outcome } from '../core/outcome.ts'
 import { uriWithoutSecrets } from '../core/redact.ts'
-import { membersText } from './json-text.ts'
+import { bytesText, membersText } from './json-text.ts'
 
 /** How addresses of clients are shown; `masked`: the network alone (IPv4 /24, IPv6 /48). */
 export type AddressRule = 'full' | 'masked' | 'none'
@@ -66,16 +66,16 @@ export function endOf(outcome: Outcome): Body {
   }
 }
 
-const SAID_BY_KIND: ReadonlyMap<Outcome['kind'], Buffer> = new Map(
+const SAID_BY_KIND: ReadonlyMap<Outcome['kind'], string> = new Map(
   (['ok', 'input_required', 'task', 'tool_error', 'cancelled', 'internal'] as const).map((kind) => [
     kind,
-    Buffer.from(membersText(endOf({ kind }))),
+    bytesText(membersText(endOf({ kind }))),
   ]),
 )
 
-/** The same as JSON members, each with a comma before it. */
-export function endText(outcome: Outcome): Buffer {
-  return SAID_BY_KIND.get(outcome.kind) ?? Buffer.from(membersText(endOf(outcome)))
+/** The same as JSON members, each with a comma before it; a character for each byte. */
+export function endText(outcome: Outcome): string {
+  return SAID_BY_KIND.get(outcome.kind) ?? bytesText(membersText(endOf(outcome)))
 }
 
 function cut(text: string): string

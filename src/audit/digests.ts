@@ -39,8 +39,8 @@ export class HmacKey {
 
   constructor(key: Buffer) {
     const bytes = key.length > BLOCK ? sha256(key) : key
-    // Behind one another in what is shared with other small buffers: there may be thousands of keys.
-    const blocks = Buffer.allocUnsafe(2 * (BLOCK + DIGEST))
+    // Not of what small buffers share: each key would hold 64 KiB, and there may be thousands.
+    const blocks = Buffer.allocUnsafeSlow(2 * (BLOCK + DIGEST))
     this.#first = blocks.subarray(0, BLOCK + DIGEST)
     this.#last = blocks.subarray(BLOCK + DIGEST)
     for (let i = 0; i < BLOCK; i += 1) {

@@ -9,6 +9,14 @@ export function quote(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : printable(JSON.stringify(text))
 }
 
+/**
+ * A text for `ByteText.ascii`, to be kept: a character for each byte of UTF-8. Buffers of a few bytes are not
+ * to be kept, for each holds all of the 64 KiB that it shares with others.
+ */
+export function bytesText(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
 /** A member with a comma before it; nothing when it is undefined. */
 export function member(name: string, text: string | undefined): string {
   return text === undefined ? '' : `,"${name}":${quote(text)}`

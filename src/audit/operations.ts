@@ -2,13 +2,13 @@
 
 import type { Call } from '../core/exchange.ts'
 import { whatOf } from './describe-call.ts'
-import { membersText } from './json-text.ts'
+import { bytesText, membersText } from './json-text.ts'
 import type { AuditRule } from './levels.ts'
 
 export interface Operation {
   readonly rule: AuditRule
-  /** JSON members, each with a comma before it. */
-  readonly members: Buffer
+  /** JSON members, each with a comma before it; a character for each byte. */
+  readonly members: string
 }
 
 /** Operations that are remembered, and the longest name of one; names come from clients. */
@@ -38,7 +38,7 @@ export class Operations {
       ?.get(tool ?? NO_TOOL)
     if (found !== undefined && resourceUri === undefined && tool === target) return found
     const rule = this.#ruleOf(exchange.upstreamName, tool)
-    const made = { rule, members: Buffer.from(membersText(whatOf(call))) }
+    const made = { rule, members: bytesText(membersText(whatOf(call))) }
     if (resourceUri === undefined && tool === target) this.#keep(call, made)
     return made
   }

@@ -1,7 +1,7 @@
 /** One person as records show them, and everybody on whose behalf they act. */
 
 import type { AuditParty, AuditWho } from '../core/audit.ts'
-import { member } from './json-text.ts'
+import { bytesText, member } from './json-text.ts'
 import { identityOf, type Subject } from './subject-keys.ts'
 
 /** Whose key hashes the arguments of calls that nobody is known to have made. */
@@ -15,7 +15,7 @@ export class Person {
   readonly #who: Pick<AuditWho, 'verified' | 'party' | 'organization' | 'actors'>
   /** With whose keys the text was made. */
   #subjects: readonly Subject[] = []
-  #text: Buffer | undefined
+  #text: string | undefined
   /** Nothing stands before the other members of `who`. */
   readonly isNobody: boolean
 
@@ -29,9 +29,9 @@ export class Person {
   }
 
   /** The beginning of the member `who`, with a comma before it. Made anew when somebody has another key. */
-  text(subjects: ReadonlyMap<string, Subject>): Buffer {
+  text(subjects: ReadonlyMap<string, Subject>): string {
     if (this.#text === undefined || !this.#isMadeWith(subjects)) {
-      this.#text = Buffer.from(this.#make(subjects))
+      this.#text = bytesText(this.#make(subjects))
     }
     return this.#text
   }

@@ -3,6 +3,7 @@
 import type { AuditType } from '../core/audit.ts'
 import type { ByteText } from './byte-text.ts'
 import type { Draft } from './draft.ts'
+import { bytesText } from './json-text.ts'
 import { known, NOBODY } from './person.ts'
 import { LINE_BYTES_MAX, RECORD_VERSION } from './record.ts'
 import type { Subject } from './subject-keys.ts'
@@ -17,12 +18,10 @@ const HASH_MEMBER = ',"argumentsHash":"'
 /** 32 bytes in base64url, and a quotation mark. */
 const HASH_BYTES = 43 + 1
 
-const NO_BYTES: Buffer = Buffer.alloc(0)
-
 export class RecordText {
   // Many records are of the same second.
   #second = NaN
-  #secondText = NO_BYTES
+  #secondText = ''
 
   /** Writes a record without the brace that closes it. */
   open(draft: Draft, seq: number, subjects: Subjects, to: ByteText): void {
@@ -33,13 +32,13 @@ export class RecordText {
     this.#time(atWallMs, to)
     to.ascii(type)
     to.ascii('"')
-    const who = person === undefined ? NO_BYTES : person.text(subjects)
+    const who = person === undefined ? '' : person.text(subjects)
     const hashBytes = argumentsHash === undefined ? 0 : HASH_MEMBER.length + HASH_BYTES
     const said = who.length + draft.length + hashBytes
     // With the brace.
     const length = to.end - started + said + 1
     if (length > TEXT_BYTES_MAX) return to.ascii(`,"omittedBytes":${length}`)
-    to.copy(who)
+    to.ascii(who)
     draft.writeTo(to)
     if (argumentsHash === undefined) return
     to.ascii(HASH_MEMBER)
@@ -54,10 +53,10 @@ export class RecordText {
     const second = Math.floor(wholeMs / 1_000)
     if (second !== this.#second) {
       const text = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length)
-      this.#secondText = Buffer.from(`,"time":"${text}`)
+      this.#secondText = bytesText(`,"time":"${text}`)
       this.#second = second
     }
-    to.copy(this.#secondText)
+    to.ascii(this.#secondText)
     to.whole(wholeMs - second * 1_000, 3)
     to.ascii('Z","type":"')
   }
