@@ -49,7 +49,8 @@ class Session implements Visit {
     this.owner = exchange.ownerKey
     this.carrier = exchange.carrier
     this.beganMs = clock.monotonicMs()
-    this.protocolVersion = revisionOf(exchange)
+    const version = revisionOf(exchange)
+    this.protocolVersion = version === undefined ? undefined : ownText(version)
     this.lastSeenMs = this.beganMs
     this.#clock = clock
   }
@@ -98,8 +99,10 @@ export class SessionRegistry {
     this.#sessions.get(key)
     session.active += 1
     // What `initialize` asked for need not be what was agreed on; later messages say that.
-    session.protocolVersion =
-      headerOf(exchange.headers, 'mcp-protocol-version') ?? session.protocolVersion
+    const version = headerOf(exchange.headers, 'mcp-protocol-version')
+    if (version !== undefined && version !== session.protocolVersion) {
+      session.protocolVersion = ownText(version)
+    }
     return session
   }
 

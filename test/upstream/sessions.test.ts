@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { Exchange } from '../../src/core/exchange.ts'
 import { SessionRegistry, type Visit } from '../../src/upstream/sessions.ts'
 import { exchangeOf, FakeClock } from '../pipeline/fakes.ts'
+import { heldOfHeads } from '../support/heap.ts'
 
 interface About {
   readonly session?: string
@@ -260,5 +261,22 @@ describe('A session that nobody uses', () => {
     assert.equal(scene.use({ session: 'used', ownerKey: 'bob' }), 'unknown')
     assert.equal(scene.use({ session: 'abandoned-7', ownerKey: 'bob' }), undefined)
     assert.ok(stream !== undefined && stream !== 'unknown')
+  })
+
+  it('is known without the heads of its exchanges', () => {
+    const scene = new Scene({ sessionsMax: 1_000 })
+    const sent = (head: string): void => {
+      const sessionId = head.slice(0, head.indexOf(' '))
+      const version = head.slice(sessionId.length + 1, head.indexOf('\r'))
+      const headers = { 'mcp-protocol-version': version }
+      const exchanged = exchangeOf('message', { sessionId, upstreamName: 'up', headers })
+      for (let i = 0; i < 2; i += 1) {
+        scene.registry.enter(exchanged)
+        scene.registry.replied(exchanged, 200, undefined)
+      }
+    }
+    const grownMb = heldOfHeads((n) => `some-session-id-${n} 2025-11-25-or-later\r\n`, sent)
+    assert.equal(scene.count(), 512)
+    assert.ok(grownMb < 5, `${grownMb} MB, of heads of 15 MB`)
   })
 })
