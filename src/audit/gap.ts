@@ -12,8 +12,10 @@ export class Gap {
   }
 
   add(atWallMs: number): void {
-    if (this.#dropped === 0) this.#fromWallMs = atWallMs
-    this.#untilWallMs = atWallMs
+    const isFirst = this.#dropped === 0
+    // What was held is older than what was added since.
+    this.#fromWallMs = isFirst ? atWallMs : Math.min(this.#fromWallMs, atWallMs)
+    this.#untilWallMs = isFirst ? atWallMs : Math.max(this.#untilWallMs, atWallMs)
     this.#dropped += 1
   }
 

@@ -46,7 +46,6 @@ const GROUP_MAX = 4_096
 
 const BACKOFF_MIN_MS = 100
 const BACKOFF_MAX_MS = 5_000
-
 const EXPIRY_MS = 3_600_000
 
 export class AuditWriter implements AuditTrail {
@@ -176,11 +175,10 @@ export class AuditWriter implements AuditTrail {
   }
 
   #drop(entry: Recordable): void {
-    const { meter } = this.#options
     letGo(entry)
     this.#lost += 1
-    meter.dropped(1)
-    meter.limitHit('audit_queue')
+    this.#options.meter.dropped(1)
+    this.#options.meter.limitHit('audit_queue')
     this.#gap.add(entry.atWallMs)
   }
 
@@ -203,8 +201,10 @@ export class AuditWriter implements AuditTrail {
     this.#timer = undefined
     this.#running = this.#run().finally(() => {
       this.#running = undefined
-      const isMore = this.#queue.length > 0 || this.#held.size > 0
-      if (isMore && !this.#closed) this.#schedule()
+      if (this.#closed || this.#failing) return
+      // Somebody may have come while checkpoints were made and files removed.
+      if (this.#mayNotWait()) this.#start()
+      else if (this.#queue.length > 0 || this.#held.size > 0) this.#schedule()
     })
   }
 

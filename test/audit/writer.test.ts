@@ -3,9 +3,11 @@ import { readdir, stat } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { Drafts } from '../../src/audit/draft.ts'
 import type { Pending } from '../../src/audit/held.ts'
+import { systemFs, type AuditFs } from '../../src/audit/audit-fs.ts'
 import { segmentPath } from '../../src/audit/segment.ts'
 import type { AuditWriter } from '../../src/audit/writer.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
+import type { AuditEntry } from '../../src/core/audit.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { signal, SOON, waitFor } from '../support/wait-for.ts'
 import {
@@ -124,6 +126,21 @@ describe('The audit writer', () => {
     const report = await verify(directory)
     assert.deepEqual(report.faults, [])
     assert.match(report.notes.join(), /15 records were lost/)
+  })
+
+  it('records of lost entries when the oldest and the youngest of them were', async () => {
+    const clock = new FakeClock()
+    const { writer, directory } = await openWriter({ clock, queueMax: 1, flushMs: 60_000 })
+    const nowMs = clock.wallMs()
+    const at = (ms: number): AuditEntry => ({ ...entry(), atWallMs: nowMs + ms })
+    writer.hold({ sinceMs: clock.monotonicMs(), place: -1, draft: () => new Drafts().of(at(-50)) })
+    for (const ms of [0, 1, 2]) writer.add(at(ms))
+    await writer.close(5_000)
+    const gap = (await recordsOf(directory)).find(({ type }) => type === 'audit.gap')
+    assert.deepEqual(
+      [gap?.['dropped'], gap?.['from'], gap?.['until']],
+      [3, new Date(nowMs - 50).toISOString(), new Date(nowMs + 2).toISOString()],
+    )
   })
 
   it('bounds the long texts that wait, too', async () => {
@@ -264,6 +281,25 @@ describe('The audit writer', () => {
     clock.advance(60_000)
     writer.tick()
     await waitFor(() => notes.length === 2, IN_TIME)
+  })
+
+  it('writes at once what somebody waits for who came while a checkpoint was made', async () => {
+    const clock = new FakeClock()
+    const [begun, mayEnd] = [signal(), signal()]
+    const append: AuditFs['append'] = async (path) => {
+      begun.resolve()
+      await mayEnd.promise
+      return systemFs.append(path)
+    }
+    const fs = { ...systemFs, append }
+    const { writer } = await openWriter({ clock, fs, flushMs: 60_000, strictMs: SOON })
+    assert.equal(await durably(writer), true)
+    clock.advance(60_000)
+    writer.tick()
+    await begun.promise
+    const waiting = durably(writer)
+    mayEnd.resolve()
+    assert.equal(await waiting, true)
   })
 
   it('removes segments after their retention, and records that', async () => {
