@@ -214,7 +214,8 @@ export class StdioSession {
       return this.#pass(own, progressToken?.key, reply, bytes)
     }
     // Clients are known that give every request the same id; the server then gets another.
-    this.#substitutes += 1
+    do this.#substitutes += 1
+    while (this.#isTaken(`ssidelight-${this.#substitutes}`, `ssidelight-${this.#substitutes}`))
     const text = `sidelight-${this.#substitutes}`
     this.#pending.set(`s${text}`, {
       reply,

@@ -184,6 +184,20 @@ describe('An id that the client gives twice', () => {
     assert.equal(first.sink.text, '{"id":1,"result":{"n":1}}')
   })
 
+  it('is one to the server that the client has not given as an id or a token itself', () => {
+    const scene = new Scene()
+    const own = scene.post(call('sidelight-1'))
+    scene.post(call(2, '"sidelight-2"'))
+    scene.post(call(1))
+    const again = scene.post(call(1))
+    const id = wireOf(scene.process.lines[3] ?? '')[0]?.id?.raw
+    assert.equal(id, '"sidelight-3"')
+    scene.say(`{"id":${id},"result":{"n":2}}`)
+    scene.say('{"id":"sidelight-1","result":{"n":1}}')
+    assert.equal(again.sink.text, '{"id":1,"result":{"n":2}}')
+    assert.equal(own.sink.text, '{"id":"sidelight-1","result":{"n":1}}')
+  })
+
   it('may be given again once it has been answered', () => {
     const scene = new Scene()
     for (let i = 0; i < 3; i += 1) {
