@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { CallAudit } from '../../src/audit/call-audit.ts'
 import { ByteText } from '../../src/audit/byte-text.ts'
+import { Callers } from '../../src/audit/callers.ts'
 import { CHAIN_START, ChainWriter, follow, type ChainState } from '../../src/audit/chain.ts'
 import { HmacKey } from '../../src/audit/digests.ts'
 import { Drafts, type Draft, type Recordable } from '../../src/audit/draft.ts'
@@ -22,6 +23,7 @@ import type { Call, Exchange } from '../../src/core/exchange.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { createEnvelopeReader } from '../../src/mcp/read-envelope.ts'
 import { FakeClock } from '../support/fake-clock.ts'
+import { buffersHeld } from '../support/heap.ts'
 
 const TIME = Date.UTC(2026, 10, 30, 12, 34, 56, 789)
 
@@ -89,6 +91,8 @@ function reference({ type, atWallMs, who, argumentsHash, body }: AuditEntry, seq
       createHmac('sha256', keyOf(hashedBy)).update(argumentsHash, 'latin1').digest('base64url'),
   })
 }
+
+const PING = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}')
 
 const drafts = new Drafts()
 const recordText = new RecordText()
@@ -171,6 +175,24 @@ describe('The texts of records that wait', () => {
     }
     // 109 stand in a page.
     assert.equal(used.size, 11)
+  })
+})
+
+describe('What is remembered of callers', () => {
+  it('holds no memory but its own texts', () => {
+    const callers = new Callers(new HmacKey(Buffer.alloc(32)), 'masked')
+    const text = new ByteText(1_000)
+    const { exchange } = callOf(PING, {}, undefined)
+    const before = buffersHeld()
+    for (let n = 0; n < 1_000; n += 1) {
+      const one = { ...exchange, sessionId: `s${n}`, clientAddress: `192.0.${n % 250}.1` }
+      callers.writeFrom(one, callers.senderOf({ ...one, ownerKey: `o${n}` }), text)
+      // Others use what small buffers share meanwhile.
+      Buffer.allocUnsafe(30_000)
+    }
+    const more = buffersHeld() - before
+    assert.ok(more < 1_000_000, `${more} bytes of buffers`)
+    assert.ok(callers.senderOf(exchange) !== undefined)
   })
 })
 

@@ -12,6 +12,12 @@ export function heapHeld(): number {
   return process.memoryUsage().heapUsed
 }
 
+/** Bytes of buffers that are still held when all garbage is collected. */
+export function buffersHeld(): number {
+  if (typeof collect === 'function') collect()
+  return process.memoryUsage().arrayBuffers
+}
+
 /** By how many megabytes the heap grows when this is done with 512 heads of 30,000 characters that begin so. */
 export function heldOfHeads(begin: (n: number) => string, take: (head: string) => void): number {
   const before = heapHeld()
