@@ -65,11 +65,11 @@ export class CallAudit implements CallObserver {
   attempt({ calls }: Exchange): AttemptWait | undefined {
     let strict: CallRecord[] | undefined
     for (const { record } of calls) {
-      if (!(record instanceof CallRecord)) continue
-      if (record.mustBeDurable) (strict ??= []).push(record)
-      else record.attempt()
+      if (record instanceof CallRecord && record.mustBeDurable) (strict ??= []).push(record)
     }
-    return strict === undefined ? undefined : this.#wait(strict)
+    if (strict !== undefined) return this.#wait(strict, calls)
+    attemptOthers(calls)
+    return undefined
   }
 
   exchangeEnded(exchange: Exchange, outcome: Outcome): void {
@@ -88,13 +88,17 @@ export class CallAudit implements CallObserver {
   /** Said of it by `sidelight.limit.hits`. */
   limitHit(): void {}
 
-  #wait(strict: readonly CallRecord[]): AttemptWait {
+  /** The other calls of a batch go out with those that wait, or not at all. */
+  #wait(strict: readonly CallRecord[], calls: readonly Call[]): AttemptWait {
     let leave: (() => void) | undefined
     return {
       start: (done) => {
         const drafts = strict.map((record) => record.attemptNow())
         leave = this.#parts.trail.addDurably(drafts, (isDurable) => {
-          if (isDurable) for (const record of strict) record.attempted = true
+          if (isDurable) {
+            for (const record of strict) record.attempted = true
+            attemptOthers(calls)
+          }
           done(isDurable)
         })
       },
@@ -123,6 +127,12 @@ export class CallAudit implements CallObserver {
     const { person } = sender
     const atWallMs = clock.wallMs()
     trail.add(drafts.end({ type, atWallMs, person, argumentsHash: undefined, textBytes: 0 }))
+  }
+}
+
+function attemptOthers(calls: readonly Call[]): void {
+  for (const { record } of calls) {
+    if (record instanceof CallRecord && !record.mustBeDurable) record.attempt()
   }
 }
 

@@ -12,15 +12,17 @@ import { HmacKey } from '../../src/audit/digests.ts'
 import { Drafts, type Draft, type Recordable } from '../../src/audit/draft.ts'
 import type { DurableTrail } from '../../src/audit/call-record.ts'
 import { Held, type Pending } from '../../src/audit/held.ts'
+import type { AuditLevel, AuditMode } from '../../src/audit/levels.ts'
 import { rootOf } from '../../src/audit/merkle.ts'
 import { Pages, type Page } from '../../src/audit/pages.ts'
 import { Person } from '../../src/audit/person.ts'
 import { identitiesOf, RecordText } from '../../src/audit/record-text.ts'
 import type { Subject } from '../../src/audit/subject-keys.ts'
 import type { AuditEntry, AuditParty, AuditValue } from '../../src/core/audit.ts'
+import type { Clock } from '../../src/core/clock.ts'
 import type { Decision } from '../../src/core/decision.ts'
 import type { Call, Exchange } from '../../src/core/exchange.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+import { reject, type Outcome } from '../../src/core/outcome.ts'
 import { createEnvelopeReader } from '../../src/mcp/read-envelope.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { buffersHeld } from '../support/heap.ts'
@@ -319,13 +321,20 @@ const PRINCIPAL: NonNullable<Exchange['principal']> = {
 class Trail implements DurableTrail {
   readonly #held = new Held()
   readonly drafts: Draft[] = []
+  readonly isDurable: boolean
+
+  constructor(isDurable = true) {
+    this.isDurable = isDurable
+  }
 
   add(entry: Recordable): void {
     this.drafts.push(drafts.of(entry))
   }
 
-  addDurably(): () => void {
-    return assert.fail('nobody waits')
+  addDurably(entries: readonly Recordable[], done: (isDurable: boolean) => void): () => void {
+    if (this.isDurable) for (const entry of entries) this.add(entry)
+    done(this.isDurable)
+    return () => {}
   }
 
   hold(pending: Pending): void {
@@ -353,15 +362,7 @@ function recordsOf(
   const clock = new FakeClock()
   clock.nowMs = TIME
   const trail = new Trail()
-  const audit = new CallAudit({
-    trail,
-    clock,
-    ruleOf: () => ({ level, mode: 'batch' }),
-    hashesKey: Buffer.alloc(32, 1),
-    addresses: 'masked',
-    redaction: { denyKeys: [], assignments: /(?!)/g, patterns: [], bytesMax: 1_000 },
-    newId: () => 'abcdefghijkl',
-  })
+  const audit = auditOf(trail, () => 'batch', level, clock)
   const body = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}`)
   const call = callOf(body, changes, decision)
   const follower = audit.begin(call)
@@ -378,6 +379,23 @@ function recordsOf(
   return trail.drafts
     .filter(({ type }) => type !== 'auth.succeeded')
     .map((draft, index) => textOf(draft, index + 1))
+}
+
+function auditOf(
+  trail: Trail,
+  modeOf: (tool: string | undefined) => AuditMode,
+  level: AuditLevel = 'metadata',
+  clock: Clock = new FakeClock(),
+): CallAudit {
+  return new CallAudit({
+    trail,
+    clock,
+    ruleOf: (_upstream, tool) => ({ level, mode: modeOf(tool) }),
+    hashesKey: Buffer.alloc(32, 1),
+    addresses: 'masked',
+    redaction: { denyKeys: [], assignments: /(?!)/g, patterns: [], bytesMax: 1_000 },
+    newId: () => 'abcdefghijkl',
+  })
 }
 
 function callOf(body: Buffer, changes: Scene['exchange'], decision: Decision | undefined): Call {
@@ -603,6 +621,28 @@ describe('The records of a call', () => {
       const who = { address: '192.0.2.0/24' }
       assert.equal(ended, printed({ ...END, who, ...JOINED, method: 'ping', ...said, ...how }))
     }
+  })
+
+  it('say of a batch that went out or did not, as one of its calls had to wait for its record', () => {
+    const typesOf = (isDurable: boolean): readonly string[] => {
+      const trail = new Trail(isDurable)
+      const audit = auditOf(trail, (tool) => (tool === 'strict' ? 'strict' : 'batch'))
+      const calls = ['free', 'strict'].map((name) => {
+        const params = JSON.stringify({ name })
+        const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`
+        return callOf(Buffer.from(body), {}, undefined)
+      })
+      const followers = calls.map((call) => audit.begin(call))
+      const exchange = calls[0]?.exchange
+      assert.ok(exchange !== undefined)
+      exchange.calls = calls
+      audit.attempt(exchange)?.start(() => {})
+      const why = reject('audit_unavailable', '')
+      for (const follower of followers) follower.ended(isDurable ? OK : why, 1)
+      return trail.drafts.map(({ type }) => type)
+    }
+    assert.deepEqual(typesOf(true), ['call.attempted', 'call.ended', 'call.ended'])
+    assert.deepEqual(typesOf(false), ['call.refused', 'call.refused'])
   })
 
   it('say which rule would have denied it, and the decision that counts after a reload', () => {
