@@ -121,6 +121,9 @@ export class CallRecord implements CallFollower, Pending {
     const argumentsHash = this.#arguments?.hash
     const textBytes = this.#argumentsShown?.length ?? 0
     const { person } = sender
+    // No other record tells of them, and the call may last.
+    this.#arguments = undefined
+    this.#argumentsShown = undefined
     return drafts.end({ type: 'call.attempted', atWallMs, person, argumentsHash, textBytes })
   }
 
@@ -141,7 +144,6 @@ export class CallRecord implements CallFollower, Pending {
     if (level === 'none' && type !== 'authz.denied' && type !== 'auth.failed') return
     const { clock, decisions, drafts, trail } = this.#parts
     const tellsAttempt = trail.takeBack(this)
-    if (!tellsAttempt) this.#forgetArguments()
     const { text } = drafts
     const { person } = this.#begin()
     this.#writeArguments()
@@ -155,12 +157,6 @@ export class CallRecord implements CallFollower, Pending {
     this.#writeTrace()
     const argumentsHash = this.#arguments?.hash
     trail.add(drafts.end({ type, atWallMs: clock.wallMs(), person, argumentsHash, textBytes }))
-  }
-
-  /** Another record has told of them. */
-  #forgetArguments(): void {
-    this.#arguments = undefined
-    this.#argumentsShown = undefined
   }
 
   #typeOf(outcome: Outcome): AuditType {
