@@ -40,7 +40,6 @@ export interface WriterOptions extends WriterSettings {
 
 /** So many are written at once rather than wait for others. */
 const GROUP_FULL = 512
-
 /** Most entries in one group: a slow disk gets larger ones. */
 const GROUP_MAX = 4_096
 
@@ -94,7 +93,8 @@ export class AuditWriter implements AuditTrail {
   }
 
   takeBack(pending: Pending): boolean {
-    return this.#held.takeBack(pending)
+    // The record of an end that would tell of it is not taken any more.
+    return !this.#closed && this.#held.takeBack(pending)
   }
 
   /**

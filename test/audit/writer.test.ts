@@ -114,6 +114,17 @@ describe('The audit writer', () => {
     assert.equal(writer.view.backlog, 0)
   })
 
+  it('records what is held when it ends though it is taken back meanwhile', async () => {
+    const { writer, directory } = await openWriter({ flushMs: 60_000 })
+    const kept = holder(new Drafts(), systemClock)('kept')
+    writer.hold(kept)
+    const closing = writer.close(5_000)
+    assert.equal(writer.takeBack(kept), false)
+    await closing
+    const said = (await recordsOf(directory)).flatMap(({ n }) => n ?? [])
+    assert.deepEqual(said, ['kept'])
+  })
+
   it('takes no more than its queue holds, and records how much was lost', async () => {
     const { writer, directory, dropped } = await openWriter({ queueMax: 10, flushMs: 60_000 })
     for (const one of entries(25)) writer.add(one)
