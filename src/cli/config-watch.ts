@@ -109,9 +109,9 @@ export class ConfigWatch<T> {
   /** A file that is gone for a moment, while it is replaced, is no change. */
   async #hasChanged(): Promise<boolean> {
     try {
-      const { ino, mtimeMs, size } = await stat(this.#file)
-      const stamp = `${ino} ${mtimeMs} ${size}`
-      if (stamp === this.#stamp) return false
+      const stats = await stat(this.#file)
+      const stamp = `${stats.ino} ${stats.mtimeMs} ${stats.size}`
+      if (stamp === this.#stamp || !stats.isFile()) return false
       const digest = digestOf(await readFile(this.#file, 'utf8'))
       this.#stamp = stamp
       if (digest === this.#digest) return false
@@ -120,6 +120,16 @@ export class ConfigWatch<T> {
     } catch {
       return false
     }
+  }
+}
+
+/** False for a pipe, as a shell's `<(...)` is: it was read once, and another reading would wait for ever. */
+export async function canBeReadAgain(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile()
+  } catch {
+    // What is wrong with it is said when it is read.
+    return true
   }
 }
 

@@ -6,7 +6,7 @@ import { printConfig } from '../config/print.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../core/log.ts'
 import { EXIT, type CommandContext } from './command.ts'
-import { ConfigWatch } from './config-watch.ts'
+import { canBeReadAgain, ConfigWatch } from './config-watch.ts'
 import type { ReloadReport } from './reload.ts'
 import type { FlagValues } from './flags.ts'
 import { createLog } from './log-writer.ts'
@@ -90,6 +90,9 @@ interface Running {
   sidecar?: Sidecar
 }
 
+const ONLY_ONCE =
+  'the configuration came through a pipe, which is read once; put it into a file to have it read again'
+
 /** Follows the file: what it says anew is put in force, or refused. */
 function watchOf(
   origin: Origin,
@@ -97,7 +100,9 @@ function watchOf(
   context: CommandContext,
 ): ConfigWatch<ReloadReport> {
   return new ConfigWatch(origin.path, async (actor) => {
-    const source = await readSource('run', origin.flags, context)
+    const source = (await canBeReadAgain(origin.path))
+      ? await readSource('run', origin.flags, context)
+      : ONLY_ONCE
     const result: ConfigResult =
       typeof source === 'string'
         ? { kind: 'invalid', problems: [{ path: '', line: undefined, message: source }] }

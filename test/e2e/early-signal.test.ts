@@ -8,7 +8,7 @@ import { test } from 'node:test'
 
 import { launchSidelight } from '../support/sidecar-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { bounded } from '../support/wait-for.ts'
+import { bounded, waitFor } from '../support/wait-for.ts'
 
 const IN_TIME = 60_000
 
@@ -30,4 +30,24 @@ test('before the configuration is read a hang-up ends nothing, and SIGTERM ends 
   const { code, signal, stderr } = await program.finished(IN_TIME)
   assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
   assert.match(stderr, /"sidelight\.sidecar\.stopped"/)
+})
+
+test('a configuration that came through a pipe is not read again: a hang-up is refused, and SIGTERM ends the sidecar', async () => {
+  const file = path.join(await temporaryDirectory(), 'sidelight.yaml')
+  assert.equal(spawnSync('mkfifo', [file]).status, 0)
+  const program = launchSidelight(
+    ['run', '--config', file, '--listen', '127.0.0.1:0', '--admin', 'off'],
+    { OTEL_SDK_DISABLED: 'true' },
+  )
+  const pipe = await bounded(open(file, 'w'), { within: IN_TIME, what: 'a reader' })
+  await pipe.writeFile(CONFIG)
+  await pipe.close()
+  const said = (pattern: RegExp): Promise<boolean> =>
+    waitFor(() => pattern.test(program.stderr()), { within: IN_TIME, what: String(pattern) })
+  await said(/"sidelight\.sidecar\.started"/)
+  program.child.kill('SIGHUP')
+  await said(/the configuration came through a pipe, which is read once/)
+  program.child.kill('SIGTERM')
+  const { code, signal, stderr } = await program.finished(IN_TIME)
+  assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
 })
