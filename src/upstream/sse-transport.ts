@@ -12,6 +12,7 @@ import { reject, rejectOver, type Rejection } from '../core/outcome.ts'
 import type { Log } from '../core/log.ts'
 import type { TransportObserver } from '../core/observer.ts'
 import { EndpointRewriter } from '../mcp/endpoint-event.ts'
+import { ownText } from '../core/own-text.ts'
 import type { PoolState } from '../core/pool.ts'
 import type { HttpTransport } from './http-transport.ts'
 import type { Flight, Outbound, ReplySink, Transport, TransportFailure } from './transport.ts'
@@ -74,7 +75,10 @@ export class SseTransport implements Transport {
     if (exchange.endpoint !== 'sse_post') return http.send(outbound, sink)
     const session = this.#sessions.get(exchange.sessionId ?? '')
     if (session?.postTo === undefined) throw new Error('an unknown session was not refused')
-    session.protocolVersion = revisionOf(exchange) ?? session.protocolVersion
+    const version = revisionOf(exchange)
+    if (version !== undefined && version !== session.protocolVersion) {
+      session.protocolVersion = ownText(version)
+    }
     return http.sendTo(session.postTo, outbound, sink)
   }
 
