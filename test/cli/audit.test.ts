@@ -28,7 +28,6 @@ test('audit verify says what is in order, and names the place of what is not', a
     `1 segment, 4 records (1 to 4)
 chain: each record was checked against the one before
 checkpoints: 1 fit, 0 records came after the last
-note: the clock went back (1x); the order is that of seq
 in order
 `,
   )
