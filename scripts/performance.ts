@@ -45,6 +45,7 @@ const nameOf = (target: string): string => NAMES[target] ?? target
 
 /** Parts of pages by their name; see scripts/docs.ts. */
 export const PERFORMANCE_PARTS: Readonly<Record<string, () => string>> = {
+  cost: costPart,
   numbers: readmePart,
   performancegoals: goalsPart,
   performancemain: () =>
@@ -88,6 +89,14 @@ export function sidecarFigures(): readonly {
         ]
       : [],
   )
+}
+
+/** What a call costs, in a sentence. */
+function costPart(): string {
+  const targets = targetsOf(readCalls().content, MAIN_SHAPE)
+  const cost = (name: string): string =>
+    orNothing(targets.find(({ target }) => target === name)?.cpuUsPerCall ?? null, 0)
+  return `A call takes ${cost('bare')} µs of CPU with telemetry off and ${cost('full-10')} with everything on, where a plain proxy of node:http takes ${cost('node-http')} and observes nothing.`
 }
 
 function readmePart(): string {
