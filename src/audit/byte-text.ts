@@ -37,26 +37,26 @@ export class ByteText {
   /** Text of ASCII alone, or one whose characters stand for a byte each. */
   ascii(text: string): void {
     if (text === '') return
-    this.reserve(text.length)
+    this.#reserve(text.length)
     this.#end += this.#bytes.write(text, this.#end, 'latin1')
   }
 
   text(text: string): void {
     // No UTF-16 code unit takes more than three bytes.
-    this.reserve(text.length * 3)
+    this.#reserve(text.length * 3)
     this.#end += this.#bytes.write(text, this.#end)
   }
 
   /** What stands in `source` from `from` to `to`. */
   copy(source: Buffer, from = 0, to = source.length): void {
-    this.reserve(to - from)
+    this.#reserve(to - from)
     this.#end += source.copy(this.#bytes, this.#end, from, to)
   }
 
   /** A whole number as JSON has it; with `digits`, three at most, at least as many, zeros first. */
   whole(value: number, digits = 1): void {
     if (!(value >= 0 && value < WHOLE_MAX)) return this.ascii(String(value))
-    this.reserve(DIGITS_MAX)
+    this.#reserve(DIGITS_MAX)
     let count = digits
     for (let more = POWERS[digits] ?? 0; value >= more; more *= 10) count += 1
     const bytes = this.#bytes
@@ -77,7 +77,7 @@ export class ByteText {
     const rest = all - whole * 1_000
     this.whole(whole)
     if (rest === 0) return
-    this.reserve(4)
+    this.#reserve(4)
     this.#bytes[this.#end] = POINT
     this.#end += 1
     this.whole(rest, 3)
@@ -86,11 +86,11 @@ export class ByteText {
 
   /** Leaves so many bytes free to be written to. */
   skip(bytes: number): void {
-    this.reserve(bytes)
+    this.#reserve(bytes)
     this.#end += bytes
   }
 
-  reserve(more: number): void {
+  #reserve(more: number): void {
     const length = this.#end + more
     if (length > this.#bytes.length) this.#enlarge(length)
   }

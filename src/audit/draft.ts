@@ -64,7 +64,7 @@ export class Draft implements DraftFacts {
 /** What is to be recorded, by whoever makes the text of it and by whoever does not. */
 export type Recordable = AuditEntry | Draft
 
-/** One that has become larger is not kept. */
+/** Nearly every text fits; what a long one needed is not kept when it is more than this. */
 const FIRST_BYTES = 4 * 1024
 const KEPT_BYTES = 64 * 1024
 
